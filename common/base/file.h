@@ -1,0 +1,67 @@
+// Files, directories and locks. Paths are taken as given; callers check names that come from
+// outside before they become part of a path.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+
+namespace base {
+
+/// The whole content of `path`; nullopt if there is no such file.
+/// Throws SystemError, also with EFBIG when the file is longer than `max_bytes`, and with ELOOP when
+/// the last component is a symbolic link and `follow` is false.
+std::optional<std::string> read_file(const std::string& path, size_t max_bytes, bool follow = true);
+
+/// As read_file, relative to an open directory; never follows a link and never blocks on a FIFO.
+/// A name that is not a regular file counts as absent.
+std::optional<std::string> read_file_at(int dir_fd, const std::string& name, size_t max_bytes);
+
+/// All bytes from `fd` to its end. Throws SystemError, with EFBIG past `max_bytes`.
+std::string read_all(int fd, size_t max_bytes, const std::string& what);
+
+/// Writes all of `bytes`, or throws SystemError.
+void write_all(int fd, std::string_view bytes, const std::string& what);
+
+/// Creates `name` in `dir_fd` complete or not at all; false if the name is taken.
+/// The content is filled before the name exists, so a reader never sees a part of it.
+bool create_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode);
+
+/// Replaces `name` in `dir_fd` so that a reader sees the old or the new bytes, never a mix.
+void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode);
+
+/// Replaces the file at `path`; see replace_file_at. The directory must exist.
+void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode);
+
+/// Removes `name`; false if it was not there.
+bool remove_file_at(int dir_fd, const std::string& name);
+
+/// Opens a directory; an invalid descriptor if there is none.
+UniqueFd open_directory(const std::string& path);
+
+/// Opens a directory, making it and its parents first where absent.
+UniqueFd make_directory(const std::string& path, mode_t mode);
+
+/// The names in a directory without "." and "..", in no order.
+std::vector<std::string> list_directory(int dir_fd);
+
+/// Exclusive BSD flock(2), released by the destructor or the end of the process.
+class FileLock {
+ public:
+  /// Waits for the lock on `name` in `dir_fd`, which is created with `mode` if absent, for at most
+  /// `timeout_seconds`, then throws SystemError with ETIMEDOUT.
+  static FileLock acquire(int dir_fd, const std::string& name, mode_t mode,
+                          unsigned timeout_seconds);
+
+ private:
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace base

@@ -1,0 +1,24 @@
+// Ethernet hardware address.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace base {
+
+struct MacAddress {
+  std::array<uint8_t, 6> bytes{};
+
+  bool operator==(const MacAddress&) const = default;
+  /// Lower case, colon separated: "0a:58:0a:f4:01:02".
+  [[nodiscard]] std::string str() const;
+  /// Six hex octets separated by colons or dashes, in any case; nullopt for anything else.
+  static std::optional<MacAddress> parse(std::string_view text);
+  /// A random unicast address with the "locally administered" bit (IEEE 802: 0x02).
+  static MacAddress random();
+};
+
+}  // namespace base

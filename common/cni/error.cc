@@ -1,0 +1,54 @@
+#include "common/cni/error.h"
+
+#include <cerrno>
+#include <new>
+
+#include "common/base/error.h"
+#include "common/cni/json.h"
+
+namespace cni {
+namespace {
+
+/// errno values that a caller may see vanish by itself.
+bool is_transient(int error_number) {
+  return error_number == ETIMEDOUT || error_number == ETXTBSY || error_number == EAGAIN ||
+         error_number == ENOMEM || error_number == EMFILE || error_number == ENFILE;
+}
+
+}  // namespace
+
+Error current_error() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error;
+  } catch (const base::ParseError& error) {
+    return {ErrorCode::decoding_failure, error.what()};
+  } catch (const base::SystemError& error) {
+    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::io_failure, error.what()};
+  } catch (const nlohmann::json::exception& error) {
+    return {ErrorCode::decoding_failure, error.what()};
+  } catch (const std::bad_alloc&) {
+    return {ErrorCode::try_again_later, "out of memory"};
+  } catch (const std::exception& error) {
+    return {ErrorCode::internal, error.what()};
+  } catch (...) {
+    return {ErrorCode::internal, "unknown failure"};
+  }
+}
+
+std::string one_line(const Error& error) {
+  return error.details().empty() ? error.what() : std::string(error.what()) + "; " + error.details();
+}
+
+void Attempts::throw_if_any() const {
+  if (failures_.empty()) return;
+  const auto& [doing, first] = failures_.front();
+  if (failures_.size() == 1) throw Error(first.code(), doing + ": " + first.what(), first.details());
+  std::string details;
+  for (const auto& [what, error] : failures_)
+    details += (details.empty() ? "" : "; ") + what + ": " + one_line(error);
+  throw Error(first.code(), std::to_string(failures_.size()) + " steps failed, the others were done", details);
+}
+
+}  // namespace cni

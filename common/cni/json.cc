@@ -1,0 +1,122 @@
+#include "common/cni/json.h"
+
+#include <algorithm>
+
+#include "common/cni/error.h"
+
+namespace cni {
+namespace {
+
+constexpr int kMaxDepth = 64;
+
+bool equal_fold(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+[[noreturn]] void throw_type(std::string_view where, std::string_view key, const Json& value,
+                             const std::string& wanted) {
+  throw Error(ErrorCode::decoding_failure, "key '" + join_path(where, key) + "' must be " + wanted +
+                                               ", not " + value.type_name());
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, const std::string& what) {
+  const auto bounded = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kMaxDepth)
+      throw Error(ErrorCode::decoding_failure, what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+    return true;
+  };
+  try {
+    return Json::parse(text.begin(), text.end(), bounded);
+  } catch (const Json::exception& error) {
+    std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at …"
+    if (const size_t end = reason.find("] "); end != std::string_view::npos) reason.remove_prefix(end + 2);
+    throw Error(ErrorCode::decoding_failure, what + " is not valid JSON", std::string(reason.substr(0, 300)));
+  }
+}
+
+const Json* find(const Json& object, std::string_view key) {
+  if (!object.is_object()) return nullptr;
+  auto entry = object.find(key);
+  if (entry == object.end())
+    for (entry = object.begin(); entry != object.end() && !equal_fold(entry.key(), key);) ++entry;
+  return entry == object.end() || entry->is_null() ? nullptr : &*entry;
+}
+
+void erase(Json& object, std::string_view key) {
+  for (auto entry = object.begin(); entry != object.end();)
+    entry = equal_fold(entry.key(), key) ? object.erase(entry) : std::next(entry);
+}
+
+std::string get_string(const Json& object, std::string_view key, std::string_view where) {
+  const Json* value = find(object, key);
+  if (!value) return {};
+  if (!value->is_string()) throw_type(where, key, *value, "a string");
+  return value->get<std::string>();
+}
+
+bool get_bool(const Json& object, std::string_view key, std::string_view where, bool otherwise) {
+  const Json* value = find(object, key);
+  if (!value) return otherwise;
+  if (!value->is_boolean()) throw_type(where, key, *value, "true or false");
+  return value->get<bool>();
+}
+
+std::optional<int64_t> get_integer(const Json& object, std::string_view key, std::string_view where,
+                                   int64_t min, int64_t max) {
+  const Json* value = find(object, key);
+  if (!value) return std::nullopt;
+  // A map that went through Go holds every number as a double: 5 and 5.0 are the same.
+  const bool whole = value->is_number_integer() ||
+                     (value->is_number_float() && value->get<double>() == static_cast<double>(value->get<int64_t>()));
+  if (!whole) throw_type(where, key, *value, "a whole number");
+  const bool too_large = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
+  const auto number = too_large ? INT64_MAX : value->get<int64_t>();
+  if (number < min || number > max || too_large)
+    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "' is " + value->dump() + ", must be from " +
+                                               std::to_string(min) + " to " + std::to_string(max));
+  return number;
+}
+
+const Json& get_object(const Json& object, std::string_view key, std::string_view where) {
+  static const Json kEmpty = Json::object();
+  const Json* value = find(object, key);
+  if (!value) return kEmpty;
+  if (!value->is_object()) throw_type(where, key, *value, "an object");
+  return *value;
+}
+
+const Json& get_array(const Json& object, std::string_view key, std::string_view where) {
+  static const Json kEmpty = Json::array();
+  const Json* value = find(object, key);
+  if (!value) return kEmpty;
+  if (!value->is_array()) throw_type(where, key, *value, "an array");
+  return *value;
+}
+
+std::vector<std::string> get_strings(const Json& object, std::string_view key, std::string_view where) {
+  std::vector<std::string> strings;
+  for (const Json& item : get_array(object, key, where)) {
+    if (!item.is_string()) throw_type(where, key, item, "an array of strings");
+    strings.push_back(item.get<std::string>());
+  }
+  return strings;
+}
+
+std::optional<base::IpAddress> get_address(const Json& object, std::string_view key, std::string_view where) {
+  const std::string text = get_string(object, key, where);
+  if (text.empty()) return std::nullopt;
+  const auto address = base::IpAddress::parse(text);
+  if (!address)
+    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
+  return address;
+}
+
+std::string join_path(std::string_view where, std::string_view key) {
+  return where.empty() ? std::string(key) : std::string(where) + "." + std::string(key);
+}
+
+}  // namespace cni

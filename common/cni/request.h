@@ -1,0 +1,52 @@
+// What the runtime asked for: the CNI_* variables and the configuration on stdin, validated.
+// Source: CNI spec 1.1.0 section 2 ("Parameters") and the reference dispatcher.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cni/json.h"
+#include "common/cni/result.h"
+
+namespace cni {
+
+/// A container's interface on a network: what ADD makes and DEL takes away.
+struct Attachment {
+  std::string container_id;
+  std::string ifname;
+  auto operator<=>(const Attachment&) const = default;
+};
+
+struct Request {
+  std::string command;       ///< ADD, DEL, CHECK, GC, STATUS or VERSION
+  Attachment attachment;     ///< empty for GC and STATUS
+  std::string netns;         ///< path; may be empty for DEL
+  std::string args;          ///< CNI_ARGS as given
+  std::string path;          ///< CNI_PATH
+  std::string network;       ///< `name` in the configuration
+  std::string version;       ///< cniVersion of the configuration; "0.1.0" when absent
+  Json config;               ///< the whole configuration; an object
+
+  /// The same request with another configuration: what a delegate gets.
+  [[nodiscard]] Request with_config(Json other) const;
+  /// prevResult, if there is one. Throws Error(decoding_failure).
+  [[nodiscard]] std::optional<Result> prev_result() const;
+  /// GC: the attachments that still live. An absent key means that none does, as in the reference.
+  [[nodiscard]] std::vector<Attachment> valid_attachments() const;
+};
+
+/// Container ids and network names: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 239 bytes. Such a name
+/// cannot leave a directory.
+[[nodiscard]] bool is_valid_identifier(std::string_view text);
+
+/// Why `name` cannot be an interface name; empty if it can.
+[[nodiscard]] std::string ifname_problem(std::string_view name);
+
+/// `K=V;K=V` as the reference reads it. `known` lists the keys that may occur (besides
+/// IgnoreUnknown); others are an error unless IgnoreUnknown is true. Throws Error(invalid_environment).
+std::map<std::string, std::string> parse_args(const std::string& args, const std::vector<std::string>& known);
+
+}  // namespace cni

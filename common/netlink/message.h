@@ -1,0 +1,82 @@
+// Building and reading netlink messages, on libnl's attribute functions.
+#pragma once
+
+#include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace netlink {
+
+/// A request under construction. Attributes go in one after the other; `nest` opens a container.
+class Message {
+ public:
+  /// `flags` besides NLM_F_REQUEST.
+  Message(int type, int flags);
+
+  /// The family's fixed header, right behind the netlink header.
+  template <class Header>
+  Message& header(const Header& value) {
+    append(&value, sizeof value);
+    return *this;
+  }
+  Message& put(int attribute, const void* bytes, size_t length);
+  Message& put_u8(int attribute, uint8_t value) { return put(attribute, &value, sizeof value); }
+  Message& put_u16(int attribute, uint16_t value) { return put(attribute, &value, sizeof value); }
+  Message& put_u32(int attribute, uint32_t value) { return put(attribute, &value, sizeof value); }
+  /// Network byte order, as nfnetlink wants its numbers.
+  Message& put_be32(int attribute, uint32_t value);
+  Message& put_be64(int attribute, uint64_t value);
+  /// With a terminating NUL.
+  Message& put_string(int attribute, const std::string& text) { return put(attribute, text.c_str(), text.size() + 1); }
+  template <class Fill>
+  Message& nest(int attribute, Fill&& fill, int nest_flag = NLA_F_NESTED) {
+    nlattr* start = begin_nest(attribute | nest_flag);
+    fill();
+    nla_nest_end(message_.get(), start);
+    return *this;
+  }
+
+  [[nodiscard]] nlmsghdr* raw() const { return nlmsg_hdr(message_.get()); }
+  /// Bytes of a fixed header, also inside a container.
+  void append(const void* bytes, size_t length);
+  template <class Header>
+  void append(const Header& value) {
+    append(&value, sizeof value);
+  }
+
+ private:
+  struct Free {
+    void operator()(nl_msg* message) const { nlmsg_free(message); }
+  };
+  nlattr* begin_nest(int attribute);
+  std::unique_ptr<nl_msg, Free> message_;
+};
+
+/// The attributes of a received message or container, looked up by type; borrowed, not owned.
+class Attributes {
+ public:
+  Attributes(const nlattr* first, int length) : first_(first), length_(length) {}
+  /// Those behind a fixed header of `header_bytes`.
+  static Attributes of(const nlmsghdr* message, size_t header_bytes);
+
+  [[nodiscard]] const nlattr* find(int type) const;
+  [[nodiscard]] uint32_t u32(int type) const;
+  [[nodiscard]] uint64_t be64(int type) const;
+  [[nodiscard]] uint8_t u8(int type) const;
+  /// Up to a NUL or the end; empty when absent.
+  [[nodiscard]] std::string string(int type) const;
+  /// The raw payload; empty when absent.
+  [[nodiscard]] std::string_view bytes(int type) const;
+  [[nodiscard]] Attributes nested(int type) const;
+
+ private:
+  const nlattr* first_;
+  int length_;
+};
+
+}  // namespace netlink

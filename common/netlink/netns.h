@@ -1,0 +1,44 @@
+// Network namespaces: opening one by path, and being inside for a moment.
+#pragma once
+
+#include <string>
+
+#include "common/base/unique_fd.h"
+
+namespace netlink {
+
+/// Being inside a namespace. The destructor returns home, or aborts the program: going on in the
+/// wrong namespace would change a container's or the node's network by mistake.
+class NetnsScope {
+ public:
+  NetnsScope(int inside_fd, const std::string& path);
+  NetnsScope(const NetnsScope&) = delete;
+  NetnsScope& operator=(const NetnsScope&) = delete;
+  ~NetnsScope();
+
+ private:
+  base::UniqueFd home_;
+};
+
+/// An open, verified network namespace. Holding it keeps the namespace alive.
+class Netns {
+ public:
+  enum class State { present, absent, not_a_namespace };
+
+  /// What `path` names: "absent" also when a part of it is missing. Throws SystemError for other failures.
+  static State probe(const std::string& path);
+  /// Throws SystemError, with EINVAL when the path names something else.
+  static Netns open(const std::string& path);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// For what can only be done from within: opening sockets and reaching /proc/sys/net.
+  [[nodiscard]] NetnsScope enter() const { return {fd_.get(), path_}; }
+
+ private:
+  Netns(base::UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+  base::UniqueFd fd_;
+  std::string path_;
+};
+
+}  // namespace netlink
