@@ -19,6 +19,12 @@ class SystemError : public std::system_error {
   std::string text_;
 };
 
+/// A change or question that the kernel's network stack refused, as opposed to failed input or output.
+class KernelError : public SystemError {
+ public:
+  using SystemError::SystemError;
+};
+
 /// Bytes from outside that do not have the form they must have.
 class ParseError : public std::runtime_error {
  public:

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,12 +55,9 @@ int milliseconds_left(const timespec& deadline) {
 }
 
 /// Feeds stdin and collects stdout at once, so that neither side can block the other.
-std::string exchange(const ProcessSpec& spec, UniqueFd& to_child, UniqueFd& from_child) {
+std::string exchange(const ProcessSpec& spec, const timespec& deadline, UniqueFd& to_child, UniqueFd& from_child) {
   std::string output;
   std::string_view rest = spec.input;
-  timespec deadline{};
-  ::clock_gettime(CLOCK_MONOTONIC, &deadline);
-  deadline.tv_sec += static_cast<time_t>(spec.timeout_seconds);
   ::fcntl(to_child.get(), F_SETFL, O_NONBLOCK);
   if (rest.empty()) to_child.reset();
   for (;;) {
@@ -94,6 +92,17 @@ int wait_for(pid_t pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/// A child may close stdout and run on. Without pidfd_open (Linux 5.3) the wait has no end.
+void wait_for_end(const ProcessSpec& spec, const timespec& deadline, pid_t pid) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  pollfd ended{process.get(), POLLIN, 0};
+  if (!process.valid()) return;
+  int ready = 0;
+  do ready = ::poll(&ended, 1, milliseconds_left(deadline));
+  while (ready < 0 && errno == EINTR);
+  if (ready == 0) throw SystemError(ETIMEDOUT, "wait for program '" + spec.program + "'");
+}
+
 }  // namespace
 
 ProcessResult run_process(const ProcessSpec& spec) {
@@ -114,7 +123,11 @@ ProcessResult run_process(const ProcessSpec& spec) {
     int exec_errno = 0;  // the pipe closes unwritten when exec succeeds
     if (::read(failure.read_end.get(), &exec_errno, sizeof exec_errno) == sizeof exec_errno)
       throw SystemError(exec_errno, "start program '" + spec.program + "'");
-    result.output = exchange(spec, in.write_end, out.read_end);
+    timespec deadline{};
+    ::clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += static_cast<time_t>(spec.timeout_seconds);
+    result.output = exchange(spec, deadline, in.write_end, out.read_end);
+    wait_for_end(spec, deadline, pid);
   } catch (...) {
     ::kill(pid, SIGKILL);
     wait_for(pid);

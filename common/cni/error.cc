@@ -24,6 +24,8 @@ Error current_error() {
     return error;
   } catch (const base::ParseError& error) {
     return {ErrorCode::decoding_failure, error.what()};
+  } catch (const base::KernelError& error) {
+    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::kernel_refused, error.what()};
   } catch (const base::SystemError& error) {
     return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::io_failure, error.what()};
   } catch (const nlohmann::json::exception& error) {

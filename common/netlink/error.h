@@ -8,10 +8,10 @@
 namespace netlink {
 
 /// what() reads "<doing>: <strerror>[: <the kernel's own explanation>]".
-class NetlinkError : public base::SystemError {
+class NetlinkError : public base::KernelError {
  public:
   NetlinkError(int error_number, const std::string& doing, const std::string& kernel_text)
-      : SystemError(error_number, doing), text_(SystemError::what()) {
+      : KernelError(error_number, doing), text_(KernelError::what()) {
     if (!kernel_text.empty()) text_ += ": " + kernel_text;
   }
   [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }

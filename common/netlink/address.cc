@@ -1,0 +1,92 @@
+#include "common/netlink/address.h"
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <optional>
+
+namespace netlink {
+namespace {
+
+Message address_message(int type, int flags, const Link& link, const base::IpNet& net, uint8_t address_flags) {
+  ifaddrmsg header{};
+  header.ifa_family = static_cast<uint8_t>(net.address.af());
+  header.ifa_prefixlen = net.prefix;
+  header.ifa_flags = address_flags;
+  header.ifa_scope = RT_SCOPE_UNIVERSE;
+  header.ifa_index = static_cast<uint32_t>(link.ifindex);
+  Message message(type, flags);
+  message.header(header);
+  message.put(IFA_LOCAL, net.address.data(), net.address.size());
+  message.put(IFA_ADDRESS, net.address.data(), net.address.size());
+  return message;
+}
+
+std::optional<Address> parse_address(const nlmsghdr* message, int ifindex) {
+  const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
+  if (static_cast<int>(header->ifa_index) != ifindex) return std::nullopt;  // old kernels do not filter
+  const Attributes attributes = Attributes::of(message, sizeof *header);
+  const auto bytes = attributes.find(IFA_LOCAL) ? attributes.bytes(IFA_LOCAL) : attributes.bytes(IFA_ADDRESS);
+  const auto ip = base::IpAddress::from_bytes(bytes.data(), bytes.size());
+  if (!ip) return std::nullopt;
+  const uint32_t flags = attributes.find(IFA_FLAGS) ? attributes.u32(IFA_FLAGS) : header->ifa_flags;
+  return Address{{*ip, header->ifa_prefixlen}, (flags & IFA_F_TENTATIVE) != 0, (flags & IFA_F_DADFAILED) != 0,
+                 header->ifa_scope == RT_SCOPE_LINK};
+}
+
+}  // namespace
+
+std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
+  ifaddrmsg header{};
+  header.ifa_index = static_cast<uint32_t>(link.ifindex);
+  Message query(RTM_GETADDR, 0);
+  query.header(header);
+  std::vector<Address> addresses;
+  socket.dump(query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
+              [&](const nlmsghdr* message) {
+                if (auto address = parse_address(message, link.ifindex)) addresses.push_back(*address);
+              });
+  return addresses;
+}
+
+bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad) {
+  const bool v4 = net.address.is_v4();
+  const auto flags = static_cast<uint8_t>(!v4 && dad == Dad::no ? IFA_F_NODAD : 0);
+  Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, net, flags);
+  const base::IpAddress broadcast = net.last();
+  if (v4 && net.prefix < 31) message.put(IFA_BROADCAST, broadcast.data(), broadcast.size());
+  return socket.request_unless(EEXIST, message, "add address " + net.str() + " to link '" + link.name + "'");
+}
+
+bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net) {
+  return socket.request_unless(EADDRNOTAVAIL, address_message(RTM_DELADDR, 0, link, net, 0),
+                               "remove address " + net.str() + " from link '" + link.name + "'");
+}
+
+void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Link& link, int milliseconds) {
+  const std::string doing = "wait for the addresses of link '" + link.name + "'";
+  std::optional<NetlinkSocket> notifications;
+  timespec start{}, now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &start);
+  for (;;) {
+    const auto addresses = addresses_of(socket, link);
+    for (const Address& address : addresses)
+      if (address.dad_failed) throw NetlinkError(EADDRINUSE, doing, address.net.str() + " is in use by another host");
+    if (std::none_of(addresses.begin(), addresses.end(), [](const Address& one) { return one.tentative; })) return;
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1'000'000;
+    if (waited >= milliseconds) throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
+    if (notifications) {
+      notifications->wait_notification(milliseconds - static_cast<int>(waited));
+    } else {  // look once more after subscribing, so that no change falls in between
+      const NetnsScope inside = netns.enter();
+      notifications = NetlinkSocket::open_subscribed(RTNLGRP_IPV6_IFADDR);
+    }
+  }
+}
+
+}  // namespace netlink

@@ -1,0 +1,34 @@
+// Addresses of a link.
+#pragma once
+
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/netlink/link.h"
+#include "common/netlink/socket.h"
+
+namespace netlink {
+
+struct Address {
+  base::IpNet net;
+  bool tentative = false;   ///< duplicate address detection still runs
+  bool dad_failed = false;  ///< and this address lost
+  bool link_scope = false;  ///< fe80::/10 that the kernel made, or 169.254/16
+};
+
+std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link);
+
+enum class Dad { no, yes };
+
+/// Adds an address; false if the link has it already. With Dad::no an IPv6 address can be used at
+/// once, without the second or two that the kernel asks around for duplicates.
+bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no);
+
+/// False if the link did not have it.
+bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net);
+
+/// Waits until no address of `link` is tentative, as the kernel tells of it, at most `milliseconds`.
+/// Throws NetlinkError when one turns out to be a duplicate, or at the end of the time.
+void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Link& link, int milliseconds);
+
+}  // namespace netlink

@@ -1,0 +1,46 @@
+// Bridges and their ports.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/netlink/link.h"
+#include "common/netlink/socket.h"
+
+namespace netlink {
+
+struct BridgeSpec {
+  std::string name;
+  uint32_t mtu = 0;  ///< bytes; 0: the kernel's default
+  bool vlan_filtering = false;
+};
+
+/// What there is, or a new bridge: up, and with a hardware address that does not change when ports
+/// come and go. An existing one is brought up and gets vlan_filtering if asked for; its MTU stays.
+/// Throws NetlinkError, with EOPNOTSUPP when the kernel cannot filter VLANs, with EEXIST when the
+/// name belongs to a link of another kind.
+struct EnsuredBridge {
+  Link link;
+  bool created = false;
+};
+EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec);
+
+struct PortOptions {
+  bool hairpin = false;   ///< send frames back out of the port that they came in by
+  bool isolated = false;  ///< no traffic between isolated ports
+  std::string alias;      ///< free text on the link, at most 255 bytes
+};
+
+/// Sets a port's options by one message.
+void set_port_options(NetlinkSocket& socket, const std::string& port, const PortOptions& options);
+
+struct Vlan {
+  uint16_t first = 1, last = 1;    ///< 1..4094, inclusive
+  bool pvid_untagged = false;      ///< the VLAN of untagged frames, both ways
+};
+
+/// Adds VLANs to a bridge port; removes VLAN 1 first if `remove_default` is true.
+void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans, bool remove_default);
+
+}  // namespace netlink

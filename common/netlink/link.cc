@@ -1,0 +1,124 @@
+#include "common/netlink/link.h"
+
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+
+namespace netlink {
+namespace {
+
+Link parse_link(const nlmsghdr* message) {
+  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
+  const Attributes attributes = Attributes::of(message, sizeof *header);
+  Link link;
+  link.ifindex = header->ifi_index;
+  link.flags = header->ifi_flags;
+  link.name = attributes.string(IFLA_IFNAME);
+  link.mtu = attributes.u32(IFLA_MTU);
+  link.master = static_cast<int>(attributes.u32(IFLA_MASTER));
+  link.peer = static_cast<int>(attributes.u32(IFLA_LINK));
+  link.operstate = attributes.u8(IFLA_OPERSTATE);
+  link.alias = attributes.string(IFLA_IFALIAS);
+  link.promiscuous = (header->ifi_flags & IFF_PROMISC) != 0;
+  if (const auto mac = attributes.bytes(IFLA_ADDRESS); mac.size() == link.mac.bytes.size())
+    std::memcpy(link.mac.bytes.data(), mac.data(), mac.size());
+  const Attributes info = attributes.nested(IFLA_LINKINFO);
+  link.kind = info.string(IFLA_INFO_KIND);
+  if (link.kind == "bridge") link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
+  if (info.string(IFLA_INFO_SLAVE_KIND) == "bridge") {
+    const Attributes port = info.nested(IFLA_INFO_SLAVE_DATA);
+    link.hairpin = port.u8(IFLA_BRPORT_MODE) != 0;
+    link.isolated = port.u8(IFLA_BRPORT_ISOLATED) != 0;
+  }
+  return link;
+}
+
+/// Statistics are most of a link's answer, and nobody here reads them.
+Message link_query(int ifindex) {
+  ifinfomsg header{};
+  header.ifi_index = ifindex;
+  Message message(RTM_GETLINK, 0);
+  message.header(header).put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return message;
+}
+
+std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std::string& doing) {
+  std::optional<Link> link;
+  socket.get(query, doing, [&](const nlmsghdr* message) { link = parse_link(message); });
+  return link;
+}
+
+void change_flags(NetlinkSocket& socket, const Link& link, unsigned flag, const std::string& doing) {
+  ifinfomsg header{};
+  header.ifi_index = link.ifindex;
+  header.ifi_flags = flag;
+  header.ifi_change = flag;
+  socket.request(Message(RTM_NEWLINK, 0).header(header), doing);
+}
+
+}  // namespace
+
+bool Link::is_up() const { return (flags & IFF_UP) != 0; }
+
+std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name) {
+  if (name.empty() || name.size() >= IFNAMSIZ) return std::nullopt;  // no link can have such a name
+  return find(socket, link_query(0).put_string(IFLA_IFNAME, name), "look up link '" + name + "'");
+}
+
+std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
+  return find(socket, link_query(ifindex), "look up link with index " + std::to_string(ifindex));
+}
+
+std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
+  std::vector<Link> ports;
+  const Message query = std::move(link_query(0).put_u32(IFLA_MASTER, static_cast<uint32_t>(master_ifindex)));
+  socket.dump(query, "list the ports of the bridge", [&] { ports.clear(); },
+              [&](const nlmsghdr* message) {
+                Link link = parse_link(message);
+                if (link.master == master_ifindex) ports.push_back(std::move(link));  // old kernels do not filter
+              });
+  return ports;
+}
+
+void set_up(NetlinkSocket& socket, const Link& link) { change_flags(socket, link, IFF_UP, "set link '" + link.name + "' up"); }
+
+void set_promiscuous(NetlinkSocket& socket, const Link& link) {
+  change_flags(socket, link, IFF_PROMISC, "set link '" + link.name + "' promiscuous");
+}
+
+void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu) {
+  ifinfomsg header{};
+  header.ifi_index = link.ifindex;
+  socket.request(Message(RTM_NEWLINK, 0).header(header).put_u32(IFLA_MTU, mtu),
+                 "set the MTU of link '" + link.name + "' to " + std::to_string(mtu));
+}
+
+bool remove_link(NetlinkSocket& socket, const std::string& name) {
+  return socket.request_unless(ENODEV, Message(RTM_DELLINK, 0).header(ifinfomsg{}).put_string(IFLA_IFNAME, name),
+                               "remove link '" + name + "'");
+}
+
+std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name, int milliseconds) {
+  const auto find_operational = [&] {
+    auto link = find_link(socket, name);
+    if (link && link->operstate != IF_OPER_UP && link->operstate != IF_OPER_UNKNOWN) link.reset();
+    return link;
+  };
+  if (auto link = find_operational()) return link;
+  NetlinkSocket notifications = NetlinkSocket::open_subscribed(RTNLGRP_LINK);
+  timespec start{}, now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &start);
+  for (;;) {
+    if (auto link = find_operational()) return link;
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1'000'000;
+    if (waited >= milliseconds) return std::nullopt;
+    notifications.wait_notification(milliseconds - static_cast<int>(waited));
+  }
+}
+
+}  // namespace netlink

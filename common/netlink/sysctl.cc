@@ -1,0 +1,36 @@
+#include "common/netlink/sysctl.h"
+
+#include <fcntl.h>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+
+namespace netlink {
+namespace {
+
+constexpr size_t kMaxValueBytes = 4096;
+
+std::string path_of(const std::string& name) { return "/proc/sys/" + name; }
+
+}  // namespace
+
+std::optional<std::string> read_sysctl(const std::string& name) {
+  auto value = base::read_file(path_of(name), kMaxValueBytes);
+  if (value && !value->empty() && value->back() == '\n') value->pop_back();
+  return value;
+}
+
+void write_sysctl(const std::string& name, std::string_view value) {
+  const base::UniqueFd fd(::open(path_of(name).c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) base::throw_errno("open setting '" + name + "'");
+  base::write_all(fd.get(), value, "setting '" + name + "'");
+}
+
+bool ensure_sysctl(const std::string& name, std::string_view value) {
+  const auto present = read_sysctl(name);
+  if (!present) return false;
+  if (*present != value) write_sysctl(name, value);
+  return true;
+}
+
+}  // namespace netlink

@@ -1,0 +1,20 @@
+// Kernel settings under /proc/sys. Those below net/ belong to the network namespace that the process
+// is in when the file is opened.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace netlink {
+
+/// The value without its newline; nullopt when there is no such setting (IPv6 switched off, say).
+std::optional<std::string> read_sysctl(const std::string& name);
+
+/// Sets `name` ("net/ipv4/ip_forward"). Throws SystemError.
+void write_sysctl(const std::string& name, std::string_view value);
+
+/// Sets `name` unless it has that value; false if there is no such setting.
+bool ensure_sysctl(const std::string& name, std::string_view value);
+
+}  // namespace netlink

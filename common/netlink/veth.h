@@ -1,0 +1,34 @@
+// Virtual Ethernet pairs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/base/mac.h"
+#include "common/netlink/netns.h"
+#include "common/netlink/socket.h"
+
+namespace netlink {
+
+/// One end of a pair. With an address given at its creation the kernel calls it "set by the user",
+/// and no udev rule changes it afterwards.
+struct VethEnd {
+  std::string name;
+  base::MacAddress mac;
+};
+
+struct VethPair {
+  VethEnd local;   ///< in the socket's namespace; comes up at once
+  VethEnd peer;    ///< in `peer_netns`; stays down
+  const Netns* peer_netns = nullptr;  ///< nullptr: the socket's own
+  int master = 0;     ///< ifindex of the bridge that gets `local` as a port; 0: none
+  uint32_t mtu = 0;   ///< bytes, both ends; 0: the kernel's default
+};
+
+/// Makes both ends where they belong, by one message: a link that is moved to another namespace
+/// afterwards costs milliseconds of kernel grace periods.
+/// False when one of the names is taken; nothing is made then.
+bool create_veth(NetlinkSocket& socket, const VethPair& pair);
+
+}  // namespace netlink
