@@ -1,0 +1,27 @@
+// When this machine started, said with caution: leases older than that are taken back, so an answer
+// that is too early costs nothing and one that is too late would cost a pod its address.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace ipam {
+
+/// Names this boot of the kernel; empty if it cannot be known.
+std::string read_boot_id();
+
+/// Nanoseconds of the epoch, on the wall clock as it stood then; nullopt when there is no evidence.
+/// Never later than any of its witnesses: a wall clock that was set forward since boot (a resumed
+/// virtual machine, a late NTP) moves "now - uptime" but not the birth of early kernel objects.
+std::optional<int64_t> read_boot_time();
+
+/// What the store must know of the machine. Tests give their own.
+struct Machine {
+  std::string state_directory = "/run/cni/flannel-ipam";  ///< lost at a reboot, or judged by boot_id
+  std::function<std::string()> boot_id = read_boot_id;
+  std::function<std::optional<int64_t>()> boot_time = read_boot_time;
+};
+
+}  // namespace ipam

@@ -1,0 +1,201 @@
+#include "cni-ipam/conf.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/cni/error.h"
+#include "common/cni/json.h"
+#include "common/cni/version.h"
+
+namespace ipam {
+namespace {
+
+using cni::Error;
+using cni::ErrorCode;
+using cni::Json;
+
+constexpr const char* kDefaultDataDir = "/var/lib/cni/networks";
+constexpr size_t kMaxPath = 3800;    // leaves room for a name within PATH_MAX
+constexpr size_t kMaxRanges = 1024;  // their overlaps are found pair by pair
+
+std::string item_path(std::string_view where, size_t index) {
+  return std::string(where) + "[" + std::to_string(index) + "]";
+}
+
+void require_object(const Json& value, const std::string& where) {
+  if (!value.is_object())
+    throw Error(ErrorCode::decoding_failure,
+                "key '" + where + "' must be an object, not " + value.type_name());
+}
+
+const Json& ipam_of(const cni::Request& request) {
+  if (!cni::find(request.config, "ipam"))
+    throw Error(ErrorCode::invalid_config, "IPAM config missing 'ipam' key",
+                "add an object 'ipam' with a subnet or ranges to the configuration");
+  return cni::get_object(request.config, "ipam", "");
+}
+
+base::IpNet parse_subnet(const Json& object, const std::string& where) {
+  const std::string text = cni::get_string(object, "subnet", where);
+  const std::string key = cni::join_path(where, "subnet");
+  if (text.empty())
+    throw Error(ErrorCode::invalid_config, "key '" + key + "' is missing", "each range needs its subnet");
+  const auto subnet = base::IpNet::parse(text);
+  const bool mapped = subnet && subnet->address.is_v4() && text.find(':') != std::string::npos;
+  if (!subnet || mapped)
+    throw Error(ErrorCode::invalid_config, "key '" + key + "': '" + text.substr(0, 64) + "' is not a subnet",
+                mapped ? "write an IPv4 subnet as IPv4"
+                       : "a subnet is written address/prefix, for example 10.244.1.0/24");
+  return *subnet;
+}
+
+Range parse_range(const Json& object, const std::string& where) {
+  require_object(object, where);
+  RangeSpec spec;
+  spec.subnet = parse_subnet(object, where);
+  spec.start = cni::get_address(object, "rangeStart", where);
+  spec.end = cni::get_address(object, "rangeEnd", where);
+  spec.gateway = cni::get_address(object, "gateway", where);
+  return cni::with_context(where, [&] { return make_range(spec); });
+}
+
+/// The keys of the short form, directly in `ipam`. The other three mean nothing without a subnet.
+void parse_short_form(const Json& ipam, std::vector<RangeSet>& sets) {
+  if (!cni::get_string(ipam, "subnet", "ipam").empty()) {
+    sets.push_back({parse_range(ipam, "ipam")});
+    return;
+  }
+  std::string stray;
+  for (const char* key : {"rangeStart", "rangeEnd", "gateway"})
+    if (!cni::get_string(ipam, key, "ipam").empty())
+      stray += (stray.empty() ? "'ipam." : ", 'ipam.") + std::string(key) + "'";
+  if (!stray.empty())
+    throw Error(ErrorCode::invalid_config, stray + " given without 'ipam.subnet'",
+                "add the subnet, or move the keys into the range in 'ipam.ranges' that they belong to");
+}
+
+void parse_sets(const Json& array, const std::string& where, std::vector<RangeSet>& sets) {
+  for (size_t i = 0; i < array.size(); ++i) {
+    const std::string set_path = item_path(where, i);
+    if (!array[i].is_array() && !array[i].is_null())
+      throw Error(ErrorCode::decoding_failure,
+                  "key '" + set_path + "' must be an array, not " + array[i].type_name());
+    if (array[i].size() > kMaxRanges)
+      throw Error(ErrorCode::invalid_config,
+                  set_path + ": more than " + std::to_string(kMaxRanges) + " ranges");
+    RangeSet set;
+    for (size_t j = 0; j < array[i].size(); ++j)
+      set.push_back(parse_range(array[i][j], item_path(set_path, j)));
+    sets.push_back(std::move(set));
+  }
+}
+
+/// Spec versions before 0.3.0 have room for one address of each family in a result.
+void check_families(const std::vector<RangeSet>& sets, const std::string& version) {
+  if (!cni::version_less(version, "0.3.0")) return;
+  std::array<int, 2> count{};
+  for (const RangeSet& set : sets)
+    if (++count[set[0].first.is_v4() ? 0 : 1] > 1)
+      throw Error(ErrorCode::invalid_config,
+                  "CNI version " + version + " does not support more than 1 address per family",
+                  "use cniVersion 0.3.0 or newer, or one range set per family");
+}
+
+void check_sets(const std::vector<RangeSet>& sets) {
+  size_t ranges = 0;
+  for (size_t i = 0; i < sets.size(); ++i) {
+    ranges += sets[i].size();
+    if (ranges > kMaxRanges)
+      throw Error(ErrorCode::invalid_config, "more than " + std::to_string(kMaxRanges) + " ranges");
+    cni::with_context("invalid range set " + std::to_string(i), [&] { check_range_set(sets[i]); });
+  }
+  for (size_t i = 0; i < sets.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (overlap(sets[i], sets[j]))
+        throw Error(ErrorCode::invalid_config,
+                    "range set " + std::to_string(j) + " overlaps with " + std::to_string(i),
+                    to_string(sets[j]) + " and " + to_string(sets[i]));
+}
+
+Requested parse_wish(const std::string& text, const std::string& where, ErrorCode blame) {
+  std::optional<base::IpAddress> address = base::IpAddress::parse(text);
+  if (const auto net = base::IpNet::parse(text)) address = net->address;  // the prefix length is the range's
+  if (!address)
+    throw Error(blame, where + ": '" + text.substr(0, 64) + "' is not an IP address",
+                "an address is wished for as 10.244.1.7 or 10.244.1.7/24");
+  return {*address, blame};
+}
+
+/// The same address may come from several sources; it is one wish.
+void add_wish(const Requested& wish, std::vector<Requested>& wishes) {
+  const auto same = [&](const Requested& other) { return other.address == wish.address; };
+  if (std::none_of(wishes.begin(), wishes.end(), same)) wishes.push_back(wish);
+}
+
+void parse_wishes(const Json& object, const std::string& where, std::vector<Requested>& wishes) {
+  const std::vector<std::string> texts = cni::get_strings(object, "ips", where);
+  if (texts.size() > kMaxRanges)
+    throw Error(ErrorCode::invalid_config,
+                cni::join_path(where, "ips") + ": more than " + std::to_string(kMaxRanges) + " addresses");
+  for (const std::string& text : texts)
+    add_wish(parse_wish(text, cni::join_path(where, "ips"), ErrorCode::invalid_config), wishes);
+}
+
+/// A path out of the configuration: no byte that would end it early, no endless length.
+std::string checked_path(std::string path, const std::string& key) {
+  if (path.find('\0') != std::string::npos || path.size() > kMaxPath)
+    throw Error(ErrorCode::invalid_config, "key '" + key + "' is no path: it is too long or has a NUL in it");
+  return path;
+}
+
+}  // namespace
+
+std::string store_directory(const cni::Request& request) {
+  if (!cni::is_valid_identifier(request.network))
+    throw Error(ErrorCode::invalid_config, "invalid characters in network name",
+                request.network.substr(0, 256));
+  const Json& ipam = cni::get_object(request.config, "ipam", "");
+  std::string path = checked_path(cni::get_string(ipam, "dataDir", "ipam"), "ipam.dataDir");
+  if (path.empty()) path = kDefaultDataDir;
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path + (path == "/" ? "" : "/") + request.network;
+}
+
+std::vector<RangeSet> parse_ranges(const cni::Request& request) {
+  const Json& ipam = ipam_of(request);
+  std::vector<RangeSet> sets;
+  parse_sets(
+      cni::get_array(cni::get_object(request.config, "runtimeConfig", ""), "ipRanges", "runtimeConfig"),
+      "runtimeConfig.ipRanges", sets);
+  parse_short_form(ipam, sets);
+  parse_sets(cni::get_array(ipam, "ranges", "ipam"), "ipam.ranges", sets);
+  if (sets.empty())
+    throw Error(ErrorCode::invalid_config, "no IP ranges specified", "give 'ipam.subnet' or 'ipam.ranges'");
+  check_sets(sets);
+  check_families(sets, request.version);
+  return sets;
+}
+
+std::vector<Requested> parse_requested(const cni::Request& request) {
+  std::vector<Requested> wishes;
+  const auto arguments = cni::parse_args(request.args, {"IP"});
+  if (const auto ip = arguments.find("IP"); ip != arguments.end() && !ip->second.empty())
+    wishes.push_back(parse_wish(ip->second, "CNI_ARGS: IP", ErrorCode::invalid_environment));
+  const Json& args = cni::get_object(request.config, "args", "");
+  parse_wishes(cni::get_object(args, "cni", "args"), "args.cni", wishes);
+  parse_wishes(cni::get_object(request.config, "runtimeConfig", ""), "runtimeConfig", wishes);
+  return wishes;
+}
+
+std::vector<cni::Route> parse_routes(const cni::Request& request) {
+  std::vector<cni::Route> routes;
+  for (const Json& route : cni::get_array(ipam_of(request), "routes", "ipam"))
+    routes.push_back(cni::parse_route(route, "ipam.routes"));
+  return routes;
+}
+
+std::string resolv_conf_path(const cni::Request& request) {
+  return checked_path(cni::get_string(ipam_of(request), "resolvConf", "ipam"), "ipam.resolvConf");
+}
+
+}  // namespace ipam

@@ -1,0 +1,75 @@
+// Leases as host-local keeps them: a directory per network, a file per address (README.md has the
+// format). Both programs may work on one directory at once; the lock file orders them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cni-ipam/address_store.h"
+#include "cni-ipam/boot.h"
+#include "cni-ipam/lease_index.h"
+#include "common/base/file.h"
+#include "common/cni/error.h"
+
+namespace ipam {
+
+class DiskStore final : public AddressStore {
+ public:
+  enum class Mode {
+    create,    ///< makes the directory and the lock file where absent
+    existing,  ///< works on a directory that is there
+    look       ///< likewise, and changes nothing at all
+  };
+  static constexpr unsigned kLockTimeoutSeconds = 30;
+
+  /// Opens and locks the store; nullptr if there is none and `mode` is not create. Leases from before
+  /// this boot and torn leases are taken back on the way, on the first call after boot at the latest.
+  /// Throws cni::Error.
+  static std::unique_ptr<DiskStore> open(const std::string& directory, Mode mode, const Machine& machine,
+                                         unsigned lock_timeout_seconds = kLockTimeoutSeconds);
+  /// Seals the index.
+  ~DiskStore() override;
+
+  std::vector<base::IpAddress> held_by(const std::string& mark) override;
+  std::optional<std::string> mark_of(const base::IpAddress& address) override;
+  std::optional<base::IpAddress> first_free(const base::IpAddress& first,
+                                            const base::IpAddress& last) override;
+  bool reserve(const base::IpAddress& address, const Owner& owner) override;
+  void release(const base::IpAddress& address, const std::string& mark) override;
+  std::optional<base::IpAddress> last_reserved(size_t set) override;
+  void set_last_reserved(size_t set, const base::IpAddress& address) override;
+  Usage usage(const RangeSet& set) override;
+
+  /// Releases every lease whose mark `is_live` does not know, and half-written files. Reads all
+  /// leases. Goes on after a failure and throws at the end.
+  void collect(const std::function<bool(const std::string& mark)>& is_live);
+
+  /// Names of leases that could not be read: their owners are not known.
+  [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
+
+ private:
+  struct ScanRules;
+  DiskStore(std::string directory, base::UniqueFd dir, std::optional<base::FileLock> lock, Mode mode);
+  void load(const Machine& machine);
+  void scan(const ScanRules& rules);
+  void scan_lease(const std::string& name, const base::IpAddress& address, const ScanRules& rules);
+  void seal();
+  [[nodiscard]] std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
+
+  std::string directory_;
+  base::UniqueFd dir_;
+  std::optional<base::FileLock> lock_;  ///< none when looking at a store that has no lock file
+  Mode mode_;
+  std::string index_path_;  ///< empty: the index is not kept
+  StoreIdentity identity_;
+  std::optional<LeaseIndex> index_;
+  std::vector<std::string> unreadable_;
+  bool changed_ = false;   ///< the directory or the index has changed since the last seal
+  bool complete_ = false;  ///< the index holds every lease
+};
+
+}  // namespace ipam

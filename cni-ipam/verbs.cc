@@ -1,0 +1,178 @@
+#include "cni-ipam/verbs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "cni-ipam/conf.h"
+#include "cni-ipam/disk_store.h"
+#include "cni-ipam/resolv_conf.h"
+#include "common/base/error.h"
+
+namespace ipam {
+namespace {
+
+using base::IpAddress;
+using cni::Error;
+using cni::ErrorCode;
+using Mode = DiskStore::Mode;
+
+Owner owner_of(const cni::Request& request) {
+  return {request.attachment.container_id, request.attachment.ifname};
+}
+
+/// What the attachment holds, and the mark that says so: its own, else the one of old host-locals.
+std::pair<std::vector<IpAddress>, std::string> held_by(DiskStore& store, const Owner& owner) {
+  auto held = store.held_by(owner.mark());
+  if (!held.empty()) return {std::move(held), owner.mark()};
+  return {store.held_by(owner.legacy_mark()), owner.legacy_mark()};
+}
+
+[[noreturn]] void fail_check(const std::string& message, const std::string& details) {
+  throw Error(ErrorCode::check_failed, message, details);
+}
+
+/// Addresses that the attachment should hold. An address outside our ranges is another IPAM's.
+std::vector<IpAddress> expected_addresses(const cni::Request& request) {
+  const auto previous = request.prev_result();
+  if (!previous) return {};
+  std::vector<RangeSet> sets;
+  try {
+    sets = parse_ranges(request);
+  } catch (const Error&) {  // ranges that became invalid say nothing about a pod that runs
+    return {};
+  }
+  std::vector<IpAddress> expected;
+  for (const cni::IpConfig& ip : previous->ips)
+    if (find_range(sets, ip.address.address)) expected.push_back(ip.address.address);
+  return expected;
+}
+
+/// The directory itself, or the nearest one above it that exists: there ADD would have to write.
+std::string nearest_directory(std::string path) {
+  struct stat status {};
+  while (::stat(path.c_str(), &status) != 0 && errno == ENOENT) {
+    const size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    if (slash == 0) return "/";
+    path.resize(slash);
+  }
+  return path;
+}
+
+void check_writable(const std::string& directory) {
+  const std::string nearest = nearest_directory(directory);
+  if (::faccessat(AT_FDCWD, (nearest + "/.").c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+    throw Error(ErrorCode::not_available,
+                "store '" + directory + "' cannot be written: " + base::errno_text(errno),
+                "look at '" + nearest + "': a directory on a writable file system is needed there");
+}
+
+/// What ADD would refuse in the configuration.
+std::vector<RangeSet> parse_for_status(const cni::Request& request) {
+  try {
+    const std::string resolv_conf = resolv_conf_path(request);
+    if (!resolv_conf.empty()) read_resolv_conf(resolv_conf);
+    parse_routes(request);
+    return parse_ranges(request);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::not_available, error.what(), error.details());
+  }
+}
+
+std::unique_ptr<DiskStore> open_for_status(const std::string& directory, const Machine& machine) {
+  try {
+    return DiskStore::open(directory, Mode::look, machine);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::not_available, error.what(), error.details());
+  }
+}
+
+}  // namespace
+
+cni::Result add(const cni::Request& request, const Machine& machine) {
+  const std::string directory = store_directory(request);
+  const std::vector<RangeSet> sets = parse_ranges(request);
+  const std::vector<Requested> requested = parse_requested(request);
+  cni::Result result;
+  result.routes = parse_routes(request);
+  const std::string resolv_conf = resolv_conf_path(request);
+  if (!resolv_conf.empty()) result.dns = read_resolv_conf(resolv_conf);
+  result.ips.reserve(sets.size());  // from here to the end nothing but the store may fail
+
+  const auto store = DiskStore::open(directory, Mode::create, machine);
+  for (const Allocation& one : allocate(sets, requested, owner_of(request), *store))
+    result.ips.push_back({one.address, one.gateway, std::nullopt});
+  return result;
+}
+
+void del(const cni::Request& request, const Machine& machine) {
+  const auto store = DiskStore::open(store_directory(request), Mode::existing, machine);
+  if (!store) return;
+  const auto [held, mark] = held_by(*store, owner_of(request));
+  cni::Attempts attempts;
+  for (const IpAddress& address : held)
+    attempts.run("release " + address.str(), [&, &mark = mark] { store->release(address, mark); });
+  if (held.empty() && !store->unreadable().empty())
+    attempts.run("release addresses", [&] {
+      throw Error(ErrorCode::io_failure,
+                  "cannot tell whether " + describe_mark(owner_of(request).mark()) + " holds an address",
+                  "repair or remove the lease '" + store->unreadable().front() + "', which cannot be read");
+    });
+  attempts.throw_if_any();
+}
+
+void check(const cni::Request& request, const Machine& machine) {
+  const std::string directory = store_directory(request);
+  const std::vector<IpAddress> expected = expected_addresses(request);
+  const auto store = DiskStore::open(directory, Mode::existing, machine);
+  const std::string owner = describe_mark(owner_of(request).mark());
+  const std::vector<IpAddress> held =
+      store ? held_by(*store, owner_of(request)).first : std::vector<IpAddress>();
+  if (held.empty())
+    fail_check(owner + " holds no address in store '" + directory + "'",
+               "its lease was released or removed; delete the pod, so that it is made again");
+  for (const IpAddress& address : expected) {
+    if (std::find(held.begin(), held.end(), address) != held.end()) continue;
+    const auto holder = store->mark_of(address);
+    fail_check(
+        address.str() + " is not held by " + owner,
+        holder && !holder->empty()
+            ? "it is held by " + describe_mark(*holder) + "; one of the two must be made again"
+            : "nobody holds it, so it may be given to another pod; delete the pod, so that it is made again");
+  }
+}
+
+void gc(const cni::Request& request, const Machine& machine) {
+  const std::string directory = store_directory(request);
+  std::set<std::string> live;
+  for (const cni::Attachment& one : request.valid_attachments()) {
+    const Owner owner{one.container_id, one.ifname};
+    live.insert(owner.mark());
+    live.insert(owner.legacy_mark());
+  }
+  const auto store = DiskStore::open(directory, Mode::existing, machine);
+  if (store) store->collect([&](const std::string& mark) { return live.contains(mark); });
+}
+
+void status(const cni::Request& request, const Machine& machine) {
+  const std::string directory = store_directory(request);
+  const std::vector<RangeSet> sets = parse_for_status(request);
+  check_writable(directory);
+  const auto store = open_for_status(directory, machine);
+  if (!store) return;
+  for (const RangeSet& set : sets) {
+    const Usage usage = store->usage(set);
+    if (usage.held < usage.addresses) continue;
+    throw Error(ErrorCode::not_available_limited, "no IP addresses available in range set: " + to_string(set),
+                "the range set has " + figures(usage) +
+                    "; an address becomes free when its pod is deleted (DEL), when the runtime sends GC, or "
+                    "by a reboot");
+  }
+}
+
+}  // namespace ipam
