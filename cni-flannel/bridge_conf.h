@@ -1,0 +1,44 @@
+// The keys of the built-in `bridge` delegate: all that the reference bridge plugin knows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/mac.h"
+#include "common/cni/request.h"
+#include "common/netlink/bridge.h"
+
+namespace flannel {
+
+enum class MasqueradeBackend { automatic, nftables, iptables };
+
+struct BridgeConf {
+  std::string bridge = "cni0";
+  bool is_gateway = false;          ///< the bridge gets the gateway's address, the node forwards
+  bool is_default_gateway = false;  ///< and the pod's default route points there
+  bool force_address = false;       ///< replace another address of the bridge instead of failing
+  bool ip_masq = false;
+  MasqueradeBackend masquerade_backend = MasqueradeBackend::automatic;
+  uint32_t mtu = 0;  ///< bytes; 0: the kernel's default
+  bool hairpin = false;
+  bool promiscuous = false;
+  uint16_t vlan = 0;  ///< 1..4094; 0: none
+  std::vector<netlink::Vlan> vlan_trunk;
+  bool preserve_default_vlan = false;
+  bool spoof_check = false;
+  bool duplicate_address_detection = false;
+  bool port_isolation = false;
+  cni::Dns dns;                         ///< replaces IPAM's when not empty
+  std::optional<base::MacAddress> mac;  ///< of the container's interface
+
+  [[nodiscard]] bool needs_vlan_filtering() const { return vlan != 0 || !vlan_trunk.empty(); }
+  /// Name of the veth that carries the gateway's address in a VLAN.
+  [[nodiscard]] std::string vlan_gateway() const { return bridge + "." + std::to_string(vlan); }
+};
+
+/// Reads `request.config`, the rendered delegate, and CNI_ARGS. Throws cni::Error that names the key.
+BridgeConf parse_bridge_conf(const cni::Request& request);
+
+}  // namespace flannel

@@ -1,0 +1,116 @@
+#include "cni-flannel/conf.h"
+
+#include <algorithm>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/cni/error.h"
+
+namespace flannel {
+namespace {
+
+using cni::Error;
+using cni::ErrorCode;
+using cni::Json;
+
+constexpr const char* kDefaultDataDir = "/var/lib/cni/flannel";
+/// Upstream's name for the store format. Ours is the same store, so what is written to disk keeps
+/// this name and upstream's binaries can undo what we made.
+constexpr const char* kDefaultIpam = "host-local";
+constexpr size_t kMaxSubnetFileBytes = 64 << 10;
+
+void set_default(Json& object, const char* key, const Json& value) {
+  if (!cni::find(object, key)) object[key] = value;
+}
+
+/// `routes` as written, and one for each network of the cluster that they do not have.
+Json render_routes(const Json& ipam, const SubnetEnv& env) {
+  Json routes = cni::get_array(ipam, "routes", "ipam");
+  std::vector<base::IpNet> present;
+  for (const Json& route : routes) present.push_back(cni::parse_route(route, "ipam.routes").dst.network());
+  for (const auto* networks : {&env.networks, &env.ipv6_networks})
+    for (const base::IpNet& network : *networks)
+      if (std::find(present.begin(), present.end(), network) == present.end()) routes.push_back({{"dst", network.str()}});
+  return routes;
+}
+
+Json render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
+  Json ipam = conf.ipam;
+  const std::string type = conf.ipam_type();
+  set_default(ipam, "type", kDefaultIpam);
+  cni::erase(ipam, "ranges");
+  // flanneld decides on the range. One left in the file would become a second address.
+  if (type.empty() || type == kDefaultIpam || type == "flannel-ipam")
+    for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway"}) cni::erase(ipam, key);
+  Json ranges = Json::array();
+  for (const auto& subnet : {env.subnet, env.ipv6_subnet})
+    if (subnet) ranges.push_back(Json::array({{{"subnet", subnet->network().str()}}}));
+  ipam["ranges"] = ranges;
+  Json routes = render_routes(conf.ipam, env);
+  cni::erase(ipam, "routes");
+  ipam["routes"] = std::move(routes);
+  return ipam;
+}
+
+}  // namespace
+
+std::string FlannelConf::delegate_type() const {
+  const std::string type = cni::get_string(delegate, "type", "delegate");
+  return type.empty() ? kBuiltInDelegate : type;
+}
+
+std::string FlannelConf::ipam_type() const { return cni::get_string(ipam, "type", "ipam"); }
+
+FlannelConf parse_flannel_conf(const cni::Request& request) {
+  const Json& config = request.config;
+  FlannelConf conf;
+  conf.subnet_file = cni::get_string(config, "subnetFile", "");
+  conf.data_dir = cni::get_string(config, "dataDir", "");
+  if (conf.subnet_file.empty()) conf.subnet_file = kDefaultSubnetFile;
+  if (conf.data_dir.empty()) conf.data_dir = kDefaultDataDir;
+  conf.delegate = cni::get_object(config, "delegate", "");
+  conf.ipam = cni::get_object(config, "ipam", "");
+  if (const Json& runtime = cni::get_object(config, "runtimeConfig", ""); !runtime.empty()) conf.runtime_config = runtime;
+  if (cni::find(conf.delegate, "name"))
+    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'name'", "the network's own name is used; remove the key");
+  if (cni::find(conf.delegate, "ipam"))
+    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'ipam'", "put the keys into 'ipam' at the top level");
+  static_cast<void>(conf.delegate_type());  // judges the types of both
+  static_cast<void>(conf.ipam_type());
+  return conf;
+}
+
+SubnetEnv load_subnet_env(const std::string& path) {
+  const auto text = base::read_file(path, kMaxSubnetFileBytes);
+  if (!text)
+    throw Error(ErrorCode::try_again_later, "load subnet file: open " + path + ": no such file or directory",
+                "flanneld writes this file when it has leased a subnet for the node; check that flanneld runs here, and its log");
+  try {
+    return SubnetEnv::parse(*text, path);
+  } catch (const base::ParseError& error) {
+    throw Error(ErrorCode::decoding_failure, std::string("load subnet file: ") + error.what(),
+                "flanneld writes this file; restart it to have it written anew, and check its log");
+  }
+}
+
+Json render_without_subnet(const FlannelConf& conf, const cni::Request& request) {
+  Json rendered = conf.delegate;
+  rendered["name"] = request.network;
+  if (const std::string version = cni::get_string(request.config, "cniVersion", ""); !version.empty()) rendered["cniVersion"] = version;
+  if (!conf.runtime_config.is_null()) rendered["runtimeConfig"] = conf.runtime_config;
+  set_default(rendered, "type", kBuiltInDelegate);
+  rendered["ipam"] = conf.ipam;
+  set_default(rendered["ipam"], "type", kDefaultIpam);
+  return rendered;
+}
+
+Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::Request& request) {
+  Json rendered = render_without_subnet(conf, request);
+  set_default(rendered, "ipMasq", !env.ip_masq);
+  set_default(rendered, "mtu", env.mtu);
+  if (conf.delegate_type() == kBuiltInDelegate) set_default(rendered, "isGateway", true);
+  rendered["ipam"] = render_ipam(conf, env);
+  return rendered;
+}
+
+}  // namespace flannel

@@ -1,0 +1,55 @@
+// DEL of the built-in delegate.
+#include "cni-flannel/bridge_delegate.h"
+#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/masquerade.h"
+#include "cni-flannel/node_side.h"
+#include "cni-flannel/spoof_check.h"
+#include "common/cni/error.h"
+#include "common/netlink/netns.h"
+
+namespace flannel {
+namespace {
+
+/// Keys as DEL reads them: whatever is wrong with the others must not keep an attachment alive.
+bool lenient_flag(const cni::Json& config, const char* key) {
+  const cni::Json* value = cni::find(config, key);
+  return value && value->is_boolean() && value->get<bool>();
+}
+
+MasqueradeBackend lenient_backend(const cni::Json& config) {
+  const cni::Json* value = cni::find(config, "ipMasqBackend");
+  if (value && *value == "nftables") return MasqueradeBackend::nftables;
+  if (value && *value == "iptables") return MasqueradeBackend::iptables;
+  return MasqueradeBackend::automatic;
+}
+
+/// From within the container's namespace; false when it or the interface is not there.
+bool remove_container_link(const cni::Request& request) {
+  if (request.netns.empty() || netlink::Netns::probe(request.netns) != netlink::Netns::State::present) return false;
+  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));
+  return netlink::remove_link(pod, request.attachment.ifname);
+}
+
+/// The namespace is gone or unreachable, the interface renamed: the host's end takes it along.
+void remove_host_link(const cni::Request& request) {
+  netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
+  if (const auto host = find_host_veth(node, request.network, request.attachment)) netlink::remove_link(node, host->name);
+}
+
+}  // namespace
+
+void detach(const cni::Request& request, const Ipam& ipam) {
+  cni::Attempts attempts;
+  attempts.run("remove interface '" + request.attachment.ifname + "'", [&] {
+    if (!remove_container_link(request)) remove_host_link(request);
+  });
+  // An address must not go to another pod while the interface that has it is up.
+  if (attempts.all_succeeded()) attempts.run("release addresses", [&] { ipam.del(request); });
+  if (lenient_flag(request.config, "ipMasq"))
+    attempts.run("remove masquerade rules", [&] { remove_masquerade(lenient_backend(request.config), request.network, request.attachment); });
+  if (lenient_flag(request.config, "macspoofchk"))
+    attempts.run("remove spoof check rules", [&] { remove_spoof_check(request.attachment); });
+  attempts.throw_if_any();
+}
+
+}  // namespace flannel

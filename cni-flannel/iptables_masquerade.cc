@@ -1,0 +1,103 @@
+#include "cni-flannel/iptables_masquerade.h"
+
+#include <sha512.h>
+#include <unistd.h>
+
+#include <array>
+#include <string_view>
+
+#include "common/base/process.h"
+#include "common/cni/error.h"
+
+namespace flannel {
+namespace {
+
+using base::Family;
+
+constexpr size_t kChainLength = 28;  // XT_EXTENSION_MAXNAMELEN - 1
+
+/// The full path of a program of the iptables family, or empty. The plugin's PATH may be anything.
+std::string find_program(Family family, const std::string& action) {
+  const std::string name = (family == Family::v4 ? "iptables-" : "ip6tables-") + action;
+  for (const char* dir : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/usr/local/sbin/"})
+    if (::access((dir + name).c_str(), X_OK) == 0) return dir + name;
+  return {};
+}
+
+void restore(Family family, const std::string& rules) {
+  base::ProcessSpec spec;
+  spec.program = find_program(family, "restore");
+  if (spec.program.empty())
+    throw cni::Error(cni::ErrorCode::unsupported_field, "'delegate.ipMasqBackend' asks for iptables, and this node has no iptables-restore",
+                     "install iptables, or set the key to nftables");
+  spec.arguments = {"--noflush", "--wait", "5"};
+  spec.environment = base::environment_with({});
+  spec.input = rules;
+  if (base::run_process(spec).exit_code != 0)
+    throw cni::Error(cni::ErrorCode::kernel_refused, "change iptables rules: iptables-restore refused them", "it told stderr why; the rules were: " + rules);
+}
+
+/// Lines of `iptables-save -t nat` that mention `chain`.
+std::vector<std::string> saved_lines(Family family, const std::string& chain) {
+  base::ProcessSpec spec;
+  spec.program = find_program(family, "save");
+  if (spec.program.empty()) return {};
+  spec.arguments = {"-t", "nat"};
+  spec.environment = base::environment_with({});
+  spec.max_output_bytes = 64 << 20;
+  const base::ProcessResult result = base::run_process(spec);
+  if (result.exit_code != 0) return {};  // no nat table: a kernel without it has no rules either
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < result.output.size();) {
+    const size_t end = std::min(result.output.find('\n', at), result.output.size());
+    const std::string line = result.output.substr(at, end - at);
+    if (line.find(chain) != std::string::npos) lines.push_back(line);
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::string rules_for(const std::string& chain, const std::string& comment, const base::IpNet& net) {
+  const char* multicast = net.address.is_v4() ? "224.0.0.0/4" : "ff00::/8";
+  const std::string match = " -m comment --comment \"" + comment + "\" ";
+  return "-A " + chain + " -d " + net.network().str() + match + "-j ACCEPT\n" +
+         "-A " + chain + " ! -d " + multicast + match + "-j MASQUERADE\n" +
+         "-A POSTROUTING -s " + net.address.str() + match + "-j " + chain + "\n";
+}
+
+}  // namespace
+
+std::string iptables_chain(const std::string& network, const std::string& container_id) {
+  const std::string text = network + container_id;
+  std::array<char, SHA512_DIGEST_STRING_LENGTH> hex{};
+  SHA512Data(reinterpret_cast<const uint8_t*>(text.data()), text.size(), hex.data());
+  return ("CNI-" + std::string(hex.data())).substr(0, kChainLength);
+}
+
+void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses) {
+  const std::string chain = iptables_chain(network, attachment.container_id);
+  // As the reference writes it: Go-quoted name and id, themselves quoted for iptables-restore.
+  const std::string comment = "name: \\\"" + network + "\\\" id: \\\"" + attachment.container_id + "\\\"";
+  for (const Family family : {Family::v4, Family::v6}) {
+    std::string rules;
+    for (const base::IpNet& net : addresses)
+      if (net.address.family() == family) rules += rules_for(chain, comment, net);
+    if (!rules.empty()) restore(family, "*nat\n:" + chain + " - [0:0]\n" + rules + "COMMIT\n");
+  }
+}
+
+void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment) {
+  const std::string chain = iptables_chain(network, attachment.container_id);
+  for (const Family family : {Family::v4, Family::v6}) {
+    std::string removals;
+    bool has_chain = false;
+    for (const std::string& line : saved_lines(family, chain)) {
+      has_chain = has_chain || line.starts_with(":" + chain);
+      if (line.starts_with("-A POSTROUTING ")) removals += "-D" + line.substr(2) + "\n";
+    }
+    if (has_chain) removals += "-F " + chain + "\n-X " + chain + "\n";
+    if (!removals.empty()) restore(family, "*nat\n" + removals + "COMMIT\n");
+  }
+}
+
+}  // namespace flannel

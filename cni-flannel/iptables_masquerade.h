@@ -1,0 +1,21 @@
+// The iptables backend of masquerade.h: one iptables-restore process for each change and family.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/cni/request.h"
+
+namespace flannel {
+
+/// Throws cni::Error(unsupported_field) when the node has no iptables-restore.
+void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses);
+
+/// Does nothing when there is no such chain or no iptables on the node.
+void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment);
+
+/// The container's chain in table nat: "CNI-" and hex, 28 characters.
+std::string iptables_chain(const std::string& network, const std::string& container_id);
+
+}  // namespace flannel

@@ -1,0 +1,131 @@
+#include "cni-flannel/masquerade.h"
+
+#include <sha512.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cni-flannel/iptables_masquerade.h"
+#include "common/netlink/nftables.h"
+
+namespace flannel {
+namespace {
+
+constexpr const char* kTable = "cni_plugins_masquerade";
+constexpr const char* kChecks = "masq_checks";
+constexpr const char* kPostrouting = "postrouting";
+constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
+
+netlink::NftTable table() { return {netlink::NftFamily::inet, kTable}; }
+
+netlink::NetlinkSocket open_nft() { return netlink::NetlinkSocket::open(NETLINK_NETFILTER); }
+
+/// First 16 hex digits of SHA-512, as the reference shortens its keys.
+std::string short_hash(const std::string& text) {
+  std::array<char, SHA512_DIGEST_STRING_LENGTH> hex{};
+  SHA512Data(reinterpret_cast<const uint8_t*>(text.data()), text.size(), hex.data());
+  return std::string(hex.data(), 16);
+}
+
+std::string network_key(const std::string& network) { return short_hash(network); }
+
+std::string attachment_key(const std::string& network, const cni::Attachment& attachment) {
+  return network_key(network) + "-" + short_hash(attachment.ifname + ":" + attachment.container_id);
+}
+
+std::string rule_comment(const std::string& network, const cni::Attachment& attachment) {
+  std::string comment = attachment_key(network, attachment) + ", net: " + network + ", if: " + attachment.ifname + ", id: " + attachment.container_id;
+  comment.erase(std::remove(comment.begin(), comment.end(), '"'), comment.end());
+  return comment;
+}
+
+void add_rules(netlink::NftTransaction& transaction, const std::string& comment, const std::vector<base::IpNet>& addresses) {
+  for (const base::IpNet& net : addresses)
+    transaction.add_rule(kChecks, netlink::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
+}
+
+/// The table and its chains with the rules that all attachments share.
+void add_frame(netlink::NftTransaction& transaction) {
+  const base::IpNet multicast_v4 = *base::IpNet::parse("224.0.0.0/4");
+  const base::IpNet multicast_v6 = *base::IpNet::parse("ff00::/8");
+  transaction.ensure_table("Masquerading for plugins from github.com/containernetworking/plugins");
+  transaction.ensure_chain(kChecks, "One rule for each address whose traffic leaves its network masqueraded");
+  transaction.ensure_base_chain(kPostrouting, {"nat", netlink::NftHookPoint::postrouting, kSourceNatPriority});
+  transaction.flush_chain(kPostrouting);
+  transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v4, true).return_());
+  transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v6, true).return_());
+  transaction.add_rule(kPostrouting, netlink::NftRule().goto_(kChecks));
+}
+
+void add_nftables(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses) {
+  const std::string doing = "add nftables masquerade rules";
+  const std::string comment = rule_comment(network, attachment);
+  netlink::NetlinkSocket socket = open_nft();
+  netlink::NftTransaction fast(table());
+  add_rules(fast, comment, addresses);
+  if (fast.commit(socket, doing)) return;
+  netlink::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
+  add_frame(whole);
+  add_rules(whole, comment, addresses);
+  if (!whole.commit(socket, doing)) throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables NAT");
+}
+
+/// Removes every rule whose comment `is_stale` says so about.
+template <class Predicate>
+void remove_rules(Predicate&& is_stale) {
+  netlink::NetlinkSocket socket = open_nft();
+  // A rule that another process removed in between fails the transaction; then look again.
+  for (int tries = 0; tries < 20; ++tries) {
+    netlink::NftTransaction transaction(table());
+    for (const auto& rule : netlink::nft_rules(socket, table(), kChecks))
+      if (is_stale(rule.comment)) transaction.delete_rule(kChecks, rule.handle);
+    if (transaction.commit(socket, "remove nftables masquerade rules")) return;
+  }
+  throw netlink::NetlinkError(EAGAIN, "remove nftables masquerade rules", "they changed each time while they were read");
+}
+
+size_t count_rules(const std::string& key) {
+  netlink::NetlinkSocket socket = open_nft();
+  const auto rules = netlink::nft_rules(socket, table(), kChecks);
+  return static_cast<size_t>(std::count_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule.comment.starts_with(key); }));
+}
+
+}  // namespace
+
+void add_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
+                    const std::vector<base::IpNet>& addresses) {
+  if (backend == MasqueradeBackend::iptables) {
+    add_iptables_masquerade(network, attachment, addresses);
+  } else {
+    add_nftables(network, attachment, addresses);
+  }
+}
+
+void remove_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment) {
+  const std::string key = attachment_key(network, attachment);
+  bool found = false;
+  remove_rules([&](const std::string& comment) {
+    const bool ours = comment.starts_with(key);
+    found = found || ours;
+    return ours;
+  });
+  // The reference's default backend was iptables; a pod that it made may live on.
+  if (backend == MasqueradeBackend::iptables || (backend == MasqueradeBackend::automatic && !found))
+    remove_iptables_masquerade(network, attachment);
+}
+
+bool has_masquerade(const std::string& network, const cni::Attachment& attachment, size_t addresses) {
+  return count_rules(attachment_key(network, attachment)) >= addresses;
+}
+
+void collect_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid) {
+  const std::string prefix = network_key(network) + "-";
+  std::vector<std::string> keep;
+  for (const cni::Attachment& attachment : valid) keep.push_back(attachment_key(network, attachment));
+  std::sort(keep.begin(), keep.end());
+  remove_rules([&](const std::string& comment) {
+    return comment.starts_with(prefix) && !std::binary_search(keep.begin(), keep.end(), comment.substr(0, 33));
+  });
+}
+
+}  // namespace flannel

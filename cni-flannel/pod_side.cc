@@ -1,0 +1,73 @@
+#include "cni-flannel/pod_side.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/base/error.h"
+#include "common/cni/error.h"
+#include "common/netlink/address.h"
+#include "common/netlink/sysctl.h"
+
+namespace flannel {
+namespace {
+
+constexpr int kSettleMilliseconds = 5000;  // the reference's limit for duplicate address detection
+
+/// A setting that the kernel may lack and that only makes things nicer.
+void try_sysctl(const std::string& name, std::string_view value) {
+  try {
+    netlink::write_sysctl(name, value);
+  } catch (const base::SystemError&) {  // the reference ignores it likewise
+  }
+}
+
+/// Must run inside the container's namespace: /proc/sys/net is the caller's.
+void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, bool has_v6) {
+  const std::string v4 = "net/ipv4/conf/" + ifname + "/";
+  const std::string v6 = "net/ipv6/conf/" + ifname + "/";
+  try_sysctl(v4 + "arp_notify", "1");  // announce the address when the link comes up
+  if (conf.duplicate_address_detection) try_sysctl(v6 + "enhanced_dad", "1");
+  try_sysctl(v6 + "accept_dad", conf.duplicate_address_detection ? "1" : "0");
+  if (!has_v6) return;
+  try_sysctl(v6 + "ndisc_notify", "1");
+  for (const std::string& name : {std::string("net/ipv6/conf/lo/disable_ipv6"), v6 + "disable_ipv6"})
+    netlink::ensure_sysctl(name, "0");
+  netlink::ensure_sysctl(v6 + "keep_addr_on_down", "1");
+}
+
+void add_pod_routes(netlink::NetlinkSocket& pod, const netlink::Link& link, const Plan& plan) {
+  const auto is_connected = [&](const netlink::RouteSpec& route) {
+    return std::any_of(plan.pod_addresses.begin(), plan.pod_addresses.end(), [&](const base::IpNet& address) {
+      return !route.table && address.network() == route.dst.network();
+    });
+  };
+  for (const netlink::RouteSpec& route : plan.pod_routes) {
+    // The cluster's network may be no larger than the node's subnet; the kernel made that route.
+    if (!is_connected(route)) netlink::add_route(pod, link, route);
+  }
+}
+
+}  // namespace
+
+void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment) {
+  if (netlink::find_link(pod, attachment.ifname))
+    throw cni::Error(cni::ErrorCode::conflict, "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "'",
+                     "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
+}
+
+void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname, const BridgeConf& conf, const Plan& plan) {
+  const bool has_v6 = plan.has_family(base::Family::v6);
+  {
+    const netlink::NetnsScope inside = netns.enter();
+    set_interface_sysctls(ifname, conf, has_v6);
+  }
+  const auto link = netlink::find_link(pod, ifname);
+  if (!link) throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container", "it went away");
+  const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
+  for (const base::IpNet& address : plan.pod_addresses) netlink::add_address(pod, *link, address, dad);
+  netlink::set_up(pod, *link);
+  if (has_v6 && dad == netlink::Dad::yes) netlink::wait_addresses_settled(pod, netns, *link, kSettleMilliseconds);
+  add_pod_routes(pod, *link, plan);
+}
+
+}  // namespace flannel

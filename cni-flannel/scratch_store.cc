@@ -1,0 +1,128 @@
+#include "cni-flannel/scratch_store.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/cni/error.h"
+
+namespace flannel {
+namespace {
+
+constexpr mode_t kDirectoryMode = 0700;
+constexpr mode_t kFileMode = 0600;
+constexpr size_t kMaxFileBytes = 4 << 20;
+
+std::string own_name(const cni::Attachment& attachment) { return attachment.container_id + ":" + attachment.ifname; }
+
+std::string serialise(const cni::Json& config) { return config.dump(-1, ' ', false, cni::Json::error_handler_t::replace); }
+
+/// True if `a` and `b` are two names of one file.
+bool same_file(int dir_fd, const std::string& a, const std::string& b) {
+  struct stat first {}, second {};
+  return ::fstatat(dir_fd, a.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && ::fstatat(dir_fd, b.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 &&
+         first.st_ino == second.st_ino && first.st_dev == second.st_dev;
+}
+
+/// A file with one name only was written by upstream, or has lost its other name.
+bool is_single(int dir_fd, const std::string& name) {
+  struct stat status {};
+  return ::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
+struct StoredConfig {
+  bool exists = false;
+  std::optional<cni::Json> config;  ///< nullopt for a torn file too: power was lost while it was written
+};
+
+StoredConfig read_config(int dir_fd, const std::string& name) {
+  if (name.empty()) return {};
+  const auto text = base::read_file_at(dir_fd, name, kMaxFileBytes);
+  if (!text) return {};
+  try {
+    cni::Json config = cni::parse_json(*text, "the scratch file");
+    if (config.is_object()) return {true, std::move(config)};
+  } catch (const cni::Error&) {  // as good as none
+  }
+  return {true, std::nullopt};
+}
+
+/// Gives the file upstream's name too, unless another attachment has that.
+void link_upstream_name(int dir_fd, const cni::Attachment& attachment) {
+  if (::linkat(dir_fd, own_name(attachment).c_str(), dir_fd, attachment.container_id.c_str(), 0) != 0 && errno != EEXIST)
+    base::throw_errno("link scratch file '" + attachment.container_id + "'");
+}
+
+}  // namespace
+
+/// Upstream's name for the file, if that file is this attachment's; else empty. A file that upstream
+/// wrote does not say for which interface; it is of this attachment when it is of its network.
+std::string ScratchStore::upstream_name(int dir_fd, const cni::Attachment& attachment) const {
+  const std::string& name = attachment.container_id;
+  if (same_file(dir_fd, own_name(attachment), name)) return name;
+  const bool has_own = ::faccessat(dir_fd, own_name(attachment).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  if (has_own || !is_single(dir_fd, name)) return {};
+  const StoredConfig stored = read_config(dir_fd, name);
+  const bool of_network = !stored.config || cni::get_string(*stored.config, "name", "") == network_;
+  return of_network ? name : "";
+}
+
+bool ScratchStore::save(const cni::Attachment& attachment, const cni::Json& config) {
+  return cni::with_context("save scratch file in '" + directory_ + "'", [&] {
+    const base::UniqueFd dir = base::make_directory(directory_, kDirectoryMode);
+    if (!base::create_file_at(dir.get(), own_name(attachment), serialise(config), kFileMode)) return false;
+    try {
+      link_upstream_name(dir.get(), attachment);
+    } catch (...) {
+      base::remove_file_at(dir.get(), own_name(attachment));
+      throw;
+    }
+    return true;
+  });
+}
+
+void ScratchStore::replace(const cni::Attachment& attachment, const cni::Json& config) {
+  remove(attachment);
+  save(attachment, config);
+}
+
+std::optional<cni::Json> ScratchStore::load(const cni::Attachment& attachment) {
+  return cni::with_context("read scratch file in '" + directory_ + "'", [&]() -> std::optional<cni::Json> {
+    const base::UniqueFd dir = base::open_directory(directory_);
+    if (!dir.valid()) return std::nullopt;
+    if (auto own = read_config(dir.get(), own_name(attachment)); own.exists) return own.config;
+    return read_config(dir.get(), upstream_name(dir.get(), attachment)).config;
+  });
+}
+
+void ScratchStore::remove(const cni::Attachment& attachment) {
+  cni::with_context("remove scratch file in '" + directory_ + "'", [&] {
+    const base::UniqueFd dir = base::open_directory(directory_);
+    if (!dir.valid()) return;
+    // Upstream's name goes first: what a crash in between leaves is still found under the own one.
+    if (const std::string name = upstream_name(dir.get(), attachment); !name.empty()) base::remove_file_at(dir.get(), name);
+    base::remove_file_at(dir.get(), own_name(attachment));
+  });
+}
+
+std::vector<cni::Attachment> ScratchStore::list() {
+  std::vector<cni::Attachment> attachments;
+  const base::UniqueFd dir = base::open_directory(directory_);
+  if (!dir.valid()) return attachments;
+  for (const std::string& name : base::list_directory(dir.get())) {
+    const size_t colon = name.find(':');
+    const std::string id = name.substr(0, colon);
+    if (!cni::is_valid_identifier(id)) continue;
+    if (colon == std::string::npos) {
+      if (is_single(dir.get(), name)) attachments.push_back({id, ""});
+    } else if (cni::ifname_problem(name.substr(colon + 1)).empty()) {
+      attachments.push_back({id, name.substr(colon + 1)});
+    }
+  }
+  return attachments;
+}
+
+}  // namespace flannel

@@ -1,0 +1,43 @@
+// The scratch files: the delegate's configuration as ADD rendered it, kept for DEL.
+// Upstream's form and place is `<dataDir>/<containerID>`, one file for a container. A container with
+// two flannel attachments would overwrite it, so each attachment has a file of its own,
+// `<dataDir>/<containerID>:<ifname>`, and the first one's is linked to upstream's name as well:
+// upstream's plugin can then undo what this one did, and the other way round.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "common/cni/request.h"
+
+namespace flannel {
+
+class ScratchStore {
+ public:
+  /// Touches nothing yet; a directory that is absent is made by the first save().
+  ScratchStore(std::string directory, std::string network) : directory_(std::move(directory)), network_(std::move(network)) {}
+
+  /// Stores `config`; false if the attachment has a file already, which stays as it is.
+  bool save(const cni::Attachment& attachment, const cni::Json& config);
+
+  /// Stores `config` in place of what there is.
+  void replace(const cni::Attachment& attachment, const cni::Json& config);
+
+  /// What was saved; nullopt when there is none, also for a torn file.
+  std::optional<cni::Json> load(const cni::Attachment& attachment);
+
+  /// Removes the attachment's file; nothing happens when there is none.
+  void remove(const cni::Attachment& attachment);
+
+  /// Every attachment that has a file. One that upstream wrote has an empty ifname.
+  std::vector<cni::Attachment> list();
+
+ private:
+  [[nodiscard]] std::string upstream_name(int dir_fd, const cni::Attachment& attachment) const;
+  std::string directory_;
+  std::string network_;
+};
+
+}  // namespace flannel
