@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# Our plugins and the reference ones take over each other's pods, share one directory of leases, and
+# work together: flannel-ipam below the reference bridge, macvlan and ptp.
+
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/web.bash
+
+setup() {
+  cni_node_start
+  rootfs_make
+}
+
+teardown() {
+  node_stop
+}
+
+# The delegate configuration that both implementations of flannel render and keep for DEL:
+# rendered IPAM_TYPE [JSON_TO_MERGE].
+rendered() {
+  jq -cS --arg ipam "$1" '. + {ipam: (.ipam + {type: $ipam})} + $more' --argjson more "${2-"{}"}" <<'JSON'
+{"cniVersion": "0.3.1", "name": "cbr0", "type": "bridge", "hairpinMode": true, "ipMasq": false,
+ "isDefaultGateway": true, "isGateway": true, "mtu": 1450,
+ "ipam": {"ranges": [[{"subnet": "10.244.1.0/24"}]], "routes": [{"dst": "10.244.0.0/16"}]}}
+JSON
+}
+
+# Attaches a pod as flannel with the reference bridge and host-local does, scratch file included.
+reference_add() {
+  local conf
+  pod_add "$1"
+  conf=$(rendered host-local "${2-"{}"}" | conf_write reference.conf)
+  node_exec mkdir -p /var/lib/cni/flannel
+  node_exec cp "$conf" "/var/lib/cni/flannel/$1"
+  cni_pod add "$1" --net "$conf"
+}
+
+# Attaches a pod with our flannel.
+our_add() {
+  pod_add "$1"
+  cni_pod add "$1" --net "$(our_conf)"
+}
+
+our_conf() {
+  conf_write ours.conf <<'JSON'
+{"cniVersion": "0.3.1", "name": "cbr0", "type": "flannel",
+ "delegate": {"hairpinMode": true, "isDefaultGateway": true}}
+JSON
+}
+
+# Nothing is left of any pod; cni-run's own cache does not count.
+check_nothing_left() {
+  node_exec rm -rf /run/cni-run
+  assert_empty "$(leftovers)" "what the pod leaves behind"
+}
+
+@test "our DEL removes a pod that the reference made" {
+  reference_add old
+  assert_equal "$(leases cbr0)" 10.244.1.2
+  cni_pod del old --net "$(our_conf)"
+  check_nothing_left
+  assert_empty "$(pod_exec old ip -br link show eth0 2>/dev/null)" "eth0 of the pod"
+}
+
+@test "our DEL removes the reference's pod when its namespace is gone" {
+  reference_add old
+  pod_del old
+  cni_pod del old --net "$(our_conf)"
+  check_nothing_left
+}
+
+@test "our DEL removes the reference's pod and its iptables masquerade" {
+  reference_add old '{"ipMasq": true}'
+  assert_match "$(node_exec iptables -t nat -S POSTROUTING)" 'CNI-'
+  cni_pod del old --net "$(our_conf)"
+  check_nothing_left
+  assert_equal "$(node_exec iptables -t nat -S | grep -c CNI-)" 0
+}
+
+@test "our DEL removes the reference's pod and its iptables masquerade when its namespace is gone" {
+  reference_add old '{"ipMasq": true}'
+  pod_del old
+  cni_pod del old --net "$(our_conf)"
+  check_nothing_left
+  assert_equal "$(node_exec iptables -t nat -S | grep -c CNI-)" 0
+}
+
+# DEL of a pod by the reference flannel: the delegate's DEL with the scratch file, which then goes. What
+# we keep besides, our DEL removes, were it called.
+reference_del() {
+  node_exec cp "/var/lib/cni/flannel/$1" "$NODE_DIR/scratch.conf"
+  assert_json "$(<"$NODE_DIR/scratch.conf")" '.type == "bridge" and .ipam.type == "host-local"'
+  cni_pod del "$1" --net "$NODE_DIR/scratch.conf"
+  node_exec rm "/var/lib/cni/flannel/$1"
+  assert_empty "$(links_of veth; leases)" "links and leases"
+  assert_equal "$(node_exec iptables -t nat -S | grep -c CNI-)" 0
+  cni_pod del "$1" --net "$(our_conf)"
+  check_nothing_left
+}
+
+@test "the reference's DEL removes a pod of ours" {
+  our_add new
+  reference_del new
+}
+
+@test "the reference's DEL removes a pod of ours and its iptables masquerade" {
+  pod_add new
+  cni_pod add new --net "$(jq '.delegate.ipMasq = true | .delegate.ipMasqBackend = "iptables"' "$(our_conf)" |
+    conf_write masq.conf)"
+  assert_match "$(node_exec iptables -t nat -S POSTROUTING)" 'CNI-'
+  reference_del new
+}
+
+@test "our scratch file has the reference's bytes" {
+  our_add new
+  assert_equal "$(node_exec cat /var/lib/cni/flannel/new)" "$(rendered host-local)"
+  assert_equal "$(node_exec stat -c '%a %s' /var/lib/cni/flannel/new)" "600 $(rendered host-local | tr -d '\n' | wc -c)"
+  assert_equal "$(node_exec stat -c %a /var/lib/cni/flannel)" 700
+}
+
+@test "pods of both kinds reach each other on one bridge" {
+  local old new
+  old=$(reference_add old | jq -r '.ips[0].address | sub("/.*"; "")')
+  new=$(our_add new | jq -r '.ips[0].address | sub("/.*"; "")')
+  assert_equal "$old $new" '10.244.1.2 10.244.1.3'
+  web_serve old 80
+  web_serve new 80
+  assert_equal "$(web_fetch new "http://$old/")" 'hello from a pod'
+  assert_equal "$(web_fetch old "http://$new/")" 'hello from a pod'
+  cni_pod del old --net "$(our_conf)"
+  assert_equal "$(web_fetch node "http://$new/")" 'hello from a pod'
+}
+
+# Calls an IPAM plugin as its main plugin would, and prints the address of the result:
+# ipam ADD|DEL TYPE ID.
+ipam() {
+  local result
+  result=$(rendered "$2" '{"cniVersion": "1.0.0"}' |
+    node_exec env CNI_COMMAND="$1" CNI_CONTAINERID="$3" CNI_NETNS=/unused CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      "/opt/cni/bin/$2") || { fail "$1 by $2 for $3: $result" || return; }
+  jq -r '.ips[0].address' <<<"$result"
+}
+
+@test "host-local and flannel-ipam share a directory and its rotation" {
+  assert_equal "$(ipam ADD host-local a)" 10.244.1.2/24
+  assert_equal "$(ipam ADD flannel-ipam b)" 10.244.1.3/24
+  assert_equal "$(ipam ADD host-local c)" 10.244.1.4/24
+  ipam DEL flannel-ipam a
+  ipam DEL host-local b
+  assert_equal "$(ipam ADD flannel-ipam d)" 10.244.1.5/24
+  assert_equal "$(ipam ADD host-local e)" 10.244.1.6/24
+  assert_equal "$(leases)" "$(printf '10.244.1.%s\n' 4 5 6)"
+  run ipam ADD flannel-ipam c
+  [[ $status -ne 0 ]]
+}
+
+@test "a lease has the same bytes from both" {
+  ipam ADD host-local a
+  ipam ADD flannel-ipam b
+  cd "$(mktemp -d -p "$NODE_DIR")"
+  node_exec tar -C /var/lib/cni/networks/cbr0 -c . | tar -x
+  assert_equal "$(sed s/b/a/ 10.244.1.3 | sha256sum)" "$(sha256sum <10.244.1.2)"
+  assert_equal "$(od -An -c last_reserved_ip.0 | tr -d ' ')" 10.244.1.3
+}
+
+# Runs `ipam VERB` for containers ref1.. with the type $2 and our1.. with the type $3, 20 each and ten
+# at once, addresses going to files of the containers' names.
+ipam_storm() {
+  local i jobs=()
+  for i in {1..20}; do
+    ipam "$1" "$2" "ref$i" >"$NODE_DIR/ref$i" & jobs+=($!)
+    ipam "$1" "$3" "our$i" >"$NODE_DIR/our$i" & jobs+=($!)
+    if ((i % 5 == 0)); then wait "${jobs[@]}" && jobs=(); fi
+  done
+}
+
+@test "host-local and flannel-ipam at once give no address twice" {
+  ipam_storm ADD host-local flannel-ipam
+  assert_equal "$(cat "$NODE_DIR"/{ref,our}{1..20} | sort -u | wc -l)" 40
+  assert_equal "$(leases | wc -l)" 40
+  ipam_storm DEL flannel-ipam host-local
+  assert_empty "$(leases)" leases
+}
+
+# ADD, CHECK and DEL of two pods by a reference main plugin above flannel-ipam, and a page from one to the
+# other: with_main TYPE JSON_TO_MERGE.
+with_main() {
+  local conf one two
+  conf=$(rendered flannel-ipam "$2" | jq --arg type "$1" '. + {type: $type, cniVersion: "1.0.0"}
+    | .ipam.routes[0].gw = "10.244.1.1"' | conf_write main.conf) # CHECK of version 1.1.1 wants a gw
+  pod_add one
+  pod_add two
+  one=$(cni_pod add one --net "$conf" | jq -r '.ips[0].address')
+  two=$(cni_pod add two --net "$conf" | jq -r '.ips[0].address')
+  assert_equal "$one $two" '10.244.1.2/24 10.244.1.3/24'
+  web_serve two 80
+  assert_equal "$(web_fetch one "http://${two%/*}/")" 'hello from a pod'
+  cni_pod check one --net "$conf"
+  cni_pod del one --net "$conf"
+  assert_equal "$(leases)" 10.244.1.3
+  cni_pod del two --net "$conf"
+  check_nothing_left
+}
+
+@test "the reference bridge takes addresses from flannel-ipam" {
+  with_main bridge '{}'
+}
+
+@test "the reference macvlan takes addresses from flannel-ipam" {
+  node_exec ip link add parent type bridge
+  node_exec ip link set parent up
+  with_main macvlan '{"master": "parent", "mode": "bridge"}'
+}
+
+@test "the reference ptp takes addresses from flannel-ipam" {
+  with_main ptp '{}'
+}
+
+@test "flannel delegates to the reference macvlan, which takes addresses from flannel-ipam" {
+  local conf
+  node_exec ip link add parent type bridge
+  node_exec ip link set parent up
+  conf=$(jq '.delegate = {type: "macvlan", master: "parent"}' "$(our_conf)" | conf_write macvlan.conf)
+  pod_add one
+  assert_json "$(cni_pod add one --net "$conf")" '.ips[0].address == "10.244.1.2/24"'
+  assert_match "$(pod_exec one ip -d link show eth0)" 'macvlan'
+  cni_pod del one --net "$conf"
+  check_nothing_left
+}

@@ -1,0 +1,276 @@
+#!/usr/bin/env bats
+# ADD and DEL of the built-in bridge delegate: links, addresses, routes, results, files.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+
+setup() {
+  cni_node_start
+  pod_add pod
+}
+
+teardown() {
+  node_stop
+}
+
+dual_stack() {
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64 "$@"
+}
+
+# The addresses of a link, global ones only: addresses_of POD|node LINK.
+addresses_of() {
+  local where=(pod_exec "$1")
+  [[ $1 == node ]] && where=(node_exec)
+  "${where[@]}" ip -j addr show dev "$2" | jq -r '.[].addr_info[] | select(.scope == "global") | "\(.local)/\(.prefixlen)"' | sort | xargs
+}
+
+@test "v4: links, addresses, routes, result and scratch file" {
+  run flannel ADD c1 pod "$(conf)"
+  assert_equal "$status" 0
+  local result=$output host
+  assert_json "$result" '.cniVersion == "1.1.0"
+    and (.interfaces | length == 3) and .interfaces[0].name == "cni0" and .interfaces[2].name == "eth0"
+    and .interfaces[2].sandbox == "/run/netns/pod" and all(.interfaces[]; .mtu == 1450 and (.mac | length == 17))
+    and .ips == [{"interface": 2, "address": "10.244.1.2/24", "gateway": "10.244.1.1"}]
+    and .routes == [{"dst": "10.244.0.0/16"}, {"dst": "0.0.0.0/0", "gw": "10.244.1.1"}]'
+  host=$(jq -r '.interfaces[1].name' <<<"$result")
+  assert_match "$host" '^veth[0-9a-f]{8}$'
+  assert_equal "$(addresses_of pod eth0)" 10.244.1.2/24
+  assert_equal "$(addresses_of node cni0)" 10.244.1.1/24
+  assert_equal "$(pod_exec pod ip -j route | jq -r '.[] | "\(.dst) \(.gateway // "-")"' | sort | xargs)" \
+    "10.244.0.0/16 10.244.1.1 10.244.1.0/24 - default 10.244.1.1"
+  assert_json "$(node_exec ip -d -j link show "$host")" '.[0] | .master == "cni0" and .operstate == "UP"
+    and .ifalias == "cbr0/c1/eth0" and .linkinfo.info_slave_data.hairpin and .mtu == 1450'
+  assert_equal "$(node_exec cat /proc/sys/net/ipv4/ip_forward)" 1
+  assert_equal "$(node_exec cat /var/lib/cni/flannel/c1)" \
+    '{"cniVersion":"1.1.0","hairpinMode":true,"ipMasq":false,"ipam":{"ranges":[[{"subnet":"10.244.1.0/24"}]],"routes":[{"dst":"10.244.0.0/16"}],"type":"host-local"},"isDefaultGateway":true,"isGateway":true,"mtu":1450,"name":"cbr0","type":"bridge"}'
+  assert_equal "$(node_exec cat /var/lib/cni/networks/cbr0/10.244.1.2 | od -t x1 -A n | xargs)" "63 31 0d 0a 65 74 68 30"
+  # The MACs in the result are those in the kernel.
+  assert_equal "$(pod_exec pod cat /sys/class/net/eth0/address 2>/dev/null || pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" "$(jq -r '.interfaces[2].mac' <<<"$result")"
+}
+
+@test "v6 and dual stack" {
+  node_exec bash -c 'printf "FLANNEL_IPV6_NETWORK=fd00:10:244::/48\nFLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64\nFLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n" >/run/flannel/subnet.env'
+  run flannel ADD c1 pod "$(conf)"
+  assert_json "$output" '.ips == [{"interface": 2, "address": "fd00:10:244:1::2/64", "gateway": "fd00:10:244:1::1"}]'
+  assert_equal "$(addresses_of node cni0)" fd00:10:244:1::1/64
+  assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/all/forwarding)" 1
+  assert_empty "$(node_exec ip -6 addr show dev cni0 scope global tentative)" "gateway address that waits for duplicates"
+  assert_empty "$(pod_exec pod ip -6 addr show dev eth0 tentative)" "pod address that waits for duplicates"
+  dual_stack
+  pod_add pod2
+  run flannel ADD c2 pod2 "$(conf)"
+  assert_json "$output" '[.ips[].address] == ["10.244.1.2/24", "fd00:10:244:1::3/64"]'
+  assert_json "$output" '[.routes[].dst] == ["10.244.0.0/16", "fd00:10:244::/48", "0.0.0.0/0", "::/0"]'
+  assert_equal "$(addresses_of pod2 eth0)" "10.244.1.2/24 fd00:10:244:1::3/64"
+  assert_equal "$(addresses_of node cni0)" "10.244.1.1/24 fd00:10:244:1::1/64"
+  for pod in c1:pod c2:pod2; do flannel DEL "${pod%:*}" "${pod#*:}" "$(conf)"; done
+  assert_empty "$(leftovers)" "leftovers"
+}
+
+@test "several networks in subnet.env" {
+  subnet_env_write FLANNEL_NETWORK=10.244.0.0/16,192.168.0.0/16
+  run flannel ADD c1 pod "$(conf)"
+  assert_json "$output" '[.routes[].dst] == ["10.244.0.0/16", "192.168.0.0/16", "0.0.0.0/0"]'
+  assert_equal "$(pod_exec pod ip -j route | jq '[.[] | select(.gateway == "10.244.1.1")] | length')" 3
+}
+
+@test "result forms of every version" {
+  for version in 0.1.0 0.2.0 0.3.0 0.3.1 0.4.0 1.0.0 1.1.0; do
+    run flannel ADD "c$version" pod "$(conf "{\"cniVersion\":\"$version\"}")"
+    assert_equal "$status" 0
+    assert_json "$output" ".cniVersion == \"$version\""
+    case $version in
+      0.1.0 | 0.2.0) assert_json "$output" '(.ip4.ip | test("/24$")) and .ip4.gateway == "10.244.1.1" and (.ip4.routes | length == 2) and .dns == {} and (has("ips") | not)' ;;
+      0.3* | 0.4*) assert_json "$output" '.ips[0].version == "4" and .dns == {} and (.interfaces[0] | has("mtu") | not)' ;;
+      *) assert_json "$output" '(.ips[0] | has("version") | not) and (has("dns") | not)' ;;
+    esac
+    flannel DEL "c$version" pod "$(conf "{\"cniVersion\":\"$version\"}")"
+  done
+  run flannel ADD c1 pod "$(conf '{"cniVersion":null}')"
+  assert_json "$output" '.cniVersion == "0.1.0" and has("ip4")'
+}
+
+@test "DEL removes all, twice, and for a pod that never was" {
+  local before
+  flannel ADD c0 pod "$(conf)"
+  flannel DEL c0 pod "$(conf)"
+  before=$(node_state)
+  flannel ADD c1 pod "$(conf)"
+  run flannel DEL c1 pod "$(conf)"
+  assert_equal "$status" 0
+  assert_empty "$output" stdout
+  assert_equal "$(node_state)" "$before"
+  flannel DEL c1 pod "$(conf)"
+  flannel DEL never pod "$(conf)"
+  assert_equal "$(node_state)" "$before"
+}
+
+@test "DEL with the namespace empty, gone, a plain file, or the interface renamed" {
+  local n=0
+  node_exec touch /run/netns/file
+  for netns in '' gone /run/netns/file pod; do
+    pod_add "p$n"
+    flannel ADD "c$n" "p$n" "$(conf)"
+    if [[ $netns == pod ]]; then
+      pod_exec "p$n" ip link set eth0 down name other
+      netns=p$n
+    fi
+    flannel DEL "c$n" "$netns" "$(conf)"
+    assert_empty "$(leftovers)" "leftovers after DEL with netns '$netns'"
+    n=$((n + 1))
+  done
+}
+
+@test "DEL needs no subnet.env, no valid delegate, and no scratch file" {
+  flannel ADD c1 pod "$(conf)"
+  node_exec rm /run/flannel/subnet.env
+  flannel DEL c1 pod "$(conf '{"delegate":{"vlan":9999,"mtu":"x"}}')"
+  assert_empty "$(leftovers)" leftovers
+  subnet_env_write
+  flannel ADD c1 pod "$(conf)"
+  node_exec rm -r /var/lib/cni/flannel
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+  flannel ADD c1 pod "$(conf)"
+  node_exec bash -c ': >/var/lib/cni/flannel/c1'
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "a second ADD fails and does not harm the first" {
+  local before
+  flannel ADD c1 pod "$(conf)"
+  before=$(node_state)
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 101 "already has an interface 'eth0'.*DEL"
+  assert_equal "$(node_state)" "$before"
+  pod_add elsewhere
+  run flannel ADD c1 elsewhere "$(conf)"
+  assert_error 101 "c1"
+  assert_equal "$(node_state)" "$before"
+  assert_equal "$(addresses_of pod eth0)" 10.244.1.2/24
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "two attachments of one container" {
+  flannel ADD c1 pod "$(conf)" eth0
+  flannel ADD c1 pod "$(conf)" net1
+  flannel ADD c1 pod "$(conf '{"name":"second","delegate":{"bridge":"cni1"},"subnetFile":"/run/second.env"}')" net2 2>/dev/null && fail "no such file, no attachment"
+  assert_equal "$(leases cbr0 | xargs)" "10.244.1.2 10.244.1.3"
+  flannel DEL c1 pod "$(conf)" net1
+  flannel DEL c1 pod "$(conf)" net1
+  assert_equal "$(leases cbr0)" 10.244.1.2
+  assert_equal "$(addresses_of pod eth0)" 10.244.1.2/24
+  flannel DEL c1 pod "$(conf)" eth0
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "ADD after a failed ADD works, and the failed one leaves nothing" {
+  local before
+  flannel ADD c0 pod "$(conf)"
+  flannel DEL c0 pod "$(conf)"
+  before=$(node_state)
+  # The pod's namespace cannot take the route: everything before it is undone.
+  run flannel ADD c1 pod "$(conf '{"ipam":{"routes":[{"dst":"203.0.113.0/24","gw":"198.51.100.1"}]}}')"
+  assert_error 100 "203.0.113.0/24 via 198.51.100.1"
+  assert_equal "$(node_state)" "$before"
+  assert_empty "$(pod_exec pod ip -o link show eth0 2>/dev/null)" "interface in the pod"
+  flannel ADD c1 pod "$(conf)"
+}
+
+@test "100 first ADDs at once on a node without a bridge" {
+  # shellcheck disable=SC2016 # expanded in the node
+  NODE_TIMEOUT=120 run node_exec env "CONF=$(conf)" bash -c '
+    for i in {1..100}; do ip netns add "p$i"; done
+    for i in {1..100}; do
+      (CNI_COMMAND=ADD CNI_CONTAINERID=c$i CNI_NETNS=/run/netns/p$i CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+        /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$i" || echo "$i: $(cat "/run/out.$i")") &
+    done
+    wait'
+  assert_empty "$output" "failed ADDs"
+  assert_equal "$(leases cbr0 | wc -l)" 100
+  assert_equal "$(leases cbr0 | sort -u | wc -l)" 100
+  assert_equal "$(node_exec ip -j link show master cni0 | jq length)" 100
+  assert_equal "$(addresses_of node cni0)" 10.244.1.1/24
+  # The bridge's address is one and the same in all results.
+  assert_equal "$(node_exec bash -c 'cat /run/out.*' | jq -r '.interfaces[0].mac' | sort -u | wc -l)" 1
+}
+
+@test "the container's MAC address as asked for" {
+  run flannel ADD c1 pod "$(conf '{"runtimeConfig":{"mac":"02:00:00:00:00:07"}}')" eth0 "CNI_ARGS=IgnoreUnknown=1;MAC=02:00:00:00:00:01"
+  assert_json "$output" '.interfaces[2].mac == "02:00:00:00:00:07"'
+  assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" 02:00:00:00:00:07
+}
+
+@test "an address asked for, in each of the three ways" {
+  run flannel ADD c1 pod "$(conf)" eth0 "CNI_ARGS=IgnoreUnknown=1;IP=10.244.1.50;K8S_POD_UID=x"
+  assert_json "$output" '.ips[0].address == "10.244.1.50/24"'
+  flannel DEL c1 pod "$(conf)"
+  run flannel ADD c1 pod "$(conf '{"runtimeConfig":{"ips":["10.244.1.51/24"]}}')"
+  assert_json "$output" '.ips[0].address == "10.244.1.51/24"'
+  flannel DEL c1 pod "$(conf)"
+  run flannel ADD c1 pod "$(conf '{"delegate":{"args":{"cni":{"ips":["10.244.1.52"]}}}}')"
+  assert_json "$output" '.ips[0].address == "10.244.1.52/24"'
+}
+
+@test "the bridge: keeps its MAC, follows the MTU, promiscuous on demand, another kind is refused" {
+  flannel ADD c1 pod "$(conf '{"delegate":{"hairpinMode":false,"promiscMode":true}}')"
+  local mac
+  mac=$(node_exec ip -j link show cni0 | jq -r '.[0].address')
+  assert_json "$(node_exec ip -j link show cni0)" '.[0].flags | index("PROMISC")'
+  subnet_env_write FLANNEL_MTU=1400
+  pod_add pod2
+  flannel ADD c2 pod2 "$(conf)"
+  assert_json "$(node_exec ip -j link show cni0)" ".[0].mtu == 1400 and .[0].address == \"$mac\""
+  assert_json "$(pod_exec pod2 ip -j link show eth0)" '.[0].mtu == 1400'
+  flannel DEL c1 pod "$(conf)"
+  assert_equal "$(node_exec ip -j link show cni0 | jq -r '.[0].address')" "$mac"
+  node_exec ip link add notabridge type veth peer name other
+  pod_add pod3
+  run flannel ADD c3 pod3 "$(conf '{"delegate":{"bridge":"notabridge"}}')"
+  assert_error 101 "notabridge.*not a bridge"
+}
+
+@test "port isolation and duplicate address detection" {
+  dual_stack
+  run flannel ADD c1 pod "$(conf '{"delegate":{"portIsolation":true,"enabledad":true}}')"
+  assert_equal "$status" 0
+  assert_json "$(node_exec ip -d -j link show "$(jq -r '.interfaces[1].name' <<<"$output")")" '.[0].linkinfo.info_slave_data.isolated'
+  assert_equal "$(pod_exec pod cat /proc/sys/net/ipv6/conf/eth0/accept_dad)" 1
+  assert_empty "$(pod_exec pod ip -6 addr show dev eth0 tentative)" "address that is not settled when ADD returns"
+  pod_add pod2
+  flannel ADD c2 pod2 "$(conf)"
+  assert_equal "$(pod_exec pod2 cat /proc/sys/net/ipv6/conf/eth0/accept_dad)" 0
+}
+
+@test "VLANs: served, or refused by name before anything is made" {
+  if node_exec ip link add probe type bridge vlan_filtering 1 2>/dev/null; then
+    node_exec ip link del probe
+    run flannel ADD c1 pod "$(conf '{"delegate":{"vlan":100,"vlanTrunk":[{"minID":200,"maxID":202}]}}')"
+    assert_json "$output" '.interfaces | length == 4 and .[3].name == "cni0.100"'
+    local port
+    port=$(jq -r '.interfaces[1].name' <<<"$output")
+    assert_equal "$(node_exec bridge -j vlan show dev "$port" | jq -c '[.[0].vlans[] | [.vlan, .vlanEnd]]')" '[[100,null],[200,202]]'
+    assert_equal "$(addresses_of node cni0.100)" 10.244.1.1/24
+  else
+    echo "# this kernel cannot filter VLANs: only the refusal is tested" >&3
+    local before
+    before=$(node_state)
+    for key in '"vlan":100' '"vlanTrunk":[{"id":101}]'; do
+      run flannel ADD c1 pod "$(conf "{\"delegate\":{$key}}")"
+      assert_error 2 "delegate.${key:1:4}"
+    done
+    assert_equal "$(node_state)" "$before"
+  fi
+}
+
+@test "no step takes the pod's default route twice: IPAM's and isDefaultGateway's" {
+  run flannel ADD c1 pod "$(conf '{"ipam":{"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.244.0.0/16"}]}}')"
+  assert_equal "$status" 0
+  assert_equal "$(pod_exec pod ip -j route show default | jq length)" 1
+}

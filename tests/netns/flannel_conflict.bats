@@ -1,0 +1,99 @@
+#!/usr/bin/env bats
+# The node's subnet changed under its bridge: the best-known failure of flannel.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+
+setup() {
+  cni_node_start
+  for pod in old new; do pod_add "$pod"; done
+}
+
+teardown() {
+  node_stop
+}
+
+new_subnet() {
+  subnet_env_write FLANNEL_SUBNET=10.244.2.1/24
+}
+
+bridge_addresses() {
+  node_exec ip -j addr show dev cni0 | jq -r '.[].addr_info[] | select(.scope == "global") | "\(.local)/\(.prefixlen)"' | sort | xargs
+}
+
+@test "no pod on the bridge: it is re-addressed and the old address goes" {
+  flannel ADD old old "$(conf)"
+  flannel DEL old old "$(conf)"
+  assert_equal "$(bridge_addresses)" 10.244.1.1/24
+  new_subnet
+  flannel ADD new new "$(conf)"
+  assert_equal "$(bridge_addresses)" 10.244.2.1/24
+}
+
+@test "pods of the old subnet: the error names them and says what to do, nothing is left" {
+  flannel ADD old-pod old "$(conf)"
+  new_subnet
+  local before
+  before=$(node_state)
+  run flannel ADD new new "$(conf)"
+  assert_error 101 '"cni0" already has an IP address different from 10.244.2.1/24: 10.244.1.1/24.*containers old-pod;.*delete those pods'
+  assert_equal "$(node_state)" "$before"
+  assert_equal "$(bridge_addresses)" 10.244.1.1/24
+  # As soon as they are gone, the next pod gets its network.
+  flannel DEL old-pod old "$(conf)"
+  flannel ADD new new "$(conf)"
+  assert_equal "$(bridge_addresses)" 10.244.2.1/24
+}
+
+@test "more pods than can be named are counted" {
+  for i in 1 2 3 4 5 6 7; do
+    pod_add "p$i"
+    flannel ADD "pod$i" "p$i" "$(conf)"
+  done
+  new_subnet
+  run flannel ADD new new "$(conf)"
+  assert_error 101 '7 pods .* and 2 more'
+}
+
+@test "pods that the reference made are named as well" {
+  node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=ref-pod CNI_NETNS=/run/netns/old CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin /opt/cni/bin/bridge \
+    <<<'{"name":"cbr0","cniVersion":"1.0.0","type":"bridge","isGateway":true,"ipam":{"type":"host-local","subnet":"10.244.1.0/24"}}'
+  new_subnet
+  run flannel ADD new new "$(conf)"
+  assert_error 101 'containers ref-pod'
+}
+
+@test "forceAddress replaces the address although pods use it" {
+  flannel ADD old old "$(conf)"
+  new_subnet
+  flannel ADD new new "$(conf '{"delegate":{"forceAddress":true}}')"
+  assert_equal "$(bridge_addresses)" 10.244.2.1/24
+}
+
+@test "IPv6: an overlapping address conflicts, another one stays" {
+  local v6=(FLANNEL_IPV6_NETWORK=fd00:10:244::/48)
+  subnet_env_write "${v6[@]}" FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  flannel ADD old old "$(conf)"
+  subnet_env_write "${v6[@]}" FLANNEL_IPV6_SUBNET=fd00:10:244:2::1/64
+  flannel ADD new new "$(conf)"
+  assert_equal "$(bridge_addresses)" "10.244.1.1/24 fd00:10:244:1::1/64 fd00:10:244:2::1/64"
+}
+
+@test "50 ADDs at once on an empty bridge with the old address all succeed" {
+  flannel ADD old old "$(conf)"
+  flannel DEL old old "$(conf)"
+  new_subnet
+  # shellcheck disable=SC2016 # expanded in the node
+  NODE_TIMEOUT=60 run node_exec env "CONF=$(conf)" bash -c '
+    for i in {1..50}; do ip netns add "p$i"; done
+    for i in {1..50}; do
+      (CNI_COMMAND=ADD CNI_CONTAINERID=c$i CNI_NETNS=/run/netns/p$i CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+        /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$i" || echo "$i: $(cat "/run/out.$i")") &
+    done
+    wait'
+  assert_empty "$output" "failed ADDs"
+  assert_equal "$(bridge_addresses)" 10.244.2.1/24
+}

@@ -1,0 +1,168 @@
+#!/usr/bin/env bats
+# The edge of both plugins: environment, stdin, versions, error objects, exit status.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+
+setup_file() {
+  cni_node_start
+  pod_add pod
+  export NODE_DIR NODE_PID NODE_UNSHARE
+}
+
+teardown_file() {
+  node_stop
+}
+
+# call VERB NAME=VALUE... <config: `flannel` with a complete environment, then the given changes.
+call() {
+  local verb=$1
+  shift
+  plugin_env flannel "CNI_COMMAND=$verb" CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin "$@"
+}
+
+@test "VERSION lists what is spoken, whatever stdin holds" {
+  for plugin in flannel flannel-ipam; do
+    run plugin_env "$plugin" CNI_COMMAND=VERSION <<<"not json"
+    assert_equal "$status" 0
+    assert_equal "$output" '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}'
+  done
+}
+
+@test "without CNI_COMMAND it says what it is, on stderr" {
+  for plugin in flannel flannel-ipam; do
+    run --separate-stderr plugin_env "$plugin" A=b </dev/null
+    assert_equal "$status" 0
+    assert_empty "$output" "stdout"
+    assert_match "$stderr" "CNI $plugin plugin .*CNI protocol versions supported: 0.1.0, 0.2.0, .*1.1.0"
+  done
+}
+
+@test "--help and --version" {
+  for plugin in flannel flannel-ipam; do
+    run node_exec env -i "/opt/cni/bin/$plugin" --version
+    assert_equal "$status" 0
+    assert_match "$output" "^CNI $plugin plugin [0-9]"
+    run node_exec env -i "/opt/cni/bin/$plugin" --help
+    assert_equal "$status" 0
+    assert_match "$output" "CNI_COMMAND"
+  done
+}
+
+@test "all missing variables are named at once, in order" {
+  run plugin_env flannel CNI_COMMAND=ADD <<<"$(conf)"
+  assert_error 4 '\[CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH\]'
+  run plugin_env flannel CNI_COMMAND=DEL CNI_IFNAME= <<<"$(conf)"
+  assert_error 4 '\[CNI_CONTAINERID,CNI_IFNAME,CNI_PATH\]'
+  run plugin_env flannel CNI_COMMAND=GC <<<"$(conf)"
+  assert_error 4 '\[CNI_PATH\]'
+}
+
+@test "bad container ids and interface names" {
+  for id in ../x a/b .a -a 'a b' 'a:b' "$(printf 'a%.0s' {1..240})"; do
+    run call ADD "CNI_CONTAINERID=$id" <<<"$(conf)"
+    assert_error 4 'CNI_CONTAINERID'
+  done
+  for ifname in . .. a/b a:b 'a b' sixteen-bytes-xx; do
+    run call ADD "CNI_IFNAME=$ifname" <<<"$(conf)"
+    assert_error 4 'CNI_IFNAME'
+  done
+}
+
+@test "unknown commands" {
+  run call FOO <<<"$(conf)"
+  assert_error 4 'unknown CNI_COMMAND: FOO'
+  run call add <<<"$(conf)"
+  assert_error 4 'unknown CNI_COMMAND: add'
+}
+
+@test "stdin: empty, no JSON, no object, trailing rubbish, too deep, too long" {
+  for text in '' 'x' '[]' '5' '{"name":"a"} x' '{"name":"a",}' "$(printf '[%.0s' {1..5000})" '{"name":"\xff"}'; do
+    run call ADD <<<"$text"
+    assert_error 6 '.'
+  done
+  head -c 5000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/long"
+  run call ADD <"$BATS_TEST_TMPDIR/long"
+  assert_error 5 'stdin'
+}
+
+@test "stdin that cannot be read" {
+  run call ADD <"$BATS_TEST_TMPDIR"
+  assert_error 5 'stdin'
+}
+
+@test "network names" {
+  run call ADD <<<'{"type":"flannel"}'
+  assert_error 7 "missing network name"
+  for name in .. a/b ' a' -x; do
+    run call ADD <<<"$(conf "{\"name\":\"$name\"}")"
+    assert_error 7 "invalid characters in network name"
+  done
+  run call ADD <<<'{"name":5}'
+  assert_error 6 "'name' must be a string"
+}
+
+@test "config versions: absent is 0.1.0, unsupported is told, CHECK and GC have their first" {
+  run call ADD <<<"$(conf '{"cniVersion":"9.9.9"}')"
+  assert_error 1 'config is "9.9.9", plugin supports \[0.1.0'
+  run call ADD <<<"$(conf '{"cniVersion":5}')"
+  assert_error 6 'cniVersion'
+  run call CHECK <<<"$(conf '{"cniVersion":"0.3.1"}')"
+  assert_error 1 'CHECK'
+  for verb in GC STATUS; do
+    run call $verb <<<"$(conf '{"cniVersion":"1.0.0"}')"
+    assert_error 1 "$verb"
+    run call $verb <<<"$(conf '{"cniVersion":"x"}')"
+    assert_error 6 "version"
+  done
+  run call CHECK <<<"$(conf '{"cniVersion":"2.0.0"}')"
+  assert_error 1 '2.0.0'
+}
+
+@test "an error has the configuration's version" {
+  run call ADD CNI_NETNS=/none <<<"$(conf '{"cniVersion":"0.4.0"}')"
+  assert_json "$output" '.cniVersion == "0.4.0"'
+}
+
+@test "the node's own namespace is refused before anything is touched" {
+  local before
+  before=$(node_state)
+  for verb in ADD DEL; do
+    run call $verb CNI_NETNS=/proc/self/ns/net <<<"$(conf)"
+    assert_error 8 "own network namespace"
+  done
+  assert_equal "$(node_state)" "$before"
+}
+
+@test "ADD with a namespace that is absent, a file, a FIFO, a directory, another kind of namespace" {
+  local before
+  node_exec bash -c 'mkdir -p /run/bad && touch /run/bad/file && mkfifo /run/bad/fifo'
+  before=$(node_state)
+  for path in /run/bad/none /run/bad/file /run/bad/fifo /run/bad /proc/1/ns/mnt; do
+    run call ADD "CNI_NETNS=$path" <<<"$(conf)"
+    assert_error 8 "$path"
+  done
+  assert_equal "$(node_state)" "$before"
+}
+
+@test "CNI_ARGS: malformed and unknown ones" {
+  for args in 'X' 'A=b;' 'FOO=bar' 'IP=1.2.3' 'MAC=zz;IgnoreUnknown=1'; do
+    run call ADD "CNI_ARGS=$args" <<<"$(conf)"
+    [[ $status -eq 1 ]] || fail "accepted: $args"
+    assert_json "$output" '.code == 4 or .code == 7'
+  done
+}
+
+@test "stdout that nobody reads: exit 1, and nothing is left of the attachment" {
+  local before
+  before=$(node_state)
+  # shellcheck disable=SC2016 # expanded in the node
+  run node_exec env -i CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+    bash -c 'exec /opt/cni/bin/flannel >/dev/full' <<<"$(conf)"
+  assert_equal "$status" 1
+  node_exec ip link del cni0
+  assert_equal "$(node_state)" "$before"
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# Rules of ipMasq and macspoofchk: the reference's layout, real translation, removal in every case.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+load ../support/web.bash
+
+setup() {
+  cni_node_start
+  pod_add pod
+}
+
+teardown() {
+  node_stop
+}
+
+masq_rules() {
+  node_exec nft list chain inet cni_plugins_masquerade masq_checks 2>/dev/null | grep 'id:' | sed 's/^[ \t]*//'
+}
+
+@test "nftables: the reference's table, chains, rules and comments" {
+  subnet_env_write FLANNEL_IPMASQ=false FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  flannel ADD one pod "$(conf '{"name":"unit-test"}')"
+  assert_equal "$(masq_rules | head -1)" \
+    'ip saddr 10.244.1.2 ip daddr != 10.244.1.0/24 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
+  assert_equal "$(masq_rules | tail -1)" \
+    'ip6 saddr fd00:10:244:1::2 ip6 daddr != fd00:10:244:1::/64 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
+  assert_equal "$(node_exec nft list chain inet cni_plugins_masquerade postrouting | sed 's/^[ \t]*//' | grep -v '[{}]' | tail -4 | xargs -d '\n')" \
+    'type nat hook postrouting priority srcnat; policy accept; ip daddr 224.0.0.0/4 return ip6 daddr ff00::/8 return goto masq_checks'
+  assert_match "$(node_exec nft list table inet cni_plugins_masquerade | sed -n 2p)" 'Masquerading for plugins from github.com/containernetworking/plugins'
+  flannel DEL one pod "$(conf '{"name":"unit-test"}')"
+  assert_empty "$(masq_rules)" rules
+}
+
+@test "FLANNEL_IPMASQ=true: no rules" {
+  flannel ADD c1 pod "$(conf)"
+  assert_empty "$(node_exec nft list ruleset)" "rules"
+}
+
+@test "nftables: removed with the namespace gone, rebuilt after a flush, others' rules stay" {
+  local config
+  config=$(conf '{"delegate":{"ipMasq":true}}')
+  flannel ADD c1 pod "$config"
+  pod_add pod2
+  flannel ADD c2 pod2 "$config"
+  node_exec nft add rule inet cni_plugins_masquerade masq_checks counter comment foreign
+  pod_del pod
+  flannel DEL c1 '' "$config"
+  assert_match "$(masq_rules)" 'id: c2'
+  assert_equal "$(masq_rules | wc -l)" 1
+  node_exec nft flush ruleset
+  pod_add pod3
+  flannel ADD c3 pod3 "$config"
+  assert_match "$(masq_rules)" 'id: c3'
+  flannel DEL c2 pod2 "$config"
+  flannel DEL c3 pod3 "$config"
+  assert_empty "$(masq_rules)" rules
+}
+
+@test "nftables: 30 at once, each with its rule, and all gone again" {
+  # shellcheck disable=SC2016 # expanded in the node
+  NODE_TIMEOUT=60 run node_exec env "CONF=$(conf '{"delegate":{"ipMasq":true}}')" bash -c '
+    call() { CNI_COMMAND=$1 CNI_CONTAINERID=c$2 CNI_NETNS=/run/netns/p$2 CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$2" || cat "/run/out.$2"; }
+    for i in {1..30}; do ip netns add "p$i"; done
+    for i in {1..30}; do call ADD "$i" & done; wait
+    nft list chain inet cni_plugins_masquerade masq_checks | grep -c "id: c" >/run/count
+    for i in {1..30}; do call DEL "$i" & done; wait'
+  assert_empty "$output" "failed calls"
+  assert_equal "$(node_exec cat /run/count)" 30
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "iptables backend: the reference's chain, removed with the namespace gone" {
+  local config
+  config=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}')
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  flannel ADD c4 pod "$config"
+  assert_equal "$(node_exec iptables-save -t nat | grep CNI-12cac0db6bae62c0a1d214dc | grep -c 'comment "name: \\"cbr0\\" id: \\"c4\\""')" 3
+  assert_equal "$(node_exec ip6tables-save -t nat | grep -c CNI-12cac0db6bae62c0a1d214dc)" 4
+  pod_del pod
+  flannel DEL c4 '' "$config"
+  assert_empty "$(node_exec iptables-save -t nat | grep CNI-)" chains
+  assert_empty "$(node_exec ip6tables-save -t nat | grep CNI-)" chains
+}
+
+@test "what leaves the subnet has the node's address, what stays does not" {
+  rootfs_make
+  subnet_env_write FLANNEL_IPMASQ=false
+  # A host beyond the node that knows no way back to the pods.
+  pod_add outside
+  node_exec ip link add up0 type veth peer name eth0 netns /run/netns/outside
+  node_exec ip addr add 192.0.2.1/24 dev up0
+  node_exec ip link set up0 up
+  pod_exec outside ip addr add 192.0.2.2/24 dev eth0
+  pod_exec outside ip link set eth0 up
+  web_serve outside 80
+  flannel ADD c1 pod "$(conf)"
+  assert_equal "$(web_fetch pod http://192.0.2.2/)" "hello from a pod"
+  flannel DEL c1 pod "$(conf)"
+  flannel ADD c1 pod "$(conf '{"delegate":{"ipMasq":false}}')"
+  run web_fetch pod http://192.0.2.2/
+  [[ $status -ne 0 ]] || fail "reached the outside without masquerade: the test proves nothing"
+}
+
+@test "macspoofchk: the reference's rules work and go" {
+  rootfs_make
+  local config host
+  config=$(conf '{"delegate":{"macspoofchk":true}}')
+  host=$(flannel ADD c1 pod "$config" | jq -r '.interfaces[1].name')
+  web_serve node 80
+  assert_equal "$(web_fetch pod http://10.244.1.1/)" "hello from a pod"
+  assert_equal "$(node_exec nft -a list table bridge nat | grep -c 'comment "macspoofchk-c1-eth0"')" 4
+  assert_match "$(node_exec nft list chain bridge nat PREROUTING)" "iifname \"$host\" jump cni-br-iface-c1-eth0"
+  pod_exec pod ip link set eth0 address 02:00:00:00:00:99
+  run web_fetch pod http://10.244.1.1/
+  [[ $status -ne 0 ]] || fail "a forged source address passed"
+  pod_del pod
+  flannel DEL c1 '' "$config"
+  assert_empty "$(node_exec nft list table bridge nat | grep -E 'cni-br-iface|macspoofchk')" "rules and chains"
+}

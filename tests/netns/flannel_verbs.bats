@@ -1,0 +1,164 @@
+#!/usr/bin/env bats
+# CHECK, STATUS and GC of flannel, and the ways in which subnet.env can be wrong.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+
+setup() {
+  cni_node_start
+  pod_add pod
+}
+
+teardown() {
+  node_stop
+}
+
+# Adds pod as c1 and sets $checked to the configuration of a CHECK for it.
+add_for_check() {
+  local config result
+  config=$(conf "${1-"{}"}")
+  result=$(flannel ADD c1 pod "$config")
+  checked=$(with_result "$config" "$result")
+}
+
+@test "CHECK: right after ADD, for every version that has it, v4 and dual stack" {
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  for version in 0.4.0 1.0.0 1.1.0; do
+    add_for_check "{\"cniVersion\":\"$version\"}"
+    run flannel CHECK c1 pod "$checked"
+    assert_equal "$output" ""
+    assert_equal "$status" 0
+    flannel DEL c1 pod "$checked"
+  done
+}
+
+@test "CHECK: each change is found" {
+  local host
+  # What is done to the node or the pod, and what CHECK must say of it.
+  local -a faults=(
+    'pod ip addr del 10.244.1.2/24 dev eth0|address 10.244.1.2/24'
+    'pod ip route del default|route 0.0.0.0/0'
+    'pod ip route del 10.244.0.0/16|route 10.244.0.0/16'
+    'pod ip link set eth0 down|eth0.*down'
+    'pod ip link set eth0 address 02:00:00:00:00:99|hardware address 02:00:00:00:00:99'
+    'pod ip link del eth0|eth0.*gone'
+    'node ip link set HOST down|HOST.*down'
+    'node ip link set HOST nomaster|no port of bridge'
+    'node ip addr del 10.244.1.1/24 dev cni0|gateway.s address 10.244.1.1'
+    'node ip link set cni0 down|cni0.*down'
+    'node ip link del cni0|cni0.*gone'
+    'node rm /var/lib/cni/networks/cbr0/10.244.1.2|10.244.1.2|c1'
+    'node rm -r /var/lib/cni/flannel|scratch file'
+    'node bash -c "echo 0 >/proc/sys/net/ipv4/ip_forward"|ip_forward'
+  )
+  for fault in "${faults[@]}"; do
+    node_exec bash -c 'rm -rf /var/lib/cni/networks/cbr0/last_reserved_ip.0'
+    add_for_check
+    host=$(jq -r '.prevResult.interfaces[1].name' <<<"$checked")
+    local action=${fault%%|*} wanted=${fault#*|}
+    action=${action//HOST/$host}
+    case $action in
+      pod\ *) eval "pod_exec $action" ;;
+      node\ *) eval "node_exec ${action#node }" ;;
+    esac
+    run flannel CHECK c1 pod "$checked"
+    assert_error 102 "${wanted//HOST/$host}"
+    flannel DEL c1 pod "$checked"
+  done
+}
+
+@test "CHECK: without prevResult, without the namespace, never added" {
+  run flannel CHECK c1 pod "$(conf)"
+  assert_error 102 "scratch file"
+  add_for_check
+  run flannel CHECK c1 pod "$(conf)"
+  assert_error 7 "prevResult missing"
+  run flannel CHECK c1 /run/netns/none "$checked"
+  assert_error 102 "not a network namespace"
+}
+
+@test "CHECK tolerates what chained plugins change" {
+  add_for_check
+  pod_exec pod ip link set eth0 address 02:00:00:00:00:99 mtu 1300
+  checked=$(jq -c '.prevResult.interfaces[2].mac = "02:00:00:00:00:99" | .prevResult.interfaces += [{"name":"ifb0"}]' <<<"$checked")
+  run flannel CHECK c1 pod "$checked"
+  assert_equal "$output" ""
+}
+
+@test "STATUS: ready, no subnet.env, a broken one, a bad configuration, a full range" {
+  run flannel STATUS '' '' "$(conf)"
+  assert_equal "$status$output" 0
+  assert_empty "$(node_exec find /var/lib/cni -mindepth 1)" "files that STATUS made"
+  run flannel STATUS '' '' "$(conf '{"delegate":{"vlan":9999}}')"
+  assert_error 50 'delegate.vlan'
+  subnet_env_write FLANNEL_SUBNET=10.244.1.1/30
+  for i in 2; do flannel ADD "c$i" pod "$(conf)"; done
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 51 '1 '
+  node_exec bash -c 'echo junk >/run/flannel/subnet.env'
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 'is missing FLANNEL_NETWORK'
+  node_exec rm /run/flannel/subnet.env
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 '/run/flannel/subnet.env.*flanneld'
+}
+
+@test "GC: removes what is not valid, keeps the rest and other networks'" {
+  local keep before
+  for i in 1 2 3; do
+    pod_add "p$i"
+    flannel ADD "c$i" "p$i" "$(conf '{"delegate":{"ipMasq":true}}')"
+  done
+  flannel ADD other pod "$(conf '{"name":"othernet","delegate":{"bridge":"cni1","ipMasq":true},"ipam":{"dataDir":"/var/lib/cni/other"}}')"
+  keep='{"cni.dev/valid-attachments":[{"containerID":"c2","ifname":"eth0"},{"containerID":"c3","ifname":"wrong"}]}'
+  flannel GC '' '' "$(conf "$keep" | jq -c '.delegate.ipMasq = true')"
+  assert_equal "$(leases cbr0)" 10.244.1.3
+  assert_equal "$(node_exec ip -j link show master cni0 | jq length)" 1
+  assert_equal "$(node_exec ip -j link show master cni1 | jq length)" 1
+  assert_equal "$(node_exec ls /var/lib/cni/flannel | xargs)" "c2 c2:eth0 other other:eth0"
+  assert_equal "$(node_exec nft list chain inet cni_plugins_masquerade masq_checks | grep -o 'id: [a-z0-9]*' | xargs)" "id: c2 id: other"
+  before=$(node_state)
+  flannel GC '' '' "$(conf '{"cni.dev/attachments":[{"containerID":"c2","ifname":"eth0"}]}')"
+  assert_equal "$(node_state)" "$before"
+  run flannel GC '' '' "$(conf '{"cni.dev/valid-attachments":[{"containerID":"c2"}]}')"
+  assert_error 6 'nothing was removed'
+  assert_equal "$(node_state)" "$before"
+  node_exec rm /run/flannel/subnet.env
+  flannel GC '' '' "$(conf '{"cni.dev/valid-attachments":[]}')"
+  assert_empty "$(leases cbr0)" "leases"
+}
+
+@test "GC: a veth and a lease whose scratch file is lost; a dead namespace" {
+  for i in 1 2; do
+    pod_add "p$i"
+    flannel ADD "c$i" "p$i" "$(conf)"
+  done
+  node_exec rm -r /var/lib/cni/flannel
+  pod_del p2
+  flannel GC '' '' "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "subnet.env: each malformed form is a clear error and leaves nothing" {
+  local line
+  for line in FLANNEL_MTU FLANNEL_MTU=x FLANNEL_MTU=-1 FLANNEL_SUBNET=10.244.1.1 FLANNEL_SUBNET=x FLANNEL_NETWORK=10.244.0.0/16, FLANNEL_SUBNET=fd00::1/64; do
+    subnet_env_write
+    node_exec bash -c 'echo "$0" >>/run/flannel/subnet.env' "$line"
+    run flannel ADD c1 pod "$(conf)"
+    assert_error 6 "/run/flannel/subnet.env.*${line%%=*}"
+  done
+  node_exec bash -c 'echo junk >/run/flannel/subnet.env'
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 6 'is missing FLANNEL_NETWORK, FLANNEL_IPV6_NETWORK, FLANNEL_SUBNET, FLANNEL_IPV6_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ'
+  node_exec bash -c 'head -c 100000 /dev/zero >/run/flannel/subnet.env'
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 5 'subnet.env.*[Ff]ile too large'
+  node_exec rm /run/flannel/subnet.env
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 11 '/run/flannel/subnet.env: no such file or directory; flanneld writes this file'
+  assert_empty "$(node_exec find /var/lib/cni -type f)" "files"
+  assert_empty "$(links_of bridge)" "bridges"
+}
