@@ -15,9 +15,12 @@ void check_netns(const cni::Request& request) {
     case netlink::Netns::State::present:
       return;
     case netlink::Netns::State::absent:
-      throw cni::Error(cni::ErrorCode::invalid_netns, "CNI_NETNS '" + request.netns + "' does not exist", "nothing was changed; the runtime makes the namespace before it calls ADD");
+      throw cni::Error(cni::ErrorCode::invalid_netns, "CNI_NETNS '" + request.netns + "' does not exist",
+                       "nothing was changed; the runtime makes the namespace before it calls ADD");
     case netlink::Netns::State::not_a_namespace:
-      throw cni::Error(cni::ErrorCode::invalid_netns, "CNI_NETNS '" + request.netns + "' is not a network namespace", "nothing was changed; it may be a file that an earlier boot left");
+      throw cni::Error(cni::ErrorCode::invalid_netns,
+                       "CNI_NETNS '" + request.netns + "' is not a network namespace",
+                       "nothing was changed; it may be a file that an earlier boot left");
   }
 }
 
@@ -33,7 +36,8 @@ cni::OrderedJson add_by_program(const std::string& type, const cni::Request& req
     try {
       cni::run_delegate(type, "DEL", request);
     } catch (...) {
-      throw cni::Error(failure.code(), failure.what(), failure.details() + "; and its DEL failed: " + one_line(cni::current_error()));
+      throw cni::Error(failure.code(), failure.what(),
+                       failure.details() + "; and its DEL failed: " + one_line(cni::current_error()));
     }
     throw failure;
   }

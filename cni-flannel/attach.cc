@@ -13,26 +13,32 @@ namespace {
 
 constexpr int kOperationalMilliseconds = 2500;  // the reference gives up after 2.55 s
 
-cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan, const netlink::Link& bridge,
-                        const netlink::Link& gateway_link, const netlink::Link& host, const VethPorts& ports) {
+cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
+                        const netlink::Link& bridge, const netlink::Link& gateway_link,
+                        const netlink::Link& host, const VethPorts& ports) {
   cni::Result result;
   result.interfaces.push_back({bridge.name, bridge.mac.str(), bridge.mtu, "", "", ""});
   result.interfaces.push_back({ports.host_name, ports.host_mac.str(), host.mtu, "", "", ""});
-  result.interfaces.push_back({request.attachment.ifname, ports.container_mac.str(), host.mtu, request.netns, "", ""});
-  if (conf.vlan != 0 && conf.is_gateway) result.interfaces.push_back({gateway_link.name, gateway_link.mac.str(), gateway_link.mtu, "", "", ""});
+  result.interfaces.push_back(
+      {request.attachment.ifname, ports.container_mac.str(), host.mtu, request.netns, "", ""});
+  if (conf.vlan != 0 && conf.is_gateway)
+    result.interfaces.push_back({gateway_link.name, gateway_link.mac.str(), gateway_link.mtu, "", "", ""});
   result.ips = plan.result_ips;
   result.routes = plan.result_routes;
   result.dns = plan.dns;
   return result;
 }
 
-void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan& plan, const VethPorts& ports, base::Rollback& undo) {
+void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
+                 const VethPorts& ports, base::Rollback& undo) {
   if (conf.spoof_check) {
     undo.push([&request] { remove_spoof_check(request.attachment); });
     add_spoof_check(request.attachment, ports.host_name, ports.container_mac);
   }
   if (conf.ip_masq) {
-    undo.push([&request, backend = conf.masquerade_backend] { remove_masquerade(backend, request.network, request.attachment); });
+    undo.push([&request, backend = conf.masquerade_backend] {
+      remove_masquerade(backend, request.network, request.attachment);
+    });
     add_masquerade(conf.masquerade_backend, request.network, request.attachment, plan.pod_addresses);
   }
 }
@@ -54,16 +60,20 @@ cni::Result attach(const cni::Request& request, const Ipam& ipam) {
   const netlink::Link bridge = ensure_node_bridge(node, conf);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(node, conf, bridge) : bridge;
   if (conf.is_gateway) ensure_gateway(node, conf, bridge, gateway_link, plan.bridge_addresses);
-  const VethPorts ports = create_attachment_veth(node, conf, bridge, netns, request.network, request.attachment, undo);
+  const VethPorts ports =
+      create_attachment_veth(node, conf, bridge, netns, request.network, request.attachment, undo);
   configure_pod(pod, netns, request.attachment.ifname, conf, plan);
   add_filters(request, conf, plan, ports, undo);
 
   // A port that does not forward yet would eat the pod's first ARP request, and a second with it.
   const auto host = netlink::wait_operational(node, ports.host_name, kOperationalMilliseconds);
   if (!host)
-    throw cni::Error(cni::ErrorCode::kernel_refused, "bridge port '" + ports.host_name + "' does not become operational", "check whether bridge '" + conf.bridge + "' is up");
+    throw cni::Error(cni::ErrorCode::kernel_refused,
+                     "bridge port '" + ports.host_name + "' does not become operational",
+                     "check whether bridge '" + conf.bridge + "' is up");
   cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host, ports);
-  static_cast<void>(result.to_json(request.version));  // a result that cannot be told must fail while there is an undo
+  static_cast<void>(
+      result.to_json(request.version));  // a result that cannot be told must fail while there is an undo
   undo.commit();
   return result;
 }

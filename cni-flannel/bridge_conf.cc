@@ -16,7 +16,8 @@ std::string parse_bridge_name(const Json& config) {
   std::string name = cni::get_string(config, "bridge", "delegate");
   if (name.empty()) return BridgeConf{}.bridge;
   if (const std::string problem = cni::ifname_problem(name); !problem.empty())
-    throw Error(ErrorCode::invalid_config, "key 'delegate.bridge': interface name '" + name.substr(0, 64) + "' " + problem);
+    throw Error(ErrorCode::invalid_config,
+                "key 'delegate.bridge': interface name '" + name.substr(0, 64) + "' " + problem);
   return name;
 }
 
@@ -25,20 +26,26 @@ MasqueradeBackend parse_backend(const Json& config) {
   if (backend.empty()) return MasqueradeBackend::automatic;
   if (backend == "nftables") return MasqueradeBackend::nftables;
   if (backend == "iptables") return MasqueradeBackend::iptables;
-  throw Error(ErrorCode::unsupported_field, "key 'delegate.ipMasqBackend' is '" + backend.substr(0, 64) + "', must be nftables or iptables");
+  throw Error(ErrorCode::unsupported_field, "key 'delegate.ipMasqBackend' is '" + backend.substr(0, 64) +
+                                                "', must be nftables or iptables");
 }
 
 netlink::Vlan parse_trunk_item(const Json& item) {
   constexpr std::string_view kWhere = "delegate.vlanTrunk";
-  if (!item.is_object()) throw Error(ErrorCode::decoding_failure, "each of 'delegate.vlanTrunk' must be an object");
+  if (!item.is_object())
+    throw Error(ErrorCode::decoding_failure, "each of 'delegate.vlanTrunk' must be an object");
   const auto id = cni::get_integer(item, "id", kWhere, 1, kMaxVlan);
   const auto first = cni::get_integer(item, "minID", kWhere, 1, kMaxVlan);
   const auto last = cni::get_integer(item, "maxID", kWhere, 1, kMaxVlan);
   if (first.has_value() != last.has_value())
     throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': minID and maxID must be given together");
-  if (id && first) throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': give either id, or minID and maxID, in one item");
-  if (!id && !first) throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': an item needs id, or minID and maxID");
-  if (first && *first > *last) throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': minID is greater than maxID");
+  if (id && first)
+    throw Error(ErrorCode::invalid_config,
+                "'delegate.vlanTrunk': give either id, or minID and maxID, in one item");
+  if (!id && !first)
+    throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': an item needs id, or minID and maxID");
+  if (first && *first > *last)
+    throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': minID is greater than maxID");
   return {static_cast<uint16_t>(id ? *id : *first), static_cast<uint16_t>(id ? *id : *last), false};
 }
 
@@ -46,27 +53,35 @@ netlink::Vlan parse_trunk_item(const Json& item) {
 std::optional<base::MacAddress> parse_mac(const cni::Request& request) {
   std::string text = cni::parse_args(request.args, {"MAC", "IP"})["MAC"];
   const Json& args = cni::get_object(request.config, "args", "");
-  if (const std::string mac = cni::get_string(cni::get_object(args, "cni", "args"), "mac", "args.cni"); !mac.empty()) text = mac;
+  if (const std::string mac = cni::get_string(cni::get_object(args, "cni", "args"), "mac", "args.cni");
+      !mac.empty())
+    text = mac;
   const Json& runtime = cni::get_object(request.config, "runtimeConfig", "");
   if (const std::string mac = cni::get_string(runtime, "mac", "runtimeConfig"); !mac.empty()) text = mac;
   if (text.empty()) return std::nullopt;
   const auto mac = base::MacAddress::parse(text);
   if (!mac || (mac->bytes[0] & 1) != 0 || *mac == base::MacAddress{})
-    throw Error(ErrorCode::invalid_config, "MAC '" + text.substr(0, 64) + "' is not a unicast hardware address",
+    throw Error(ErrorCode::invalid_config,
+                "MAC '" + text.substr(0, 64) + "' is not a unicast hardware address",
                 "it comes from CNI_ARGS, args.cni.mac or runtimeConfig.mac");
   return mac;
 }
 
 void check_combinations(const Json& config, const BridgeConf& conf) {
   if (conf.hairpin && conf.promiscuous)
-    throw Error(ErrorCode::invalid_config, "'delegate.hairpinMode' and 'delegate.promiscMode' exclude each other", "set one of them to false");
+    throw Error(ErrorCode::invalid_config,
+                "'delegate.hairpinMode' and 'delegate.promiscMode' exclude each other",
+                "set one of them to false");
   if (cni::get_bool(config, "disableContainerInterface", "delegate"))
-    throw Error(ErrorCode::unsupported_field, "'delegate.disableContainerInterface' is true, which needs a network without ipam",
+    throw Error(ErrorCode::unsupported_field,
+                "'delegate.disableContainerInterface' is true, which needs a network without ipam",
                 "flannel always gives addresses; remove the key or use the bridge plugin itself");
   if (conf.vlan != 0 && conf.is_gateway)
     if (const std::string problem = cni::ifname_problem(conf.vlan_gateway()); !problem.empty())
-      throw Error(ErrorCode::invalid_config, "'delegate.bridge' with 'delegate.vlan': interface name '" + conf.vlan_gateway() + "' " + problem,
-                  "give the bridge a shorter name");
+      throw Error(
+          ErrorCode::invalid_config,
+          "'delegate.bridge' with 'delegate.vlan': interface name '" + conf.vlan_gateway() + "' " + problem,
+          "give the bridge a shorter name");
 }
 
 }  // namespace
@@ -85,7 +100,8 @@ BridgeConf parse_bridge_conf(const cni::Request& request) {
   conf.hairpin = flag("hairpinMode");
   conf.promiscuous = flag("promiscMode");
   conf.vlan = static_cast<uint16_t>(cni::get_integer(config, "vlan", "delegate", 0, kMaxVlan).value_or(0));
-  for (const Json& item : cni::get_array(config, "vlanTrunk", "delegate")) conf.vlan_trunk.push_back(parse_trunk_item(item));
+  for (const Json& item : cni::get_array(config, "vlanTrunk", "delegate"))
+    conf.vlan_trunk.push_back(parse_trunk_item(item));
   conf.preserve_default_vlan = flag("preserveDefaultVlan");
   conf.spoof_check = flag("macspoofchk");
   conf.duplicate_address_detection = flag("enabledad");

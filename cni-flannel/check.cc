@@ -11,8 +11,11 @@ void check(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   auto stored = ScratchStore(conf.data_dir, request.network).load(request.attachment);
   if (!stored)
-    throw cni::Error(cni::ErrorCode::check_failed, "no scratch file of container '" + request.attachment.container_id + "', interface '" + request.attachment.ifname + "' in '" + conf.data_dir + "'",
-                     "flannel did not make this attachment, or its file was removed; the pod has to be made anew");
+    throw cni::Error(
+        cni::ErrorCode::check_failed,
+        "no scratch file of container '" + request.attachment.container_id + "', interface '" +
+            request.attachment.ifname + "' in '" + conf.data_dir + "'",
+        "flannel did not make this attachment, or its file was removed; the pod has to be made anew");
   // The stored configuration is ADD's; only what it made of it comes with the call.
   cni::Json config = std::move(*stored);
   if (const cni::Json* result = cni::find(request.config, "prevResult")) config["prevResult"] = *result;

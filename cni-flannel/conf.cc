@@ -30,7 +30,8 @@ Json render_routes(const Json& ipam, const SubnetEnv& env) {
   for (const Json& route : routes) present.push_back(cni::parse_route(route, "ipam.routes").dst.network());
   for (const auto* networks : {&env.networks, &env.ipv6_networks})
     for (const base::IpNet& network : *networks)
-      if (std::find(present.begin(), present.end(), network) == present.end()) routes.push_back({{"dst", network.str()}});
+      if (std::find(present.begin(), present.end(), network) == present.end())
+        routes.push_back({{"dst", network.str()}});
   return routes;
 }
 
@@ -70,11 +71,14 @@ FlannelConf parse_flannel_conf(const cni::Request& request) {
   if (conf.data_dir.empty()) conf.data_dir = kDefaultDataDir;
   conf.delegate = cni::get_object(config, "delegate", "");
   conf.ipam = cni::get_object(config, "ipam", "");
-  if (const Json& runtime = cni::get_object(config, "runtimeConfig", ""); !runtime.empty()) conf.runtime_config = runtime;
+  if (const Json& runtime = cni::get_object(config, "runtimeConfig", ""); !runtime.empty())
+    conf.runtime_config = runtime;
   if (cni::find(conf.delegate, "name"))
-    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'name'", "the network's own name is used; remove the key");
+    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'name'",
+                "the network's own name is used; remove the key");
   if (cni::find(conf.delegate, "ipam"))
-    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'ipam'", "put the keys into 'ipam' at the top level");
+    throw Error(ErrorCode::invalid_config, "'delegate' must not have 'ipam'",
+                "put the keys into 'ipam' at the top level");
   static_cast<void>(conf.delegate_type());  // judges the types of both
   static_cast<void>(conf.ipam_type());
   return conf;
@@ -84,7 +88,8 @@ SubnetEnv load_subnet_env(const std::string& path) {
   const auto text = base::read_file(path, kMaxSubnetFileBytes);
   if (!text)
     throw Error(ErrorCode::try_again_later, "load subnet file: open " + path + ": no such file or directory",
-                "flanneld writes this file when it has leased a subnet for the node; check that flanneld runs here, and its log");
+                "flanneld writes this file when it has leased a subnet for the node; check that flanneld "
+                "runs here, and its log");
   try {
     return SubnetEnv::parse(*text, path);
   } catch (const base::ParseError& error) {
@@ -96,7 +101,8 @@ SubnetEnv load_subnet_env(const std::string& path) {
 Json render_without_subnet(const FlannelConf& conf, const cni::Request& request) {
   Json rendered = conf.delegate;
   rendered["name"] = request.network;
-  if (const std::string version = cni::get_string(request.config, "cniVersion", ""); !version.empty()) rendered["cniVersion"] = version;
+  if (const std::string version = cni::get_string(request.config, "cniVersion", ""); !version.empty())
+    rendered["cniVersion"] = version;
   if (!conf.runtime_config.is_null()) rendered["runtimeConfig"] = conf.runtime_config;
   set_default(rendered, "type", kBuiltInDelegate);
   rendered["ipam"] = conf.ipam;

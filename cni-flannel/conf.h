@@ -13,11 +13,11 @@ namespace flannel {
 inline constexpr const char* kBuiltInDelegate = "bridge";
 
 struct FlannelConf {
-  std::string subnet_file;  ///< `subnetFile`, path of subnet.env
-  std::string data_dir;     ///< `dataDir`, directory of the scratch files
-  cni::Json delegate;       ///< `delegate` as written; an object
-  cni::Json ipam;           ///< `ipam` as written; an object
-  cni::Json runtime_config; ///< `runtimeConfig`; null when absent
+  std::string subnet_file;   ///< `subnetFile`, path of subnet.env
+  std::string data_dir;      ///< `dataDir`, directory of the scratch files
+  cni::Json delegate;        ///< `delegate` as written; an object
+  cni::Json ipam;            ///< `ipam` as written; an object
+  cni::Json runtime_config;  ///< `runtimeConfig`; null when absent
   [[nodiscard]] std::string delegate_type() const;
   [[nodiscard]] std::string ipam_type() const;  ///< empty: not given
 };

@@ -13,12 +13,16 @@ std::string delegate_type_of(const cni::Json& config) {
   return type.empty() ? kBuiltInDelegate : type;
 }
 
-std::string ipam_type_of(const cni::Json& config) { return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam"); }
+std::string ipam_type_of(const cni::Json& config) {
+  return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam");
+}
 
 cni::Request stored_request(const cni::Request& request, const cni::Json& config) {
   cni::Request stored = request.with_config(config);
-  if (const std::string name = cni::get_string(config, "name", ""); cni::is_valid_identifier(name)) stored.network = name;
-  if (const std::string version = cni::get_string(config, "cniVersion", ""); cni::is_supported(version)) stored.version = version;
+  if (const std::string name = cni::get_string(config, "name", ""); cni::is_valid_identifier(name))
+    stored.network = name;
+  if (const std::string version = cni::get_string(config, "cniVersion", ""); cni::is_supported(version))
+    stored.version = version;
   return stored;
 }
 

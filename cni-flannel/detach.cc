@@ -1,6 +1,6 @@
 // DEL of the built-in delegate.
-#include "cni-flannel/bridge_delegate.h"
 #include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge_delegate.h"
 #include "cni-flannel/masquerade.h"
 #include "cni-flannel/node_side.h"
 #include "cni-flannel/spoof_check.h"
@@ -25,7 +25,8 @@ MasqueradeBackend lenient_backend(const cni::Json& config) {
 
 /// From within the container's namespace; false when it or the interface is not there.
 bool remove_container_link(const cni::Request& request) {
-  if (request.netns.empty() || netlink::Netns::probe(request.netns) != netlink::Netns::State::present) return false;
+  if (request.netns.empty() || netlink::Netns::probe(request.netns) != netlink::Netns::State::present)
+    return false;
   netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));
   return netlink::remove_link(pod, request.attachment.ifname);
 }
@@ -33,7 +34,8 @@ bool remove_container_link(const cni::Request& request) {
 /// The namespace is gone or unreachable, the interface renamed: the host's end takes it along.
 void remove_host_link(const cni::Request& request) {
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  if (const auto host = find_host_veth(node, request.network, request.attachment)) netlink::remove_link(node, host->name);
+  if (const auto host = find_host_veth(node, request.network, request.attachment))
+    netlink::remove_link(node, host->name);
 }
 
 }  // namespace
@@ -46,7 +48,9 @@ void detach(const cni::Request& request, const Ipam& ipam) {
   // An address must not go to another pod while the interface that has it is up.
   if (attempts.all_succeeded()) attempts.run("release addresses", [&] { ipam.del(request); });
   if (lenient_flag(request.config, "ipMasq"))
-    attempts.run("remove masquerade rules", [&] { remove_masquerade(lenient_backend(request.config), request.network, request.attachment); });
+    attempts.run("remove masquerade rules", [&] {
+      remove_masquerade(lenient_backend(request.config), request.network, request.attachment);
+    });
   if (lenient_flag(request.config, "macspoofchk"))
     attempts.run("remove spoof check rules", [&] { remove_spoof_check(request.attachment); });
   attempts.throw_if_any();

@@ -19,13 +19,15 @@ using Attachments = std::vector<cni::Attachment>;
 bool is_valid(const Attachments& valid, const cni::Attachment& attachment) {
   return std::any_of(valid.begin(), valid.end(), [&](const cni::Attachment& one) {
     // Upstream's scratch files do not name the interface: any valid attachment keeps them.
-    return one.container_id == attachment.container_id && (attachment.ifname.empty() || one.ifname == attachment.ifname);
+    return one.container_id == attachment.container_id &&
+           (attachment.ifname.empty() || one.ifname == attachment.ifname);
   });
 }
 
 /// Attachments that ADD recorded and that are no longer valid: their delegate's DEL, without a
 /// namespace, because that of a dead container may have been taken by another.
-void collect_scratch(const cni::Request& request, const FlannelConf& conf, const Attachments& valid, cni::Attempts& attempts) {
+void collect_scratch(const cni::Request& request, const FlannelConf& conf, const Attachments& valid,
+                     cni::Attempts& attempts) {
   ScratchStore scratch(conf.data_dir, request.network);
   for (const cni::Attachment& attachment : scratch.list()) {
     if (is_valid(valid, attachment)) continue;
@@ -47,9 +49,11 @@ void collect_ports(const cni::Request& request, const std::string& bridge_name, 
   const auto bridge = netlink::find_link(node, bridge_name);
   if (!bridge || bridge->kind != "bridge") return;
   std::vector<std::string> keep;
+  keep.reserve(valid.size());
   for (const cni::Attachment& attachment : valid) keep.push_back(link_alias(request.network, attachment));
   for (const netlink::Link& port : netlink::ports_of(node, bridge->ifindex))
-    if (port.alias.starts_with(request.network + "/") && std::find(keep.begin(), keep.end(), port.alias) == keep.end())
+    if (port.alias.starts_with(request.network + "/") &&
+        std::find(keep.begin(), keep.end(), port.alias) == keep.end())
       netlink::remove_link(node, port.name);
 }
 
@@ -75,12 +79,14 @@ void gc(const cni::Request& request) {
   cni::Attempts attempts;
   collect_scratch(request, conf, valid, attempts);
   if (conf.delegate_type() != kBuiltInDelegate) {
-    attempts.run("GC of delegate '" + conf.delegate_type() + "'", [&] { cni::run_delegate(conf.delegate_type(), "GC", delegated); });
+    attempts.run("GC of delegate '" + conf.delegate_type() + "'",
+                 [&] { cni::run_delegate(conf.delegate_type(), "GC", delegated); });
     attempts.throw_if_any();
     return;
   }
   const BridgeConf bridge = parse_bridge_conf(delegated);
-  attempts.run("remove ports of bridge '" + bridge.bridge + "'", [&] { collect_ports(request, bridge.bridge, valid); });
+  attempts.run("remove ports of bridge '" + bridge.bridge + "'",
+               [&] { collect_ports(request, bridge.bridge, valid); });
   attempts.run("GC of addresses", [&] { Ipam::stored(conf.ipam_type()).gc(delegated); });
   attempts.run("remove masquerade rules", [&] { collect_masquerade(request.network, valid); });
   attempts.throw_if_any();

@@ -51,7 +51,8 @@ void Ipam::gc(const cni::Request& request) const {
 }
 
 void Ipam::status(const cni::Request& request) const {
-  program_.empty() ? ipam::status(request) : static_cast<void>(cni::run_delegate(program_, "STATUS", request));
+  program_.empty() ? ipam::status(request)
+                   : static_cast<void>(cni::run_delegate(program_, "STATUS", request));
 }
 
 }  // namespace flannel

@@ -28,13 +28,15 @@ void restore(Family family, const std::string& rules) {
   base::ProcessSpec spec;
   spec.program = find_program(family, "restore");
   if (spec.program.empty())
-    throw cni::Error(cni::ErrorCode::unsupported_field, "'delegate.ipMasqBackend' asks for iptables, and this node has no iptables-restore",
+    throw cni::Error(cni::ErrorCode::unsupported_field,
+                     "'delegate.ipMasqBackend' asks for iptables, and this node has no iptables-restore",
                      "install iptables, or set the key to nftables");
   spec.arguments = {"--noflush", "--wait", "5"};
   spec.environment = base::environment_with({});
   spec.input = rules;
   if (base::run_process(spec).exit_code != 0)
-    throw cni::Error(cni::ErrorCode::kernel_refused, "change iptables rules: iptables-restore refused them", "it told stderr why; the rules were: " + rules);
+    throw cni::Error(cni::ErrorCode::kernel_refused, "change iptables rules: iptables-restore refused them",
+                     "it told stderr why; the rules were: " + rules);
 }
 
 /// Lines of `iptables-save -t nat` that mention `chain`.
@@ -60,9 +62,9 @@ std::vector<std::string> saved_lines(Family family, const std::string& chain) {
 std::string rules_for(const std::string& chain, const std::string& comment, const base::IpNet& net) {
   const char* multicast = net.address.is_v4() ? "224.0.0.0/4" : "ff00::/8";
   const std::string match = " -m comment --comment \"" + comment + "\" ";
-  return "-A " + chain + " -d " + net.network().str() + match + "-j ACCEPT\n" +
-         "-A " + chain + " ! -d " + multicast + match + "-j MASQUERADE\n" +
-         "-A POSTROUTING -s " + net.address.str() + match + "-j " + chain + "\n";
+  return "-A " + chain + " -d " + net.network().str() + match + "-j ACCEPT\n" + "-A " + chain + " ! -d " +
+         multicast + match + "-j MASQUERADE\n" + "-A POSTROUTING -s " + net.address.str() + match + "-j " +
+         chain + "\n";
 }
 
 }  // namespace
@@ -74,29 +76,32 @@ std::string iptables_chain(const std::string& network, const std::string& contai
   return ("CNI-" + std::string(hex.data())).substr(0, kChainLength);
 }
 
-void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses) {
+void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
+                             const std::vector<base::IpNet>& addresses) {
   const std::string chain = iptables_chain(network, attachment.container_id);
   // As the reference writes it: Go-quoted name and id, themselves quoted for iptables-restore.
   const std::string comment = "name: \\\"" + network + "\\\" id: \\\"" + attachment.container_id + "\\\"";
   for (const Family family : {Family::v4, Family::v6}) {
-    std::string rules;
+    std::string rules = "*nat\n:" + chain + " - [0:0]\n";
+    const size_t nothing = rules.size();
     for (const base::IpNet& net : addresses)
       if (net.address.family() == family) rules += rules_for(chain, comment, net);
-    if (!rules.empty()) restore(family, "*nat\n:" + chain + " - [0:0]\n" + rules + "COMMIT\n");
+    if (rules.size() > nothing) restore(family, rules.append("COMMIT\n"));
   }
 }
 
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment) {
   const std::string chain = iptables_chain(network, attachment.container_id);
   for (const Family family : {Family::v4, Family::v6}) {
-    std::string removals;
+    std::string removals = "*nat\n";
+    const size_t nothing = removals.size();
     bool has_chain = false;
     for (const std::string& line : saved_lines(family, chain)) {
       has_chain = has_chain || line.starts_with(":" + chain);
-      if (line.starts_with("-A POSTROUTING ")) removals += "-D" + line.substr(2) + "\n";
+      if (line.starts_with("-A POSTROUTING ")) removals.append("-D").append(line, 2).append("\n");
     }
-    if (has_chain) removals += "-F " + chain + "\n-X " + chain + "\n";
-    if (!removals.empty()) restore(family, "*nat\n" + removals + "COMMIT\n");
+    if (has_chain) removals.append("-F ").append(chain).append("\n-X ").append(chain).append("\n");
+    if (removals.size() > nothing) restore(family, removals.append("COMMIT\n"));
   }
 }
 

@@ -10,7 +10,8 @@
 namespace flannel {
 
 /// Throws cni::Error(unsupported_field) when the node has no iptables-restore.
-void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses);
+void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
+                             const std::vector<base::IpNet>& addresses);
 
 /// Does nothing when there is no such chain or no iptables on the node.
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment);

@@ -34,14 +34,17 @@ std::string attachment_key(const std::string& network, const cni::Attachment& at
 }
 
 std::string rule_comment(const std::string& network, const cni::Attachment& attachment) {
-  std::string comment = attachment_key(network, attachment) + ", net: " + network + ", if: " + attachment.ifname + ", id: " + attachment.container_id;
+  std::string comment = attachment_key(network, attachment) + ", net: " + network +
+                        ", if: " + attachment.ifname + ", id: " + attachment.container_id;
   comment.erase(std::remove(comment.begin(), comment.end(), '"'), comment.end());
   return comment;
 }
 
-void add_rules(netlink::NftTransaction& transaction, const std::string& comment, const std::vector<base::IpNet>& addresses) {
+void add_rules(netlink::NftTransaction& transaction, const std::string& comment,
+               const std::vector<base::IpNet>& addresses) {
   for (const base::IpNet& net : addresses)
-    transaction.add_rule(kChecks, netlink::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
+    transaction.add_rule(
+        kChecks, netlink::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
 }
 
 /// The table and its chains with the rules that all attachments share.
@@ -50,14 +53,16 @@ void add_frame(netlink::NftTransaction& transaction) {
   const base::IpNet multicast_v6 = *base::IpNet::parse("ff00::/8");
   transaction.ensure_table("Masquerading for plugins from github.com/containernetworking/plugins");
   transaction.ensure_chain(kChecks, "One rule for each address whose traffic leaves its network masqueraded");
-  transaction.ensure_base_chain(kPostrouting, {"nat", netlink::NftHookPoint::postrouting, kSourceNatPriority});
+  transaction.ensure_base_chain(kPostrouting,
+                                {"nat", netlink::NftHookPoint::postrouting, kSourceNatPriority});
   transaction.flush_chain(kPostrouting);
   transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v4, true).return_());
   transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v6, true).return_());
   transaction.add_rule(kPostrouting, netlink::NftRule().goto_(kChecks));
 }
 
-void add_nftables(const std::string& network, const cni::Attachment& attachment, const std::vector<base::IpNet>& addresses) {
+void add_nftables(const std::string& network, const cni::Attachment& attachment,
+                  const std::vector<base::IpNet>& addresses) {
   const std::string doing = "add nftables masquerade rules";
   const std::string comment = rule_comment(network, attachment);
   netlink::NetlinkSocket socket = open_nft();
@@ -67,7 +72,8 @@ void add_nftables(const std::string& network, const cni::Attachment& attachment,
   netlink::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
   add_frame(whole);
   add_rules(whole, comment, addresses);
-  if (!whole.commit(socket, doing)) throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables NAT");
+  if (!whole.commit(socket, doing))
+    throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables NAT");
 }
 
 /// Removes every rule whose comment `is_stale` says so about.
@@ -81,13 +87,15 @@ void remove_rules(Predicate&& is_stale) {
       if (is_stale(rule.comment)) transaction.delete_rule(kChecks, rule.handle);
     if (transaction.commit(socket, "remove nftables masquerade rules")) return;
   }
-  throw netlink::NetlinkError(EAGAIN, "remove nftables masquerade rules", "they changed each time while they were read");
+  throw netlink::NetlinkError(EAGAIN, "remove nftables masquerade rules",
+                              "they changed each time while they were read");
 }
 
 size_t count_rules(const std::string& key) {
   netlink::NetlinkSocket socket = open_nft();
   const auto rules = netlink::nft_rules(socket, table(), kChecks);
-  return static_cast<size_t>(std::count_if(rules.begin(), rules.end(), [&](const auto& rule) { return rule.comment.starts_with(key); }));
+  return static_cast<size_t>(std::count_if(rules.begin(), rules.end(),
+                                           [&](const auto& rule) { return rule.comment.starts_with(key); }));
 }
 
 }  // namespace
@@ -101,7 +109,8 @@ void add_masquerade(MasqueradeBackend backend, const std::string& network, const
   }
 }
 
-void remove_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment) {
+void remove_masquerade(MasqueradeBackend backend, const std::string& network,
+                       const cni::Attachment& attachment) {
   const std::string key = attachment_key(network, attachment);
   bool found = false;
   remove_rules([&](const std::string& comment) {
@@ -121,10 +130,12 @@ bool has_masquerade(const std::string& network, const cni::Attachment& attachmen
 void collect_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid) {
   const std::string prefix = network_key(network) + "-";
   std::vector<std::string> keep;
+  keep.reserve(valid.size());
   for (const cni::Attachment& attachment : valid) keep.push_back(attachment_key(network, attachment));
   std::sort(keep.begin(), keep.end());
   remove_rules([&](const std::string& comment) {
-    return comment.starts_with(prefix) && !std::binary_search(keep.begin(), keep.end(), comment.substr(0, 33));
+    return comment.starts_with(prefix) &&
+           !std::binary_search(keep.begin(), keep.end(), comment.substr(0, 33));
   });
 }
 

@@ -18,7 +18,8 @@ void add_masquerade(MasqueradeBackend backend, const std::string& network, const
 
 /// Removes whatever rules the attachment has, by either backend; it need not have any and its
 /// addresses need not be known.
-void remove_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment);
+void remove_masquerade(MasqueradeBackend backend, const std::string& network,
+                       const cni::Attachment& attachment);
 
 /// True if the attachment has a rule for every address (looks at nftables only).
 bool has_masquerade(const std::string& network, const cni::Attachment& attachment, size_t addresses);

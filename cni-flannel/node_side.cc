@@ -24,11 +24,14 @@ constexpr size_t kMaxNamedPods = 5;
 std::string owner_of(const Link& port) {
   const size_t first = port.alias.find('/');
   const size_t second = port.alias.find('/', first + 1);
-  return first == std::string::npos || second == std::string::npos ? "the one on port " + port.name
-                                                                   : port.alias.substr(first + 1, second - first - 1);
+  return first == std::string::npos || second == std::string::npos
+             ? "the one on port " + port.name
+             : port.alias.substr(first + 1, second - first - 1);
 }
 
-bool is_gateway_port(const Link& port, const BridgeConf& conf) { return port.alias == "gateway of " + conf.vlan_gateway(); }
+bool is_gateway_port(const Link& port, const BridgeConf& conf) {
+  return port.alias == "gateway of " + conf.vlan_gateway();
+}
 
 /// Ports that belong to pods.
 std::vector<Link> pod_ports(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge) {
@@ -38,37 +41,44 @@ std::vector<Link> pod_ports(NetlinkSocket& node, const BridgeConf& conf, const L
 }
 
 bool has_address(const std::vector<netlink::Address>& present, const IpNet& wanted) {
-  return std::any_of(present.begin(), present.end(), [&](const netlink::Address& address) { return address.net == wanted; });
+  return std::any_of(present.begin(), present.end(),
+                     [&](const netlink::Address& address) { return address.net == wanted; });
 }
 
 /// The reference's rule: any other IPv4 address is one too many, IPv6 only an overlapping one.
 std::vector<IpNet> conflicting(const std::vector<netlink::Address>& present, const IpNet& wanted) {
   std::vector<IpNet> conflicts;
   for (const netlink::Address& address : present)
-    if (address.net.address.family() == wanted.address.family() && (wanted.address.is_v4() || address.net.overlaps(wanted)))
+    if (address.net.address.family() == wanted.address.family() &&
+        (wanted.address.is_v4() || address.net.overlaps(wanted)))
       conflicts.push_back(address.net);
   return conflicts;
 }
 
-[[noreturn]] void throw_conflict(const Link& link, const IpNet& wanted, const IpNet& present, const std::vector<Link>& ports) {
+[[noreturn]] void throw_conflict(const Link& link, const IpNet& wanted, const IpNet& present,
+                                 const std::vector<Link>& ports) {
   std::string pods;
   for (size_t i = 0; i < ports.size() && i < kMaxNamedPods; ++i) pods += (i ? ", " : "") + owner_of(ports[i]);
   if (ports.size() > kMaxNamedPods) pods += " and " + std::to_string(ports.size() - kMaxNamedPods) + " more";
   throw Error(ErrorCode::conflict,
-              "failed to set bridge addr: \"" + link.name + "\" already has an IP address different from " + wanted.str() + ": " + present.str(),
+              "failed to set bridge addr: \"" + link.name + "\" already has an IP address different from " +
+                  wanted.str() + ": " + present.str(),
               std::to_string(ports.size()) + " pods of the old subnet still use it: containers " + pods +
-                  "; the node's subnet has changed under them; delete those pods and the next one gets the bridge re-addressed,"
+                  "; the node's subnet has changed under them; delete those pods and the next one gets the "
+                  "bridge re-addressed,"
                   " or set delegate.forceAddress to true to cut them off now");
 }
 
-void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& link, const IpNet& wanted) {
+void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& link,
+                            const IpNet& wanted) {
   const auto present = netlink::addresses_of(node, link);
   if (has_address(present, wanted)) return;
   const auto conflicts = conflicting(present, wanted);
   if (!conflicts.empty() && !conf.force_address) {
     const auto ports = pod_ports(node, conf, bridge);
     // Another ADD may have re-addressed the bridge and hung its port on it since the first look.
-    if (!ports.empty() && !has_address(netlink::addresses_of(node, link), wanted)) throw_conflict(link, wanted, conflicts.front(), ports);
+    if (!ports.empty() && !has_address(netlink::addresses_of(node, link), wanted))
+      throw_conflict(link, wanted, conflicts.front(), ports);
   }
   for (const IpNet& conflict : conflicts) netlink::remove_address(node, link, conflict);
   netlink::add_address(node, link, wanted);
@@ -77,7 +87,8 @@ void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const L
 void ensure_forwarding(Family family) {
   const std::string name = family == Family::v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
   if (!netlink::ensure_sysctl(name, "1"))
-    throw Error(ErrorCode::kernel_refused, "switch on forwarding: there is no setting " + name, "the kernel runs without that address family");
+    throw Error(ErrorCode::kernel_refused, "switch on forwarding: there is no setting " + name,
+                "the kernel runs without that address family");
 }
 
 void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& port_name) {
@@ -100,10 +111,12 @@ Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() == EOPNOTSUPP && conf.needs_vlan_filtering())
       throw Error(ErrorCode::unsupported_field,
-                  std::string("unsupported field 'delegate.") + (conf.vlan != 0 ? "vlan" : "vlanTrunk") + "': this kernel cannot filter VLANs on a bridge",
+                  std::string("unsupported field 'delegate.") + (conf.vlan != 0 ? "vlan" : "vlanTrunk") +
+                      "': this kernel cannot filter VLANs on a bridge",
                   std::string(error.what()) + "; it needs CONFIG_BRIDGE_VLAN_FILTERING; nothing was made");
     if (error.error_number() == EEXIST)
-      throw Error(ErrorCode::conflict, error.what(), "set delegate.bridge to another name, or remove that link");
+      throw Error(ErrorCode::conflict, error.what(),
+                  "set delegate.bridge to another name, or remove that link");
     throw;
   }
   if (bridge.created) {
@@ -122,7 +135,11 @@ Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link
   const std::string name = conf.vlan_gateway();
   if (!netlink::find_link(node, name)) {
     const std::string port = host_veth_name({conf.bridge, name}, 0);
-    netlink::create_veth(node, {{port, base::MacAddress::random()}, {name, base::MacAddress::random()}, nullptr, bridge.ifindex, conf.mtu});
+    netlink::create_veth(node, {{port, base::MacAddress::random()},
+                                {name, base::MacAddress::random()},
+                                nullptr,
+                                bridge.ifindex,
+                                conf.mtu});
     netlink::set_port_options(node, port, {false, false, "gateway of " + name});
     BridgeConf only_vlan = conf;
     only_vlan.vlan_trunk.clear();
@@ -134,32 +151,43 @@ Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link
   return *link;
 }
 
-void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& gateway_link, const std::vector<IpNet>& addresses) {
+void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& gateway_link,
+                    const std::vector<IpNet>& addresses) {
   for (const IpNet& address : addresses) {
     ensure_gateway_address(node, conf, bridge, gateway_link, address);
     ensure_forwarding(address.address.family());
   }
 }
 
-VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const netlink::Netns& netns,
-                                 const std::string& network, const cni::Attachment& attachment, base::Rollback& undo) {
+VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge,
+                                 const netlink::Netns& netns, const std::string& network,
+                                 const cni::Attachment& attachment, base::Rollback& undo) {
   VethPorts ports{"", base::MacAddress::random(), conf.mac.value_or(base::MacAddress::random())};
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     ports.host_name = host_veth_name(attachment, attempt);
-    if (netlink::create_veth(node, {{ports.host_name, ports.host_mac}, {attachment.ifname, ports.container_mac}, &netns, bridge.ifindex, conf.mtu})) {
+    if (netlink::create_veth(node, {{ports.host_name, ports.host_mac},
+                                    {attachment.ifname, ports.container_mac},
+                                    &netns,
+                                    bridge.ifindex,
+                                    conf.mtu})) {
       undo.push([&node, name = ports.host_name] { netlink::remove_link(node, name); });
-      netlink::set_port_options(node, ports.host_name, {conf.hairpin, conf.port_isolation, link_alias(network, attachment)});
+      netlink::set_port_options(node, ports.host_name,
+                                {conf.hairpin, conf.port_isolation, link_alias(network, attachment)});
       set_vlans(node, conf, ports.host_name);
       return ports;
     }
     const auto present = netlink::find_link(node, ports.host_name);
-    if (!present || present->alias == link_alias(network, attachment)) break;  // it is the container's end, or its twin
+    if (!present || present->alias == link_alias(network, attachment))
+      break;  // it is the container's end, or its twin
   }
-  throw Error(ErrorCode::conflict, "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "', or a link '" + ports.host_name + "' of an earlier attachment is left",
+  throw Error(ErrorCode::conflict,
+              "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname +
+                  "', or a link '" + ports.host_name + "' of an earlier attachment is left",
               "the runtime must call DEL for this attachment before it calls ADD again");
 }
 
-std::optional<Link> find_host_veth(NetlinkSocket& node, const std::string& network, const cni::Attachment& attachment) {
+std::optional<Link> find_host_veth(NetlinkSocket& node, const std::string& network,
+                                   const cni::Attachment& attachment) {
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     auto link = netlink::find_link(node, host_veth_name(attachment, attempt));
     if (!link) return std::nullopt;

@@ -19,11 +19,12 @@ netlink::Link ensure_node_bridge(netlink::NetlinkSocket& node, const BridgeConf&
 /// Gives `gateway_link` the gateways' addresses and switches forwarding on.
 /// Another address of the bridge goes if `force_address` is set or no port hangs on the bridge;
 /// otherwise throws cni::Error(conflict) that names the pods behind those ports.
-void ensure_gateway(netlink::NetlinkSocket& node, const BridgeConf& conf, const netlink::Link& bridge, const netlink::Link& gateway_link,
-                    const std::vector<base::IpNet>& addresses);
+void ensure_gateway(netlink::NetlinkSocket& node, const BridgeConf& conf, const netlink::Link& bridge,
+                    const netlink::Link& gateway_link, const std::vector<base::IpNet>& addresses);
 
 /// The link that carries the gateway's address: the bridge, or with `vlan` a veth into that VLAN.
-netlink::Link ensure_gateway_link(netlink::NetlinkSocket& node, const BridgeConf& conf, const netlink::Link& bridge);
+netlink::Link ensure_gateway_link(netlink::NetlinkSocket& node, const BridgeConf& conf,
+                                  const netlink::Link& bridge);
 
 struct VethPorts {
   std::string host_name;
@@ -32,10 +33,13 @@ struct VethPorts {
 
 /// Makes the veth pair: the host's end as a port of the bridge, the container's end, still down,
 /// in `netns`. Throws cni::Error(conflict) when the container has an interface of that name.
-VethPorts create_attachment_veth(netlink::NetlinkSocket& node, const BridgeConf& conf, const netlink::Link& bridge, const netlink::Netns& netns,
-                                 const std::string& network, const cni::Attachment& attachment, base::Rollback& undo);
+VethPorts create_attachment_veth(netlink::NetlinkSocket& node, const BridgeConf& conf,
+                                 const netlink::Link& bridge, const netlink::Netns& netns,
+                                 const std::string& network, const cni::Attachment& attachment,
+                                 base::Rollback& undo);
 
 /// The host's end of an attachment's veth pair, wherever the container's end is; nullopt if none.
-std::optional<netlink::Link> find_host_veth(netlink::NetlinkSocket& node, const std::string& network, const cni::Attachment& attachment);
+std::optional<netlink::Link> find_host_veth(netlink::NetlinkSocket& node, const std::string& network,
+                                            const cni::Attachment& attachment);
 
 }  // namespace flannel

@@ -33,16 +33,19 @@ void add_ip(Plan& plan, const BridgeConf& conf, cni::IpConfig ip) {
   plan.pod_addresses.push_back(ip.address);
   if (conf.is_gateway) {
     const base::IpNet gateway{*ip.gateway, ip.address.prefix};
-    if (std::find(plan.bridge_addresses.begin(), plan.bridge_addresses.end(), gateway) == plan.bridge_addresses.end())
+    if (std::find(plan.bridge_addresses.begin(), plan.bridge_addresses.end(), gateway) ==
+        plan.bridge_addresses.end())
       plan.bridge_addresses.push_back(gateway);
   }
   if (conf.is_default_gateway && !has_default_route(plan.result_routes, family))
-    plan.result_routes.push_back({base::default_route(family), ip.gateway, 0, 0, 0, std::nullopt, std::nullopt});
-  plan.result_ips.push_back(std::move(ip));
+    plan.result_routes.push_back(
+        {base::default_route(family), ip.gateway, 0, 0, 0, std::nullopt, std::nullopt});
+  plan.result_ips.push_back(ip);
 }
 
 netlink::RouteSpec resolve(const cni::Route& route, const Plan& plan) {
-  netlink::RouteSpec spec{route.dst, route.gw, route.priority, route.table, route.scope, route.mtu, route.advmss};
+  netlink::RouteSpec spec{route.dst,   route.gw,  route.priority, route.table,
+                          route.scope, route.mtu, route.advmss};
   constexpr uint32_t kLinkScope = 253;  // RT_SCOPE_LINK: on the wire itself, by no gateway
   if (!spec.gw && route.scope != kLinkScope) spec.gw = first_gateway(plan, route.dst.address.family());
   return spec;
@@ -51,12 +54,14 @@ netlink::RouteSpec resolve(const cni::Route& route, const Plan& plan) {
 }  // namespace
 
 bool Plan::has_family(Family family) const {
-  return std::any_of(pod_addresses.begin(), pod_addresses.end(), [&](const base::IpNet& net) { return net.address.family() == family; });
+  return std::any_of(pod_addresses.begin(), pod_addresses.end(),
+                     [&](const base::IpNet& net) { return net.address.family() == family; });
 }
 
 Plan make_plan(const BridgeConf& conf, const cni::Result& ipam) {
   if (ipam.ips.empty())
-    throw cni::Error(cni::ErrorCode::delegate_failed, "the IPAM plugin returned no IP address", "check the key 'ipam' of the network configuration");
+    throw cni::Error(cni::ErrorCode::delegate_failed, "the IPAM plugin returned no IP address",
+                     "check the key 'ipam' of the network configuration");
   Plan plan;
   plan.result_routes = ipam.routes;
   for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
@@ -67,7 +72,8 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam) {
 
 std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt) {
   uint32_t hash = 2166136261U + attempt;  // FNV-1a
-  for (const char c : attachment.container_id + "/" + attachment.ifname) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
+  for (const char c : attachment.container_id + "/" + attachment.ifname)
+    hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
   std::array<char, 16> name{};
   std::snprintf(name.data(), name.size(), "veth%08x", hash);
   return name.data();

@@ -12,8 +12,8 @@ namespace flannel {
 
 struct Plan {
   std::vector<base::IpNet> pod_addresses;
-  std::vector<netlink::RouteSpec> pod_routes;     ///< gateways filled in, each once
-  std::vector<base::IpNet> bridge_addresses;      ///< the gateways, with the pods' prefix lengths
+  std::vector<netlink::RouteSpec> pod_routes;  ///< gateways filled in, each once
+  std::vector<base::IpNet> bridge_addresses;   ///< the gateways, with the pods' prefix lengths
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;

@@ -51,22 +51,28 @@ void add_pod_routes(netlink::NetlinkSocket& pod, const netlink::Link& link, cons
 
 void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment) {
   if (netlink::find_link(pod, attachment.ifname))
-    throw cni::Error(cni::ErrorCode::conflict, "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "'",
-                     "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
+    throw cni::Error(
+        cni::ErrorCode::conflict,
+        "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "'",
+        "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
 }
 
-void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname, const BridgeConf& conf, const Plan& plan) {
+void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname,
+                   const BridgeConf& conf, const Plan& plan) {
   const bool has_v6 = plan.has_family(base::Family::v6);
   {
     const netlink::NetnsScope inside = netns.enter();
     set_interface_sysctls(ifname, conf, has_v6);
   }
   const auto link = netlink::find_link(pod, ifname);
-  if (!link) throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container", "it went away");
+  if (!link)
+    throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container",
+                                "it went away");
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
   for (const base::IpNet& address : plan.pod_addresses) netlink::add_address(pod, *link, address, dad);
   netlink::set_up(pod, *link);
-  if (has_v6 && dad == netlink::Dad::yes) netlink::wait_addresses_settled(pod, netns, *link, kSettleMilliseconds);
+  if (has_v6 && dad == netlink::Dad::yes)
+    netlink::wait_addresses_settled(pod, netns, *link, kSettleMilliseconds);
   add_pod_routes(pod, *link, plan);
 }
 

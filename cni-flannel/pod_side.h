@@ -15,6 +15,7 @@ namespace flannel {
 void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment);
 
 /// Configures the container's interface as planned and brings it up.
-void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname, const BridgeConf& conf, const Plan& plan);
+void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname,
+                   const BridgeConf& conf, const Plan& plan);
 
 }  // namespace flannel

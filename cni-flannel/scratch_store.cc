@@ -16,21 +16,28 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr size_t kMaxFileBytes = 4 << 20;
 
-std::string own_name(const cni::Attachment& attachment) { return attachment.container_id + ":" + attachment.ifname; }
+std::string own_name(const cni::Attachment& attachment) {
+  return attachment.container_id + ":" + attachment.ifname;
+}
 
-std::string serialise(const cni::Json& config) { return config.dump(-1, ' ', false, cni::Json::error_handler_t::replace); }
+std::string serialise(const cni::Json& config) {
+  return config.dump(-1, ' ', false, cni::Json::error_handler_t::replace);
+}
 
 /// True if `a` and `b` are two names of one file.
 bool same_file(int dir_fd, const std::string& a, const std::string& b) {
-  struct stat first {}, second {};
-  return ::fstatat(dir_fd, a.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 && ::fstatat(dir_fd, b.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 &&
-         first.st_ino == second.st_ino && first.st_dev == second.st_dev;
+  struct stat first {
+  }, second{};
+  return ::fstatat(dir_fd, a.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 &&
+         ::fstatat(dir_fd, b.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == second.st_ino &&
+         first.st_dev == second.st_dev;
 }
 
 /// A file with one name only was written by upstream, or has lost its other name.
 bool is_single(int dir_fd, const std::string& name) {
   struct stat status {};
-  return ::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) && status.st_nlink == 1;
+  return ::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
+         status.st_nlink == 1;
 }
 
 struct StoredConfig {
@@ -52,7 +59,8 @@ StoredConfig read_config(int dir_fd, const std::string& name) {
 
 /// Gives the file upstream's name too, unless another attachment has that.
 void link_upstream_name(int dir_fd, const cni::Attachment& attachment) {
-  if (::linkat(dir_fd, own_name(attachment).c_str(), dir_fd, attachment.container_id.c_str(), 0) != 0 && errno != EEXIST)
+  if (::linkat(dir_fd, own_name(attachment).c_str(), dir_fd, attachment.container_id.c_str(), 0) != 0 &&
+      errno != EEXIST)
     base::throw_errno("link scratch file '" + attachment.container_id + "'");
 }
 
@@ -103,7 +111,8 @@ void ScratchStore::remove(const cni::Attachment& attachment) {
     const base::UniqueFd dir = base::open_directory(directory_);
     if (!dir.valid()) return;
     // Upstream's name goes first: what a crash in between leaves is still found under the own one.
-    if (const std::string name = upstream_name(dir.get(), attachment); !name.empty()) base::remove_file_at(dir.get(), name);
+    if (const std::string name = upstream_name(dir.get(), attachment); !name.empty())
+      base::remove_file_at(dir.get(), name);
     base::remove_file_at(dir.get(), own_name(attachment));
   });
 }

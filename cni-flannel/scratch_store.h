@@ -17,7 +17,8 @@ namespace flannel {
 class ScratchStore {
  public:
   /// Touches nothing yet; a directory that is absent is made by the first save().
-  ScratchStore(std::string directory, std::string network) : directory_(std::move(directory)), network_(std::move(network)) {}
+  ScratchStore(std::string directory, std::string network)
+      : directory_(std::move(directory)), network_(std::move(network)) {}
 
   /// Stores `config`; false if the attachment has a file already, which stays as it is.
   bool save(const cni::Attachment& attachment, const cni::Json& config);

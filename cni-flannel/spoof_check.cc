@@ -10,7 +10,9 @@ constexpr int32_t kPriority = -300;  // NF_BR_PRI_NAT_DST_BRIDGED
 
 netlink::NftTable table() { return {netlink::NftFamily::bridge, "nat"}; }
 
-std::string chain_of(const cni::Attachment& attachment) { return "cni-br-iface-" + attachment.container_id + "-" + attachment.ifname; }
+std::string chain_of(const cni::Attachment& attachment) {
+  return "cni-br-iface-" + attachment.container_id + "-" + attachment.ifname;
+}
 
 std::string comment_of(const cni::Attachment& attachment) {
   return ("macspoofchk-" + attachment.container_id + "-" + attachment.ifname).substr(0, 127);
@@ -18,7 +20,8 @@ std::string comment_of(const cni::Attachment& attachment) {
 
 }  // namespace
 
-void add_spoof_check(const cni::Attachment& attachment, const std::string& host_veth, const base::MacAddress& mac) {
+void add_spoof_check(const cni::Attachment& attachment, const std::string& host_veth,
+                     const base::MacAddress& mac) {
   const std::string chain = chain_of(attachment);
   const std::string mac_chain = chain + "-mac";
   const std::string comment = comment_of(attachment);
@@ -33,7 +36,8 @@ void add_spoof_check(const cni::Attachment& attachment, const std::string& host_
   transaction.add_rule(mac_chain, netlink::NftRule().drop(), comment);
   netlink::NetlinkSocket socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
   const std::string doing = "add the rules of 'macspoofchk'";
-  if (!transaction.commit(socket, doing)) throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables for bridges");
+  if (!transaction.commit(socket, doing))
+    throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables for bridges");
 }
 
 void remove_spoof_check(const cni::Attachment& attachment) {

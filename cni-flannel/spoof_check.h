@@ -9,7 +9,8 @@
 
 namespace flannel {
 
-void add_spoof_check(const cni::Attachment& attachment, const std::string& host_veth, const base::MacAddress& mac);
+void add_spoof_check(const cni::Attachment& attachment, const std::string& host_veth,
+                     const base::MacAddress& mac);
 
 /// Removes the attachment's rules and chains; it need not have any.
 void remove_spoof_check(const cni::Attachment& attachment);

@@ -15,7 +15,8 @@ void require(Action&& action) {
     action();
   } catch (...) {
     const cni::Error error = cni::current_error();
-    const bool is_status = error.code() == cni::ErrorCode::not_available || error.code() == cni::ErrorCode::not_available_limited;
+    const bool is_status = error.code() == cni::ErrorCode::not_available ||
+                           error.code() == cni::ErrorCode::not_available_limited;
     throw cni::Error(is_status ? error.code() : cni::ErrorCode::not_available, error.what(), error.details());
   }
 }
@@ -25,7 +26,8 @@ void require(Action&& action) {
 void status(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   require([&] {
-    const cni::Request delegated = request.with_config(render_delegate(conf, load_subnet_env(conf.subnet_file), request));
+    const cni::Request delegated =
+        request.with_config(render_delegate(conf, load_subnet_env(conf.subnet_file), request));
     if (conf.delegate_type() == kBuiltInDelegate) {
       parse_bridge_conf(delegated);
       Ipam::configured(conf.ipam_type(), request).status(delegated);

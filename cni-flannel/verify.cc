@@ -20,12 +20,15 @@ using cni::ErrorCode;
 using netlink::Link;
 
 [[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorCode::check_failed, what, "the attachment is no longer as ADD made it; the pod has to be made anew");
+  throw Error(ErrorCode::check_failed, what,
+              "the attachment is no longer as ADD made it; the pod has to be made anew");
 }
 
-const cni::Interface* find_interface(const cni::Result& result, const std::string& name, const std::string& sandbox) {
-  const auto entry = std::find_if(result.interfaces.begin(), result.interfaces.end(),
-                                  [&](const cni::Interface& link) { return link.name == name && link.sandbox == sandbox; });
+const cni::Interface* find_interface(const cni::Result& result, const std::string& name,
+                                     const std::string& sandbox) {
+  const auto entry =
+      std::find_if(result.interfaces.begin(), result.interfaces.end(),
+                   [&](const cni::Interface& link) { return link.name == name && link.sandbox == sandbox; });
   return entry == result.interfaces.end() ? nullptr : &*entry;
 }
 
@@ -36,19 +39,23 @@ Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected,
   if (!link) fail("interface '" + expected.name + "'" + place + " is gone");
   if (link->kind != kind) fail("interface '" + expected.name + "'" + place + " is not a " + kind);
   if (!expected.mac.empty() && base::MacAddress::parse(expected.mac) != link->mac)
-    fail("interface '" + expected.name + "'" + place + " has hardware address " + link->mac.str() + ", not " + expected.mac);
+    fail("interface '" + expected.name + "'" + place + " has hardware address " + link->mac.str() + ", not " +
+         expected.mac);
   if (!link->is_up()) fail("interface '" + expected.name + "'" + place + " is down");
   return *link;
 }
 
 /// The host's end: the interface of the node whose peer is the container's.
-void check_host_end(netlink::NetlinkSocket& node, const cni::Result& result, const Link& bridge, const Link& container) {
+void check_host_end(netlink::NetlinkSocket& node, const cni::Result& result, const Link& bridge,
+                    const Link& container) {
   for (const cni::Interface& listed : result.interfaces) {
     if (!listed.sandbox.empty() || listed.name == bridge.name) continue;
     const auto link = netlink::find_link(node, listed.name);
-    if (!link || link->kind != "veth" || link->ifindex != container.peer || link->peer != container.ifindex) continue;
+    if (!link || link->kind != "veth" || link->ifindex != container.peer || link->peer != container.ifindex)
+      continue;
     expect_link(node, listed, "veth");
-    if (link->master != bridge.ifindex) fail("interface '" + link->name + "' is no port of bridge '" + bridge.name + "'");
+    if (link->master != bridge.ifindex)
+      fail("interface '" + link->name + "' is no port of bridge '" + bridge.name + "'");
     return;
   }
   fail("no interface of the node in prevResult is the other end of '" + container.name + "'");
@@ -58,30 +65,38 @@ void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, con
   const auto present = netlink::addresses_of(pod, container);
   for (const cni::IpConfig& ip : result.ips) {
     // An address that a chained plugin put on another interface is not ours to judge.
-    if (ip.interface && (static_cast<size_t>(*ip.interface) >= result.interfaces.size() || result.interfaces[static_cast<size_t>(*ip.interface)].name != container.name))
+    if (ip.interface && (static_cast<size_t>(*ip.interface) >= result.interfaces.size() ||
+                         result.interfaces[static_cast<size_t>(*ip.interface)].name != container.name))
       continue;
-    if (std::none_of(present.begin(), present.end(), [&](const netlink::Address& address) { return address.net == ip.address; }))
+    if (std::none_of(present.begin(), present.end(),
+                     [&](const netlink::Address& address) { return address.net == ip.address; }))
       fail("address " + ip.address.str() + " is not on interface '" + container.name + "'");
   }
 }
 
 void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
   for (const cni::Route& route : result.routes) {
-    netlink::RouteSpec wanted{route.dst, route.dst.prefix == 0 ? std::nullopt : route.gw, 0, route.table, std::nullopt, 0, 0};
-    if (!netlink::has_route(pod, container, wanted)) fail("route " + wanted.str() + " is not on interface '" + container.name + "'");
+    netlink::RouteSpec wanted{
+        route.dst, route.dst.prefix == 0 ? std::nullopt : route.gw, 0, route.table, std::nullopt, 0, 0};
+    if (!netlink::has_route(pod, container, wanted))
+      fail("route " + wanted.str() + " is not on interface '" + container.name + "'");
   }
 }
 
-void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result, const Link& bridge) {
+void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result,
+                  const Link& bridge) {
   if (conf.promiscuous && !bridge.promiscuous) fail("bridge '" + bridge.name + "' is not promiscuous");
   if (!conf.is_gateway || conf.vlan != 0) return;
   const auto present = netlink::addresses_of(node, bridge);
   for (const cni::IpConfig& ip : result.ips) {
     if (!ip.gateway) continue;
-    if (std::none_of(present.begin(), present.end(), [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
+    if (std::none_of(present.begin(), present.end(),
+                     [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
       fail("bridge '" + bridge.name + "' does not have the gateway's address " + ip.gateway->str());
-    const std::string forwarding = ip.gateway->is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-    if (netlink::read_sysctl(forwarding) != "1") fail("the node does not forward: " + forwarding + " is not 1");
+    const std::string forwarding =
+        ip.gateway->is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+    if (netlink::read_sysctl(forwarding) != "1")
+      fail("the node does not forward: " + forwarding + " is not 1");
   }
 }
 
@@ -90,14 +105,17 @@ void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cn
 void verify(const cni::Request& request, const Ipam& ipam) {
   const BridgeConf conf = parse_bridge_conf(request);
   const auto result = request.prev_result();
-  if (!result) throw Error(ErrorCode::invalid_config, "Required prevResult missing", "CHECK needs the result of ADD");
-  if (netlink::Netns::probe(request.netns) != netlink::Netns::State::present) fail("CNI_NETNS '" + request.netns + "' is not a network namespace");
+  if (!result)
+    throw Error(ErrorCode::invalid_config, "Required prevResult missing", "CHECK needs the result of ADD");
+  if (netlink::Netns::probe(request.netns) != netlink::Netns::State::present)
+    fail("CNI_NETNS '" + request.netns + "' is not a network namespace");
   ipam.check(request);
 
   const cni::Interface* bridge_entry = find_interface(*result, conf.bridge, "");
   const cni::Interface* container_entry = find_interface(*result, request.attachment.ifname, request.netns);
   if (!bridge_entry) fail("prevResult does not list bridge '" + conf.bridge + "'");
-  if (!container_entry) fail("prevResult does not list interface '" + request.attachment.ifname + "' in '" + request.netns + "'");
+  if (!container_entry)
+    fail("prevResult does not list interface '" + request.attachment.ifname + "' in '" + request.netns + "'");
 
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
   netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));

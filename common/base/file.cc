@@ -118,10 +118,9 @@ bool create_file_at(int dir_fd, const std::string& name, std::string_view bytes,
   } else {
     throw_errno("create file " + quoted(name));
   }
-  const int linked =
-      fd.valid() ? ::linkat(AT_FDCWD, ("/proc/self/fd/" + std::to_string(fd.get())).c_str(), dir_fd,
-                            name.c_str(), AT_SYMLINK_FOLLOW)
-                 : ::linkat(dir_fd, temporary.c_str(), dir_fd, name.c_str(), 0);
+  const int linked = fd.valid() ? ::linkat(AT_FDCWD, ("/proc/self/fd/" + std::to_string(fd.get())).c_str(),
+                                           dir_fd, name.c_str(), AT_SYMLINK_FOLLOW)
+                                : ::linkat(dir_fd, temporary.c_str(), dir_fd, name.c_str(), 0);
   const int link_errno = errno;
   if (!fd.valid()) ::unlinkat(dir_fd, temporary.c_str(), 0);
   if (linked == 0) return true;

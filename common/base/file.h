@@ -56,8 +56,7 @@ class FileLock {
  public:
   /// Waits for the lock on `name` in `dir_fd`, which is created with `mode` if absent, for at most
   /// `timeout_seconds`, then throws SystemError with ETIMEDOUT.
-  static FileLock acquire(int dir_fd, const std::string& name, mode_t mode,
-                          unsigned timeout_seconds);
+  static FileLock acquire(int dir_fd, const std::string& name, mode_t mode, unsigned timeout_seconds);
 
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}

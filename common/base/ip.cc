@@ -122,13 +122,9 @@ bool IpAddress::is_unspecified() const {
   return std::all_of(bytes_.begin(), bytes_.end(), [](uint8_t byte) { return byte == 0; });
 }
 
-bool IpAddress::is_multicast() const {
-  return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
-}
+bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
 
-bool IpAddress::is_loopback() const {
-  return is_v4() ? bytes_[0] == 127 : *this == *parse("::1");
-}
+bool IpAddress::is_loopback() const { return is_v4() ? bytes_[0] == 127 : *this == *parse("::1"); }
 
 bool IpAddress::is_link_local() const {
   return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;

@@ -55,7 +55,8 @@ int milliseconds_left(const timespec& deadline) {
 }
 
 /// Feeds stdin and collects stdout at once, so that neither side can block the other.
-std::string exchange(const ProcessSpec& spec, const timespec& deadline, UniqueFd& to_child, UniqueFd& from_child) {
+std::string exchange(const ProcessSpec& spec, const timespec& deadline, UniqueFd& to_child,
+                     UniqueFd& from_child) {
   std::string output;
   std::string_view rest = spec.input;
   ::fcntl(to_child.get(), F_SETFL, O_NONBLOCK);

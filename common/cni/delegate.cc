@@ -16,7 +16,7 @@ namespace {
 std::string search(const std::string& type, const std::string& path) {
   for (size_t at = 0; at < path.size();) {
     const size_t end = std::min(path.find(':', at), path.size());
-    const std::string candidate = path.substr(at, end - at) + "/" + type;
+    std::string candidate = path.substr(at, end - at) + "/" + type;
     struct stat status {};
     if (end > at && ::stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode)) return candidate;
     at = end + 1;
@@ -26,7 +26,8 @@ std::string search(const std::string& type, const std::string& path) {
 
 void check_type(const std::string& type) {
   if (type.empty() || type.find('/') != std::string::npos || type == "." || type == "..")
-    throw Error(ErrorCode::invalid_config, "plugin type '" + type.substr(0, 64) + "' is not a plain program name");
+    throw Error(ErrorCode::invalid_config,
+                "plugin type '" + type.substr(0, 64) + "' is not a plain program name");
 }
 
 /// The error object that a failed plugin printed, if it did.
@@ -34,11 +35,14 @@ Error reported_error(const std::string& type, const base::ProcessResult& result)
   try {
     const Json object = parse_json(result.output, "its output");
     const auto code = get_integer(object, "code", "", 0, UINT32_MAX);
-    if (code) return {static_cast<ErrorCode>(*code), get_string(object, "msg", ""), get_string(object, "details", "")};
+    if (code)
+      return {static_cast<ErrorCode>(*code), get_string(object, "msg", ""),
+              get_string(object, "details", "")};
   } catch (const Error&) {  // not an error object: told below
   }
-  const std::string ending = result.exit_code > 128 ? "signal " + std::to_string(result.exit_code - 128) + " ended it"
-                                                     : "it ended with status " + std::to_string(result.exit_code);
+  const std::string ending = result.exit_code > 128
+                                 ? "signal " + std::to_string(result.exit_code - 128) + " ended it"
+                                 : "it ended with status " + std::to_string(result.exit_code);
   return {ErrorCode::delegate_failed, "plugin '" + type + "' failed without an error object: " + ending,
           result.output.empty() ? "it printed nothing; what it wrote to stderr is in the runtime's log"
                                 : "it printed: " + result.output.substr(0, 300)};
@@ -50,12 +54,15 @@ std::string find_plugin(const std::string& type, const Request& request) {
   check_type(type);
   std::string found = search(type, request.path);
   if (found.empty())
-    throw Error(ErrorCode::invalid_config, "failed to find plugin \"" + type + "\" in path [" + request.path + "]",
+    throw Error(ErrorCode::invalid_config,
+                "failed to find plugin \"" + type + "\" in path [" + request.path + "]",
                 "install it there, or name another type in the network configuration");
   return found;
 }
 
-bool has_plugin(const std::string& type, const Request& request) { return !search(type, request.path).empty(); }
+bool has_plugin(const std::string& type, const Request& request) {
+  return !search(type, request.path).empty();
+}
 
 OrderedJson run_delegate(const std::string& type, const std::string& command, const Request& request) {
   base::ProcessSpec spec;
@@ -77,7 +84,8 @@ OrderedJson run_delegate(const std::string& type, const std::string& command, co
   try {
     return OrderedJson::parse(result.output);
   } catch (const OrderedJson::exception&) {
-    throw Error(ErrorCode::decoding_failure, "plugin '" + type + "', " + command + ": its answer is not valid JSON",
+    throw Error(ErrorCode::decoding_failure,
+                "plugin '" + type + "', " + command + ": its answer is not valid JSON",
                 "it printed: " + result.output.substr(0, 300));
   }
 }

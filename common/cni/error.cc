@@ -25,9 +25,11 @@ Error current_error() {
   } catch (const base::ParseError& error) {
     return {ErrorCode::decoding_failure, error.what()};
   } catch (const base::KernelError& error) {
-    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::kernel_refused, error.what()};
+    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::kernel_refused,
+            error.what()};
   } catch (const base::SystemError& error) {
-    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::io_failure, error.what()};
+    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::io_failure,
+            error.what()};
   } catch (const nlohmann::json::exception& error) {
     return {ErrorCode::decoding_failure, error.what()};
   } catch (const std::bad_alloc&) {
@@ -50,7 +52,8 @@ void Attempts::throw_if_any() const {
   std::string details;
   for (const auto& [what, error] : failures_)
     details += (details.empty() ? "" : "; ") + what + ": " + one_line(error);
-  throw Error(first.code(), std::to_string(failures_.size()) + " steps failed, the others were done", details);
+  throw Error(first.code(), std::to_string(failures_.size()) + " steps failed, the others were done",
+              details);
 }
 
 }  // namespace cni

@@ -22,11 +22,11 @@ enum class ErrorCode : unsigned {
   not_available = 50,          ///< STATUS: ADD cannot be served
   not_available_limited = 51,  ///< STATUS: likewise, and containers that run may suffer
   // 100 and above are the plugin's own.
-  kernel_refused = 100,     ///< netlink, sysctl or namespace operation failed
-  conflict = 101,           ///< something of that name or address is there already
-  check_failed = 102,       ///< CHECK found the attachment changed
-  delegate_failed = 103,    ///< a delegate ended without an error object of its own
-  internal = 999,           ///< what the reference uses for every failure without a code
+  kernel_refused = 100,   ///< netlink, sysctl or namespace operation failed
+  conflict = 101,         ///< something of that name or address is there already
+  check_failed = 102,     ///< CHECK found the attachment changed
+  delegate_failed = 103,  ///< a delegate ended without an error object of its own
+  internal = 999,         ///< what the reference uses for every failure without a code
 };
 
 /// What went wrong (`what()`), and in `details` the cause and what the operator should do.

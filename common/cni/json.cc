@@ -17,8 +17,8 @@ bool equal_fold(std::string_view a, std::string_view b) {
 
 [[noreturn]] void throw_type(std::string_view where, std::string_view key, const Json& value,
                              const std::string& wanted) {
-  throw Error(ErrorCode::decoding_failure, "key '" + join_path(where, key) + "' must be " + wanted +
-                                               ", not " + value.type_name());
+  throw Error(ErrorCode::decoding_failure,
+              "key '" + join_path(where, key) + "' must be " + wanted + ", not " + value.type_name());
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ bool equal_fold(std::string_view a, std::string_view b) {
 Json parse_json(std::string_view text, const std::string& what) {
   const auto bounded = [&](int depth, Json::parse_event_t, const Json&) {
     if (depth > kMaxDepth)
-      throw Error(ErrorCode::decoding_failure, what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+      throw Error(ErrorCode::decoding_failure,
+                  what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
     return true;
   };
   try {
@@ -70,14 +71,17 @@ std::optional<int64_t> get_integer(const Json& object, std::string_view key, std
   const Json* value = find(object, key);
   if (!value) return std::nullopt;
   // A map that went through Go holds every number as a double: 5 and 5.0 are the same.
-  const bool whole = value->is_number_integer() ||
-                     (value->is_number_float() && value->get<double>() == static_cast<double>(value->get<int64_t>()));
+  const bool whole =
+      value->is_number_integer() ||
+      (value->is_number_float() && value->get<double>() == static_cast<double>(value->get<int64_t>()));
   if (!whole) throw_type(where, key, *value, "a whole number");
-  const bool too_large = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
+  const bool too_large =
+      value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
   const auto number = too_large ? INT64_MAX : value->get<int64_t>();
   if (number < min || number > max || too_large)
-    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "' is " + value->dump() + ", must be from " +
-                                               std::to_string(min) + " to " + std::to_string(max));
+    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "' is " + value->dump() +
+                                               ", must be from " + std::to_string(min) + " to " +
+                                               std::to_string(max));
   return number;
 }
 
@@ -111,7 +115,8 @@ std::optional<base::IpAddress> get_address(const Json& object, std::string_view 
   if (text.empty()) return std::nullopt;
   const auto address = base::IpAddress::parse(text);
   if (!address)
-    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
+    throw Error(ErrorCode::invalid_config,
+                "key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
   return address;
 }
 

@@ -31,7 +31,9 @@ struct EnvRule {
 std::string no_problem(std::string_view) { return {}; }
 
 std::string container_id_problem(std::string_view id) {
-  return is_valid_identifier(id) ? "" : "must begin with a letter or digit, go on with those and '_', '.', '-', and have at most 239 bytes";
+  return is_valid_identifier(id) ? ""
+                                 : "must begin with a letter or digit, go on with those and '_', '.', '-', "
+                                   "and have at most 239 bytes";
 }
 
 constexpr std::array kEnvRules{
@@ -47,8 +49,9 @@ std::string env(const char* name) {
 }
 
 bool needs(const EnvRule& rule, std::string_view command) {
-  return (command == "ADD" && rule.add) || (command == "DEL" && rule.del) || (command == "CHECK" && rule.check) ||
-         (command == "GC" && rule.gc) || (command == "STATUS" && rule.status);
+  return (command == "ADD" && rule.add) || (command == "DEL" && rule.del) ||
+         (command == "CHECK" && rule.check) || (command == "GC" && rule.gc) ||
+         (command == "STATUS" && rule.status);
 }
 
 /// A bad value ends at once; missing names are gathered, so that one answer names them all.
@@ -60,7 +63,8 @@ void check_environment(std::string_view command) {
     if (value.empty()) {
       missing += (missing.empty() ? "" : ",") + std::string(rule.name);
     } else if (const std::string problem = rule.problem(value); !problem.empty()) {
-      throw Error(ErrorCode::invalid_environment, std::string("invalid ") + rule.name + ": " + problem, value.substr(0, 256));
+      throw Error(ErrorCode::invalid_environment, std::string("invalid ") + rule.name + ": " + problem,
+                  value.substr(0, 256));
     }
   }
   if (!missing.empty())
@@ -85,11 +89,14 @@ Request read_request(const std::string& command, std::string& version_for_errors
   request.path = env("CNI_PATH");
   request.config = parse_json(read_stdin(), "the configuration on stdin");
   if (!request.config.is_object())
-    throw Error(ErrorCode::decoding_failure, "the configuration on stdin must be a JSON object, not " + std::string(request.config.type_name()));
+    throw Error(ErrorCode::decoding_failure, "the configuration on stdin must be a JSON object, not " +
+                                                 std::string(request.config.type_name()));
   request.network = get_string(request.config, "name", "");
-  if (request.network.empty()) throw Error(ErrorCode::invalid_config, "missing network name", "the configuration needs a key 'name'");
+  if (request.network.empty())
+    throw Error(ErrorCode::invalid_config, "missing network name", "the configuration needs a key 'name'");
   if (!is_valid_identifier(request.network))
-    throw Error(ErrorCode::invalid_config, "invalid characters in network name", request.network.substr(0, 256));
+    throw Error(ErrorCode::invalid_config, "invalid characters in network name",
+                request.network.substr(0, 256));
   request.version = get_string(request.config, "cniVersion", "");
   if (request.version.empty()) request.version = kOldestVersion;
   if (is_supported(request.version)) version_for_errors = request.version;
@@ -100,7 +107,8 @@ Request read_request(const std::string& command, std::string& version_for_errors
 void check_version(const Request& request, std::string_view since) {
   if (version_less(request.version, since))
     throw Error(ErrorCode::incompatible_version, "config version does not allow " + request.command,
-                "cniVersion is '" + request.version + "', " + request.command + " exists since " + std::string(since));
+                "cniVersion is '" + request.version + "', " + request.command + " exists since " +
+                    std::string(since));
   if (!is_supported(request.version))
     throw Error(ErrorCode::incompatible_version, "incompatible CNI versions",
                 "config is \"" + request.version + "\", plugin supports [" + supported_list() + "]");
@@ -109,11 +117,14 @@ void check_version(const Request& request, std::string_view since) {
 /// The node's own namespace is never a container's: an ADD or DEL there would cut the node off.
 void check_not_own_netns(const Request& request) {
   const std::string override_value = env("CNI_NETNS_OVERRIDE");
-  if (request.netns.empty() || override_value == "1" || strcasecmp(override_value.c_str(), "true") == 0) return;
-  struct stat own {}, theirs {};
+  if (request.netns.empty() || override_value == "1" || strcasecmp(override_value.c_str(), "true") == 0)
+    return;
+  struct stat own {
+  }, theirs{};
   if (::stat("/proc/self/ns/net", &own) != 0 || ::stat(request.netns.c_str(), &theirs) != 0) return;
   if (own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino)
-    throw Error(ErrorCode::invalid_netns, "CNI_NETNS '" + request.netns + "' is the plugin's own network namespace",
+    throw Error(ErrorCode::invalid_netns,
+                "CNI_NETNS '" + request.netns + "' is the plugin's own network namespace",
                 "nothing was changed; a pod with host networking needs no CNI call");
 }
 
@@ -125,7 +136,10 @@ OrderedJson serve(const Plugin& plugin, const Request& request) {
   check_version(request, command == "CHECK" ? "0.4.0" : since_1_1 ? "1.1.0" : kOldestVersion);
   if (!since_1_1) check_not_own_netns(request);
   if (command == "ADD") return plugin.add(request);
-  (command == "DEL" ? plugin.del : command == "CHECK" ? plugin.check : command == "GC" ? plugin.gc : plugin.status)(request);
+  (command == "DEL"     ? plugin.del
+   : command == "CHECK" ? plugin.check
+   : command == "GC"    ? plugin.gc
+                        : plugin.status)(request);
   return nullptr;
 }
 
@@ -140,7 +154,8 @@ void print_version() {
 }
 
 int print_error(const Error& error, const std::string& version) {
-  OrderedJson object{{"cniVersion", version}, {"code", static_cast<unsigned>(error.code())}, {"msg", error.what()}};
+  OrderedJson object{
+      {"cniVersion", version}, {"code", static_cast<unsigned>(error.code())}, {"msg", error.what()}};
   if (!error.details().empty()) object["details"] = error.details();
   base::write_all(STDOUT_FILENO, print(object, 4), "stdout");
   return EXIT_FAILURE;
@@ -157,12 +172,15 @@ void print_result(const Plugin& plugin, const Request& request, const OrderedJso
 }
 
 int print_about(const Plugin& plugin, int fd, bool with_usage) {
-  std::string text = "CNI " + plugin.name + " plugin " PROJECT_VERSION "\nCNI protocol versions supported: " + supported_list() + "\n";
+  std::string text = "CNI " + plugin.name +
+                     " plugin " PROJECT_VERSION "\nCNI protocol versions supported: " + supported_list() +
+                     "\n";
   if (with_usage)
-    text += "\n" + plugin.purpose +
-            "\n\nA container runtime calls it with the variables CNI_COMMAND (ADD, DEL, CHECK, GC, STATUS or\n"
-            "VERSION), CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, and the network\n"
-            "configuration as JSON on stdin. The answer is JSON on stdout. By hand, use cnitool.\n";
+    text +=
+        "\n" + plugin.purpose +
+        "\n\nA container runtime calls it with the variables CNI_COMMAND (ADD, DEL, CHECK, GC, STATUS or\n"
+        "VERSION), CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, and the network\n"
+        "configuration as JSON on stdin. The answer is JSON on stdout. By hand, use cnitool.\n";
   base::write_all(fd, text, "output");
   return EXIT_SUCCESS;
 }

@@ -25,7 +25,8 @@ std::string lower(std::string text) {
 
 bool is_valid_identifier(std::string_view text) {
   return !text.empty() && text.size() <= kMaxIdentifier && is_alphanumeric(text[0]) &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
 std::string ifname_problem(std::string_view name) {
@@ -34,13 +35,17 @@ std::string ifname_problem(std::string_view name) {
   if (name == "." || name == "..") return "is '.' or '..'";
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '/' || c == ':' || byte <= ' ' || byte == 0x7f) return "contains '/', ':', white space or a control character";
+    if (c == '/' || c == ':' || byte <= ' ' || byte == 0x7f)
+      return "contains '/', ':', white space or a control character";
   }
-  // Unicode white space, as Go's unicode.IsSpace: U+0085, U+00A0, U+1680, U+2000-200A, 2028, 2029, 202F, 205F, 3000.
-  for (const std::string_view space : {"\u0085", "\u00a0", "\u1680", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"})
+  // Unicode white space, as Go's unicode.IsSpace: U+0085, U+00A0, U+1680, U+2000-200A, 2028, 2029, 202F,
+  // 205F, 3000.
+  for (const std::string_view space :
+       {"\u0085", "\u00a0", "\u1680", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"})
     if (name.find(space) != std::string_view::npos) return "contains white space";
   for (size_t at = name.find("\xe2\x80"); at != std::string_view::npos; at = name.find("\xe2\x80", at + 1))
-    if (at + 2 < name.size() && static_cast<unsigned char>(name[at + 2]) <= 0x8a) return "contains white space";
+    if (at + 2 < name.size() && static_cast<unsigned char>(name[at + 2]) <= 0x8a)
+      return "contains white space";
   return {};
 }
 
@@ -62,19 +67,22 @@ std::vector<Attachment> Request::valid_attachments() const {
   if (!list) list = find(config, "cni.dev/attachments");  // the spelling of early 1.1.0 libraries
   if (!list) return attachments;
   if (!list->is_array())
-    throw Error(ErrorCode::decoding_failure, "key 'cni.dev/valid-attachments' must be an array, not " + std::string(list->type_name()));
+    throw Error(ErrorCode::decoding_failure,
+                "key 'cni.dev/valid-attachments' must be an array, not " + std::string(list->type_name()));
   for (const Json& item : *list) {
     Attachment valid{get_string(item, "containerID", "cni.dev/valid-attachments"),
                      get_string(item, "ifname", "cni.dev/valid-attachments")};
     if (valid.container_id.empty() || valid.ifname.empty())
-      throw Error(ErrorCode::decoding_failure, "each of 'cni.dev/valid-attachments' needs 'containerID' and 'ifname'",
+      throw Error(ErrorCode::decoding_failure,
+                  "each of 'cni.dev/valid-attachments' needs 'containerID' and 'ifname'",
                   "nothing was removed, because it is not certain what is valid");
     attachments.push_back(std::move(valid));
   }
   return attachments;
 }
 
-std::map<std::string, std::string> parse_args(const std::string& args, const std::vector<std::string>& known) {
+std::map<std::string, std::string> parse_args(const std::string& args,
+                                              const std::vector<std::string>& known) {
   std::map<std::string, std::string> values;
   std::string unknown;
   bool ignore_unknown = false;
@@ -90,7 +98,8 @@ std::map<std::string, std::string> parse_args(const std::string& args, const std
     if (key == "IgnoreUnknown") {
       const std::string word = lower(value);
       if (word != "1" && word != "true" && word != "0" && word != "false")
-        throw Error(ErrorCode::invalid_environment, "CNI_ARGS: IgnoreUnknown is '" + value + "', must be 1, true, 0 or false");
+        throw Error(ErrorCode::invalid_environment,
+                    "CNI_ARGS: IgnoreUnknown is '" + value + "', must be 1, true, 0 or false");
       ignore_unknown = word == "1" || word == "true";
     } else if (std::find(known.begin(), known.end(), key) != known.end()) {
       values[key] = value;

@@ -21,14 +21,14 @@ struct Attachment {
 };
 
 struct Request {
-  std::string command;       ///< ADD, DEL, CHECK, GC, STATUS or VERSION
-  Attachment attachment;     ///< empty for GC and STATUS
-  std::string netns;         ///< path; may be empty for DEL
-  std::string args;          ///< CNI_ARGS as given
-  std::string path;          ///< CNI_PATH
-  std::string network;       ///< `name` in the configuration
-  std::string version;       ///< cniVersion of the configuration; "0.1.0" when absent
-  Json config;               ///< the whole configuration; an object
+  std::string command;    ///< ADD, DEL, CHECK, GC, STATUS or VERSION
+  Attachment attachment;  ///< empty for GC and STATUS
+  std::string netns;      ///< path; may be empty for DEL
+  std::string args;       ///< CNI_ARGS as given
+  std::string path;       ///< CNI_PATH
+  std::string network;    ///< `name` in the configuration
+  std::string version;    ///< cniVersion of the configuration; "0.1.0" when absent
+  Json config;            ///< the whole configuration; an object
 
   /// The same request with another configuration: what a delegate gets.
   [[nodiscard]] Request with_config(Json other) const;

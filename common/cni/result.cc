@@ -20,7 +20,8 @@ base::IpNet parse_net(const Json& object, std::string_view key, std::string_view
   const std::string text = get_string(object, key, where);
   const auto net = base::IpNet::parse(text);
   if (!net)
-    throw Error(ErrorCode::decoding_failure, "key '" + join_path(where, key) + "': '" + text.substr(0, 64) + "' is not an address with prefix length");
+    throw Error(ErrorCode::decoding_failure, "key '" + join_path(where, key) + "': '" + text.substr(0, 64) +
+                                                 "' is not an address with prefix length");
   return *net;
 }
 
@@ -54,8 +55,9 @@ OrderedJson route_json(const Route& route, bool only_dst_gw) {
 OrderedJson to_oldest_form(const Result& result, std::string_view version) {
   OrderedJson object{{"cniVersion", version}};
   for (const auto& [key, family] : {std::pair{"ip4", base::Family::v4}, std::pair{"ip6", base::Family::v6}}) {
-    const auto ip = std::find_if(result.ips.begin(), result.ips.end(),
-                                 [family = family](const IpConfig& one) { return one.address.address.family() == family; });
+    const auto ip = std::find_if(
+        result.ips.begin(), result.ips.end(),
+        [family = family](const IpConfig& one) { return one.address.address.family() == family; });
     if (ip == result.ips.end()) continue;
     OrderedJson block{{"ip", ip->address.str()}};
     if (ip->gateway) block["gateway"] = ip->gateway->str();
@@ -65,7 +67,8 @@ OrderedJson to_oldest_form(const Result& result, std::string_view version) {
   }
   if (object.size() == 1)
     throw Error(ErrorCode::invalid_config, "cannot convert: no valid IP addresses",
-                "a result of CNI version " + std::string(version) + " needs an address; use cniVersion 0.3.0 or newer, or an ipam");
+                "a result of CNI version " + std::string(version) +
+                    " needs an address; use cniVersion 0.3.0 or newer, or an ipam");
   object["dns"] = dns_json(result.dns);
   return object;
 }
@@ -99,14 +102,16 @@ void parse_oldest_form(const Json& object, Result& result) {
     const Json& block = get_object(object, key, "");
     if (block.empty()) continue;
     result.ips.push_back({parse_net(block, "ip", key), get_address(block, "gateway", key), std::nullopt});
-    for (const Json& route : get_array(block, "routes", key)) result.routes.push_back(parse_route(route, join_path(key, "routes")));
+    for (const Json& route : get_array(block, "routes", key))
+      result.routes.push_back(parse_route(route, join_path(key, "routes")));
   }
 }
 
 }  // namespace
 
 Route parse_route(const Json& object, std::string_view where) {
-  if (!object.is_object()) throw Error(ErrorCode::decoding_failure, "each of '" + std::string(where) + "' must be an object");
+  if (!object.is_object())
+    throw Error(ErrorCode::decoding_failure, "each of '" + std::string(where) + "' must be an object");
   const auto number = [&](const char* key) { return get_integer(object, key, where, 0, UINT32_MAX); };
   const auto optional_number = [&](const char* key) -> std::optional<uint32_t> {
     const auto value = number(key);
@@ -148,22 +153,27 @@ OrderedJson Result::to_json(std::string_view version) const {
 }
 
 Result Result::parse(const Json& object, std::string_view version) {
-  if (!object.is_object()) throw Error(ErrorCode::decoding_failure, "a result must be a JSON object, not " + std::string(object.type_name()));
+  if (!object.is_object())
+    throw Error(ErrorCode::decoding_failure,
+                "a result must be a JSON object, not " + std::string(object.type_name()));
   std::string own_version = get_string(object, "cniVersion", "");
   if (own_version.empty()) own_version = version;
   if (form_of(own_version) != form_of(version))
-    throw Error(ErrorCode::decoding_failure, "the result is of cniVersion '" + own_version + "', the configuration of '" + std::string(version) + "'");
+    throw Error(ErrorCode::decoding_failure, "the result is of cniVersion '" + own_version +
+                                                 "', the configuration of '" + std::string(version) + "'");
   Result result;
   if (form_of(own_version) == Form::ip4_ip6) {
     parse_oldest_form(object, result);
   } else {
-    for (const Json& link : get_array(object, "interfaces", "")) result.interfaces.push_back(parse_interface(link));
+    for (const Json& link : get_array(object, "interfaces", ""))
+      result.interfaces.push_back(parse_interface(link));
     for (const Json& item : get_array(object, "ips", "")) {
       const auto index = get_integer(item, "interface", "ips", 0, 1'000'000);
       result.ips.push_back({parse_net(item, "address", "ips"), get_address(item, "gateway", "ips"),
                             index ? std::optional(static_cast<int>(*index)) : std::nullopt});
     }
-    for (const Json& route : get_array(object, "routes", "")) result.routes.push_back(parse_route(route, "routes"));
+    for (const Json& route : get_array(object, "routes", ""))
+      result.routes.push_back(parse_route(route, "routes"));
   }
   result.dns = parse_dns(get_object(object, "dns", ""), "dns");
   return result;

@@ -19,7 +19,8 @@ std::array<unsigned, 3> parse_version(std::string_view version) {
     if (*after != '.') break;
     at = after + 1;
   }
-  throw Error(ErrorCode::decoding_failure, "cniVersion '" + std::string(version.substr(0, 64)) + "' is not a version number");
+  throw Error(ErrorCode::decoding_failure,
+              "cniVersion '" + std::string(version.substr(0, 64)) + "' is not a version number");
 }
 
 }  // namespace
@@ -32,7 +33,8 @@ bool is_supported(std::string_view version) {
 
 std::string supported_list() {
   std::string list;
-  for (const std::string_view version : kSupportedVersions) list.append(list.empty() ? "" : ", ").append(version);
+  for (const std::string_view version : kSupportedVersions)
+    list.append(list.empty() ? "" : ", ").append(version);
   return list;
 }
 

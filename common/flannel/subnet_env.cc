@@ -27,12 +27,15 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_known(std::string_view key) {
-  return key == kNetwork || key == kSubnet || key == kIpv6Network || key == kIpv6Subnet || key == kMtu || key == kIpMasq;
+  return key == kNetwork || key == kSubnet || key == kIpv6Network || key == kIpv6Subnet || key == kMtu ||
+         key == kIpMasq;
 }
 
 IpNet parse_net(std::string_view text, Family family) {
   const auto net = IpNet::parse(text);
-  if (!net) throw ParseError("'" + std::string(text.substr(0, 64)) + "' is not a network such as " + (family == Family::v4 ? "10.244.1.1/24" : "fd00:10:244:1::1/64"));
+  if (!net)
+    throw ParseError("'" + std::string(text.substr(0, 64)) + "' is not a network such as " +
+                     (family == Family::v4 ? "10.244.1.1/24" : "fd00:10:244:1::1/64"));
   if (net->address.family() != family)
     throw ParseError("'" + net->str() + "' is not of the family that this key holds");
   return *net;
@@ -71,7 +74,8 @@ std::map<std::string_view, std::string_view> split_lines(std::string_view text, 
     const std::string_view key = trim(line.substr(0, equals));
     if (!is_known(key)) continue;
     if (equals == std::string_view::npos)
-      throw ParseError(path + " line " + std::to_string(number) + ": '" + std::string(key) + "' has no '=' and no value");
+      throw ParseError(path + " line " + std::to_string(number) + ": '" + std::string(key) +
+                       "' has no '=' and no value");
     values[key] = trim(line.substr(equals + 1));
   }
   return values;
@@ -90,7 +94,8 @@ void check_complete(const std::map<std::string_view, std::string_view>& values, 
 
 void check_families(const SubnetEnv& env, const std::string& path) {
   if (env.networks.empty() != !env.subnet || env.ipv6_networks.empty() != !env.ipv6_subnet)
-    throw ParseError(path + ": a network and a subnet of one family belong together; one of the two is missing");
+    throw ParseError(path +
+                     ": a network and a subnet of one family belong together; one of the two is missing");
 }
 
 template <class List>
@@ -124,7 +129,9 @@ SubnetEnv SubnetEnv::parse(std::string_view text, const std::string& path) {
 
 std::string SubnetEnv::format() const {
   std::string text;
-  const auto line = [&](const char* key, const std::string& value) { text.append(key).append("=").append(value).append("\n"); };
+  const auto line = [&](const char* key, const std::string& value) {
+    text.append(key).append("=").append(value).append("\n");
+  };
   if (subnet) {
     line(kNetwork, join(networks));
     line(kSubnet, subnet->str());

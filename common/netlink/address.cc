@@ -12,7 +12,8 @@
 namespace netlink {
 namespace {
 
-Message address_message(int type, int flags, const Link& link, const base::IpNet& net, uint8_t address_flags) {
+Message address_message(int type, int flags, const Link& link, const base::IpNet& net,
+                        uint8_t address_flags) {
   ifaddrmsg header{};
   header.ifa_family = static_cast<uint8_t>(net.address.af());
   header.ifa_prefixlen = net.prefix;
@@ -34,7 +35,9 @@ std::optional<Address> parse_address(const nlmsghdr* message, int ifindex) {
   const auto ip = base::IpAddress::from_bytes(bytes.data(), bytes.size());
   if (!ip) return std::nullopt;
   const uint32_t flags = attributes.find(IFA_FLAGS) ? attributes.u32(IFA_FLAGS) : header->ifa_flags;
-  return Address{{*ip, header->ifa_prefixlen}, (flags & IFA_F_TENTATIVE) != 0, (flags & IFA_F_DADFAILED) != 0,
+  return Address{{*ip, header->ifa_prefixlen},
+                 (flags & IFA_F_TENTATIVE) != 0,
+                 (flags & IFA_F_DADFAILED) != 0,
                  header->ifa_scope == RT_SCOPE_LINK};
 }
 
@@ -46,10 +49,11 @@ std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
   Message query(RTM_GETADDR, 0);
   query.header(header);
   std::vector<Address> addresses;
-  socket.dump(query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
-              [&](const nlmsghdr* message) {
-                if (auto address = parse_address(message, link.ifindex)) addresses.push_back(*address);
-              });
+  socket.dump(
+      query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
+      [&](const nlmsghdr* message) {
+        if (auto address = parse_address(message, link.ifindex)) addresses.push_back(*address);
+      });
   return addresses;
 }
 
@@ -75,11 +79,14 @@ void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Lin
   for (;;) {
     const auto addresses = addresses_of(socket, link);
     for (const Address& address : addresses)
-      if (address.dad_failed) throw NetlinkError(EADDRINUSE, doing, address.net.str() + " is in use by another host");
-    if (std::none_of(addresses.begin(), addresses.end(), [](const Address& one) { return one.tentative; })) return;
+      if (address.dad_failed)
+        throw NetlinkError(EADDRINUSE, doing, address.net.str() + " is in use by another host");
+    if (std::none_of(addresses.begin(), addresses.end(), [](const Address& one) { return one.tentative; }))
+      return;
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     const auto waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1'000'000;
-    if (waited >= milliseconds) throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
+    if (waited >= milliseconds)
+      throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
     if (notifications) {
       notifications->wait_notification(milliseconds - static_cast<int>(waited));
     } else {  // look once more after subscribing, so that no change falls in between

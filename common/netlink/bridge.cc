@@ -37,7 +37,8 @@ void enable_vlan_filtering(NetlinkSocket& socket, const Link& bridge) {
   socket.request(message, "enable VLAN filtering on bridge '" + bridge.name + "'");
 }
 
-void change_vlans(NetlinkSocket& socket, int type, const Link& port, const std::vector<Vlan>& vlans, const std::string& doing) {
+void change_vlans(NetlinkSocket& socket, int type, const Link& port, const std::vector<Vlan>& vlans,
+                  const std::string& doing) {
   ifinfomsg header{};
   header.ifi_family = AF_BRIDGE;
   header.ifi_index = port.ifindex;
@@ -46,7 +47,8 @@ void change_vlans(NetlinkSocket& socket, int type, const Link& port, const std::
       IFLA_AF_SPEC,
       [&] {
         for (const Vlan& vlan : vlans) {
-          const auto flags = static_cast<uint16_t>(vlan.pvid_untagged ? BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED : 0);
+          const auto flags = static_cast<uint16_t>(
+              vlan.pvid_untagged ? BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED : 0);
           const auto put = [&](uint16_t id, int range_flag) {
             const bridge_vlan_info info{static_cast<uint16_t>(flags | range_flag), id};
             message.put(IFLA_BRIDGE_VLAN_INFO, &info, sizeof info);
@@ -69,8 +71,10 @@ EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec) {
   auto found = find_link(socket, spec.name);
   const bool created = !found && create_bridge(socket, spec);  // false as well when another process was first
   if (!found) found = find_link(socket, spec.name);
-  if (!found) throw NetlinkError(ENODEV, "set up bridge '" + spec.name + "'", "it was removed at the same time");
-  if (found->kind != "bridge") throw NetlinkError(EEXIST, "set up bridge '" + spec.name + "'", "a link of that name is not a bridge");
+  if (!found)
+    throw NetlinkError(ENODEV, "set up bridge '" + spec.name + "'", "it was removed at the same time");
+  if (found->kind != "bridge")
+    throw NetlinkError(EEXIST, "set up bridge '" + spec.name + "'", "a link of that name is not a bridge");
   if (spec.vlan_filtering && !found->vlan_filtering) enable_vlan_filtering(socket, *found);
   if (!found->is_up()) set_up(socket, *found);
   return {*found, created};
@@ -90,9 +94,12 @@ void set_port_options(NetlinkSocket& socket, const std::string& port, const Port
   socket.request(message, "set the options of bridge port '" + port + "'");
 }
 
-void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans, bool remove_default) {
-  if (remove_default) change_vlans(socket, RTM_DELLINK, port, {Vlan{}}, "remove VLAN 1 from bridge port '" + port.name + "'");
-  if (!vlans.empty()) change_vlans(socket, RTM_SETLINK, port, vlans, "set the VLANs of bridge port '" + port.name + "'");
+void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,
+                    bool remove_default) {
+  if (remove_default)
+    change_vlans(socket, RTM_DELLINK, port, {Vlan{}}, "remove VLAN 1 from bridge port '" + port.name + "'");
+  if (!vlans.empty())
+    change_vlans(socket, RTM_SETLINK, port, vlans, "set the VLANs of bridge port '" + port.name + "'");
 }
 
 }  // namespace netlink

@@ -36,11 +36,12 @@ struct PortOptions {
 void set_port_options(NetlinkSocket& socket, const std::string& port, const PortOptions& options);
 
 struct Vlan {
-  uint16_t first = 1, last = 1;    ///< 1..4094, inclusive
-  bool pvid_untagged = false;      ///< the VLAN of untagged frames, both ways
+  uint16_t first = 1, last = 1;  ///< 1..4094, inclusive
+  bool pvid_untagged = false;    ///< the VLAN of untagged frames, both ways
 };
 
 /// Adds VLANs to a bridge port; removes VLAN 1 first if `remove_default` is true.
-void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans, bool remove_default);
+void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,
+                    bool remove_default);
 
 }  // namespace netlink

@@ -28,7 +28,8 @@ Link parse_link(const nlmsghdr* message) {
     std::memcpy(link.mac.bytes.data(), mac.data(), mac.size());
   const Attributes info = attributes.nested(IFLA_LINKINFO);
   link.kind = info.string(IFLA_INFO_KIND);
-  if (link.kind == "bridge") link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
+  if (link.kind == "bridge")
+    link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
   if (info.string(IFLA_INFO_SLAVE_KIND) == "bridge") {
     const Attributes port = info.nested(IFLA_INFO_SLAVE_DATA);
     link.hairpin = port.u8(IFLA_BRPORT_MODE) != 0;
@@ -76,15 +77,18 @@ std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
   std::vector<Link> ports;
   const Message query = std::move(link_query(0).put_u32(IFLA_MASTER, static_cast<uint32_t>(master_ifindex)));
-  socket.dump(query, "list the ports of the bridge", [&] { ports.clear(); },
-              [&](const nlmsghdr* message) {
-                Link link = parse_link(message);
-                if (link.master == master_ifindex) ports.push_back(std::move(link));  // old kernels do not filter
-              });
+  socket.dump(
+      query, "list the ports of the bridge", [&] { ports.clear(); },
+      [&](const nlmsghdr* message) {
+        Link link = parse_link(message);
+        if (link.master == master_ifindex) ports.push_back(std::move(link));  // old kernels do not filter
+      });
   return ports;
 }
 
-void set_up(NetlinkSocket& socket, const Link& link) { change_flags(socket, link, IFF_UP, "set link '" + link.name + "' up"); }
+void set_up(NetlinkSocket& socket, const Link& link) {
+  change_flags(socket, link, IFF_UP, "set link '" + link.name + "' up");
+}
 
 void set_promiscuous(NetlinkSocket& socket, const Link& link) {
   change_flags(socket, link, IFF_PROMISC, "set link '" + link.name + "' promiscuous");
@@ -98,7 +102,8 @@ void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu) {
 }
 
 bool remove_link(NetlinkSocket& socket, const std::string& name) {
-  return socket.request_unless(ENODEV, Message(RTM_DELLINK, 0).header(ifinfomsg{}).put_string(IFLA_IFNAME, name),
+  return socket.request_unless(ENODEV,
+                               Message(RTM_DELLINK, 0).header(ifinfomsg{}).put_string(IFLA_IFNAME, name),
                                "remove link '" + name + "'");
 }
 

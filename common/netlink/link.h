@@ -14,14 +14,14 @@ namespace netlink {
 struct Link {
   int ifindex = 0;
   std::string name;
-  std::string kind;   ///< "veth", "bridge", …; empty for hardware
+  std::string kind;  ///< "veth", "bridge", …; empty for hardware
   base::MacAddress mac;
-  uint32_t mtu = 0;   ///< bytes
-  uint32_t flags = 0; ///< IFF_*
-  int master = 0;     ///< ifindex of the bridge it is a port of; 0: none
-  int peer = 0;       ///< IFLA_LINK: the other end's ifindex for veth, the parent for macvlan
+  uint32_t mtu = 0;       ///< bytes
+  uint32_t flags = 0;     ///< IFF_*
+  int master = 0;         ///< ifindex of the bridge it is a port of; 0: none
+  int peer = 0;           ///< IFLA_LINK: the other end's ifindex for veth, the parent for macvlan
   uint8_t operstate = 0;  ///< IF_OPER_*
-  std::string alias;  ///< free text; ours say whose the link is
+  std::string alias;      ///< free text; ours say whose the link is
   bool promiscuous = false;
   bool hairpin = false, isolated = false;  ///< of a bridge port
   bool vlan_filtering = false;             ///< of a bridge

@@ -16,7 +16,8 @@ void check(int failed) {
 template <class Number>
 Number number(const nlattr* attribute) {
   Number value = 0;
-  if (attribute && nla_len(attribute) >= static_cast<int>(sizeof value)) std::memcpy(&value, nla_data(attribute), sizeof value);
+  if (attribute && nla_len(attribute) >= static_cast<int>(sizeof value))
+    std::memcpy(&value, nla_data(attribute), sizeof value);
   return value;
 }
 
@@ -50,7 +51,8 @@ nlattr* Message::begin_nest(int attribute) {
 
 Attributes Attributes::of(const nlmsghdr* message, size_t header_bytes) {
   if (message->nlmsg_len < NLMSG_LENGTH(header_bytes)) return {nullptr, 0};
-  return {nlmsg_attrdata(message, static_cast<int>(header_bytes)), nlmsg_attrlen(message, static_cast<int>(header_bytes))};
+  return {nlmsg_attrdata(message, static_cast<int>(header_bytes)),
+          nlmsg_attrlen(message, static_cast<int>(header_bytes))};
 }
 
 const nlattr* Attributes::find(int type) const { return first_ ? nla_find(first_, length_, type) : nullptr; }
@@ -68,7 +70,8 @@ std::string Attributes::string(int type) const {
 
 std::string_view Attributes::bytes(int type) const {
   const nlattr* attribute = find(type);
-  return attribute ? std::string_view(static_cast<const char*>(nla_data(attribute)), static_cast<size_t>(nla_len(attribute)))
+  return attribute ? std::string_view(static_cast<const char*>(nla_data(attribute)),
+                                      static_cast<size_t>(nla_len(attribute)))
                    : std::string_view();
 }
 

@@ -32,7 +32,9 @@ class Message {
   Message& put_be32(int attribute, uint32_t value);
   Message& put_be64(int attribute, uint64_t value);
   /// With a terminating NUL.
-  Message& put_string(int attribute, const std::string& text) { return put(attribute, text.c_str(), text.size() + 1); }
+  Message& put_string(int attribute, const std::string& text) {
+    return put(attribute, text.c_str(), text.size() + 1);
+  }
   template <class Fill>
   Message& nest(int attribute, Fill&& fill, int nest_flag = NLA_F_NESTED) {
     nlattr* start = begin_nest(attribute | nest_flag);

@@ -34,7 +34,8 @@ std::string comment_of(std::string_view user_data) {
     const auto type = static_cast<uint8_t>(user_data[0]);
     const size_t length = static_cast<uint8_t>(user_data[1]);
     if (user_data.size() < 2 + length) break;
-    if (type == kCommentType) return std::string(user_data.substr(2, length).substr(0, user_data.substr(2, length).find('\0')));
+    if (type == kCommentType)
+      return std::string(user_data.substr(2, length).substr(0, user_data.substr(2, length).find('\0')));
     user_data.remove_prefix(2 + length);
   }
   return {};
@@ -44,10 +45,13 @@ void put_data(Message& message, int attribute, const void* bytes, size_t length)
   message.nest(attribute, [&] { message.put(NFTA_DATA_VALUE, bytes, length); });
 }
 
-uint8_t protocol_family(NftFamily family) { return family == NftFamily::inet ? NFPROTO_INET : NFPROTO_BRIDGE; }
+uint8_t protocol_family(NftFamily family) {
+  return family == NftFamily::inet ? NFPROTO_INET : NFPROTO_BRIDGE;
+}
 
 uint32_t hook_number(NftFamily family, NftHookPoint point) {
-  if (family == NftFamily::inet) return point == NftHookPoint::prerouting ? NF_INET_PRE_ROUTING : NF_INET_POST_ROUTING;
+  if (family == NftFamily::inet)
+    return point == NftHookPoint::prerouting ? NF_INET_PRE_ROUTING : NF_INET_POST_ROUTING;
   return point == NftHookPoint::prerouting ? NF_BR_PRE_ROUTING : NF_BR_POST_ROUTING;
 }
 
@@ -76,10 +80,11 @@ NftRule& NftRule::expression(const char* name, const std::function<void(Message&
 }
 
 NftRule& NftRule::compare(uint32_t op, const void* bytes, size_t length) {
-  return expression("cmp", [op, data = std::string(static_cast<const char*>(bytes), length)](Message& message) {
-    message.put_be32(NFTA_CMP_SREG, kRegister).put_be32(NFTA_CMP_OP, op);
-    put_data(message, NFTA_CMP_DATA, data.data(), data.size());
-  });
+  return expression("cmp",
+                    [op, data = std::string(static_cast<const char*>(bytes), length)](Message& message) {
+                      message.put_be32(NFTA_CMP_SREG, kRegister).put_be32(NFTA_CMP_OP, op);
+                      put_data(message, NFTA_CMP_DATA, data.data(), data.size());
+                    });
 }
 
 NftRule& NftRule::family_is(base::Family family) {
@@ -103,7 +108,8 @@ auto load_payload(uint32_t base, uint32_t offset, uint32_t length) {
 NftRule& NftRule::source_is(const base::IpAddress& address) {
   family_is(address.family());
   const uint32_t offset = address.is_v4() ? 12 : 8;  // RFC 791 section 3.1, RFC 8200 section 3
-  expression("payload", load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, static_cast<uint32_t>(address.size())));
+  expression("payload",
+             load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, static_cast<uint32_t>(address.size())));
   return compare(NFT_CMP_EQ, address.data(), address.size());
 }
 
@@ -113,11 +119,14 @@ NftRule& NftRule::destination(const base::IpNet& net, bool is_within) {
   const auto length = static_cast<uint32_t>(first.size());
   expression("payload", load_payload(NFT_PAYLOAD_NETWORK_HEADER, first.is_v4() ? 16 : 24, length));
   std::array<uint8_t, 16> mask{};
-  for (size_t bit = 0; bit < net.prefix; ++bit) mask[bit / 8] = static_cast<uint8_t>(mask[bit / 8] | 0x80 >> bit % 8);
+  for (size_t bit = 0; bit < net.prefix; ++bit)
+    mask[bit / 8] = static_cast<uint8_t>(mask[bit / 8] | 0x80 >> bit % 8);
   if (net.prefix < first.bits()) {
     expression("bitwise", [mask, length](Message& message) {
       const std::array<uint8_t, 16> zero{};
-      message.put_be32(NFTA_BITWISE_SREG, kRegister).put_be32(NFTA_BITWISE_DREG, kRegister).put_be32(NFTA_BITWISE_LEN, length);
+      message.put_be32(NFTA_BITWISE_SREG, kRegister)
+          .put_be32(NFTA_BITWISE_DREG, kRegister)
+          .put_be32(NFTA_BITWISE_LEN, length);
       put_data(message, NFTA_BITWISE_MASK, mask.data(), length);
       put_data(message, NFTA_BITWISE_XOR, zero.data(), length);
     });
@@ -184,17 +193,22 @@ void NftTransaction::ensure_base_chain(const std::string& chain, const NftHook& 
   Message& message = change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, "chain '" + chain + "'");
   message.put_string(NFTA_CHAIN_TABLE, table_.name).put_string(NFTA_CHAIN_NAME, chain);
   message.nest(NFTA_CHAIN_HOOK, [&] {
-    message.put_be32(NFTA_HOOK_HOOKNUM, hook_number(table_.family, hook.point)).put_be32(NFTA_HOOK_PRIORITY, static_cast<uint32_t>(hook.priority));
+    message.put_be32(NFTA_HOOK_HOOKNUM, hook_number(table_.family, hook.point))
+        .put_be32(NFTA_HOOK_PRIORITY, static_cast<uint32_t>(hook.priority));
   });
   message.put_be32(NFTA_CHAIN_POLICY, NF_ACCEPT).put_string(NFTA_CHAIN_TYPE, hook.type);
 }
 
 void NftTransaction::flush_chain(const std::string& chain) {
-  change(NFT_MSG_DELRULE, 0, "chain '" + chain + "'").put_string(NFTA_RULE_TABLE, table_.name).put_string(NFTA_RULE_CHAIN, chain);
+  change(NFT_MSG_DELRULE, 0, "chain '" + chain + "'")
+      .put_string(NFTA_RULE_TABLE, table_.name)
+      .put_string(NFTA_RULE_CHAIN, chain);
 }
 
 void NftTransaction::delete_chain(const std::string& chain) {
-  change(NFT_MSG_DELCHAIN, 0, "chain '" + chain + "'").put_string(NFTA_CHAIN_TABLE, table_.name).put_string(NFTA_CHAIN_NAME, chain);
+  change(NFT_MSG_DELCHAIN, 0, "chain '" + chain + "'")
+      .put_string(NFTA_CHAIN_TABLE, table_.name)
+      .put_string(NFTA_CHAIN_NAME, chain);
 }
 
 void NftTransaction::add_rule(const std::string& chain, const NftRule& rule, const std::string& comment) {
@@ -234,14 +248,20 @@ std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table,
   query.put_string(NFTA_RULE_TABLE, table.name).put_string(NFTA_RULE_CHAIN, chain);
   std::vector<NftRuleInfo> rules;
   try {
-    socket.dump(query, "list the rules of chain '" + chain + "'", [&] { rules.clear(); }, [&](const nlmsghdr* message) {
-      const Attributes attributes = Attributes::of(message, sizeof(nfgenmsg));
-      if (attributes.string(NFTA_RULE_TABLE) != table.name || attributes.string(NFTA_RULE_CHAIN) != chain) return;
-      rules.push_back({attributes.be64(NFTA_RULE_HANDLE), comment_of(attributes.bytes(NFTA_RULE_USERDATA))});
-    });
+    socket.dump(
+        query, "list the rules of chain '" + chain + "'", [&] { rules.clear(); },
+        [&](const nlmsghdr* message) {
+          const Attributes attributes = Attributes::of(message, sizeof(nfgenmsg));
+          if (attributes.string(NFTA_RULE_TABLE) != table.name || attributes.string(NFTA_RULE_CHAIN) != chain)
+            return;
+          rules.push_back(
+              {attributes.be64(NFTA_RULE_HANDLE), comment_of(attributes.bytes(NFTA_RULE_USERDATA))});
+        });
   } catch (const NetlinkError& error) {
     // EOPNOTSUPP, EINVAL: a kernel without nf_tables or without this family. No rule can be there.
-    if (error.error_number() != ENOENT && error.error_number() != EOPNOTSUPP && error.error_number() != EINVAL) throw;
+    if (error.error_number() != ENOENT && error.error_number() != EOPNOTSUPP &&
+        error.error_number() != EINVAL)
+      throw;
     rules.clear();
   }
   return rules;

@@ -19,7 +19,9 @@ rtmsg route_header(const RouteSpec& route) {
 
 /// The kernel refuses a gateway on a link-scoped route, and needs link scope for a directly
 /// connected one unless the caller says otherwise.
-uint8_t scope_of(const RouteSpec& route) { return static_cast<uint8_t>(route.scope.value_or(RT_SCOPE_UNIVERSE)); }
+uint8_t scope_of(const RouteSpec& route) {
+  return static_cast<uint8_t>(route.scope.value_or(RT_SCOPE_UNIVERSE));
+}
 
 }  // namespace
 
@@ -57,18 +59,23 @@ bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) 
   query.header(header).put_u32(RTA_TABLE, wanted_table).put_u32(RTA_OIF, static_cast<uint32_t>(link.ifindex));
   const base::IpNet wanted = route.dst.network();
   bool found = false;
-  socket.dump(query, "list the routes of link '" + link.name + "'", [&] { found = false; }, [&](const nlmsghdr* message) {
-    const auto* entry = static_cast<const rtmsg*>(nlmsg_data(message));
-    const Attributes attributes = Attributes::of(message, sizeof *entry);
-    if (entry->rtm_family != header.rtm_family || entry->rtm_dst_len != wanted.prefix) return;
-    if (attributes.u32(RTA_OIF) != static_cast<uint32_t>(link.ifindex) || attributes.u32(RTA_TABLE) != wanted_table) return;
-    const auto same = [](const base::IpAddress& ip, std::string_view bytes) {
-      return bytes.size() == ip.size() && std::equal(bytes.begin(), bytes.end(), reinterpret_cast<const char*>(ip.data()));
-    };
-    if (wanted.prefix != 0 && !same(wanted.address, attributes.bytes(RTA_DST))) return;
-    if (route.gw && !same(*route.gw, attributes.bytes(RTA_GATEWAY))) return;
-    found = true;
-  });
+  socket.dump(
+      query, "list the routes of link '" + link.name + "'", [&] { found = false; },
+      [&](const nlmsghdr* message) {
+        const auto* entry = static_cast<const rtmsg*>(nlmsg_data(message));
+        const Attributes attributes = Attributes::of(message, sizeof *entry);
+        if (entry->rtm_family != header.rtm_family || entry->rtm_dst_len != wanted.prefix) return;
+        if (attributes.u32(RTA_OIF) != static_cast<uint32_t>(link.ifindex) ||
+            attributes.u32(RTA_TABLE) != wanted_table)
+          return;
+        const auto same = [](const base::IpAddress& ip, std::string_view bytes) {
+          return bytes.size() == ip.size() &&
+                 std::equal(bytes.begin(), bytes.end(), reinterpret_cast<const char*>(ip.data()));
+        };
+        if (wanted.prefix != 0 && !same(wanted.address, attributes.bytes(RTA_DST))) return;
+        if (route.gw && !same(*route.gw, attributes.bytes(RTA_GATEWAY))) return;
+        found = true;
+      });
   return found;
 }
 

@@ -71,7 +71,8 @@ NetlinkSocket NetlinkSocket::open_subscribed(unsigned group) {
 void NetlinkSocket::send(const Message& message, const std::string& doing) {
   const nlmsghdr* header = sequenced(message, ++sequence_).raw();
   const sockaddr_nl address = kernel_address();
-  while (::sendto(fd_.get(), header, header->nlmsg_len, 0, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+  while (::sendto(fd_.get(), header, header->nlmsg_len, 0, reinterpret_cast<const sockaddr*>(&address),
+                  sizeof address) < 0)
     if (errno != EINTR) base::throw_errno(doing + ": send netlink request");
 }
 
@@ -83,13 +84,15 @@ NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::st
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) base::throw_errno(doing + ": receive netlink answer");
     auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
+         header = nlmsg_next(header, &length)) {
       if (header->nlmsg_seq != sequence_) continue;  // the tail of an exchange that was given up
       if (header->nlmsg_flags & NLM_F_DUMP_INTR) answer.interrupted = true;
       if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_type == NLMSG_DONE) {
         const bool has_code = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
         answer.error_number = header->nlmsg_type == NLMSG_ERROR ? error_of(header)
-                              : has_code ? -*static_cast<const int*>(nlmsg_data(header)) : 0;
+                              : has_code ? -*static_cast<const int*>(nlmsg_data(header))
+                                         : 0;
         if (header->nlmsg_type == NLMSG_ERROR) answer.kernel_text = extended_text(header);
         return answer;
       }
@@ -98,12 +101,15 @@ NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::st
   }
 }
 
-NetlinkSocket::Answer NetlinkSocket::exchange(const Message& message, const Visitor& visit, const std::string& doing) {
+NetlinkSocket::Answer NetlinkSocket::exchange(const Message& message, const Visitor& visit,
+                                              const std::string& doing) {
   send(message, doing);
   return receive(visit, doing);
 }
 
-void NetlinkSocket::request(const Message& message, const std::string& doing) { request_unless(0, message, doing); }
+void NetlinkSocket::request(const Message& message, const std::string& doing) {
+  request_unless(0, message, doing);
+}
 
 bool NetlinkSocket::request_unless(int expected, const Message& message, const std::string& doing) {
   message.raw()->nlmsg_flags |= NLM_F_ACK;
@@ -121,8 +127,8 @@ bool NetlinkSocket::get(const Message& message, const std::string& doing, const 
   throw NetlinkError(answer.error_number, doing, answer.kernel_text);
 }
 
-void NetlinkSocket::dump(const Message& message, const std::string& doing, const std::function<void()>& restart,
-                         const Visitor& visit) {
+void NetlinkSocket::dump(const Message& message, const std::string& doing,
+                         const std::function<void()>& restart, const Visitor& visit) {
   message.raw()->nlmsg_flags |= NLM_F_DUMP;
   for (int tries = 0; tries < kMaxDumpTries; ++tries) {
     restart();
@@ -155,7 +161,8 @@ NetlinkSocket::BatchResult NetlinkSocket::send_batch(const std::vector<Message>&
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) base::throw_errno("receive netlink answers");
     auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
+         header = nlmsg_next(header, &length)) {
       if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_seq < first) continue;
       if (const int error = error_of(header); error != 0 && result.error_number == 0)
         result = {error, header->nlmsg_seq - first, extended_text(header)};

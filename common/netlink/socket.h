@@ -39,7 +39,8 @@ class NetlinkSocket {
 
   /// Sends a dump request and shows every object. `restart` is called before each try: the kernel
   /// marks a dump that changed under its hands, and then it is asked again.
-  void dump(const Message& message, const std::string& doing, const std::function<void()>& restart, const Visitor& visit);
+  void dump(const Message& message, const std::string& doing, const std::function<void()>& restart,
+            const Visitor& visit);
 
   /// Sends several messages at once and gathers one answer for each. Returns the errno of the first
   /// refused one, 0 if none; `refused` is told its place and the kernel's text.

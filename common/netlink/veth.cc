@@ -35,7 +35,8 @@ bool create_veth(NetlinkSocket& socket, const VethPair& pair) {
       });
     });
   });
-  return socket.request_unless(EEXIST, message, "create veth pair '" + pair.local.name + "' and '" + pair.peer.name + "'");
+  return socket.request_unless(EEXIST, message,
+                               "create veth pair '" + pair.local.name + "' and '" + pair.peer.name + "'");
 }
 
 }  // namespace netlink

@@ -19,11 +19,11 @@ struct VethEnd {
 };
 
 struct VethPair {
-  VethEnd local;   ///< in the socket's namespace; comes up at once
-  VethEnd peer;    ///< in `peer_netns`; stays down
+  VethEnd local;                      ///< in the socket's namespace; comes up at once
+  VethEnd peer;                       ///< in `peer_netns`; stays down
   const Netns* peer_netns = nullptr;  ///< nullptr: the socket's own
-  int master = 0;     ///< ifindex of the bridge that gets `local` as a port; 0: none
-  uint32_t mtu = 0;   ///< bytes, both ends; 0: the kernel's default
+  int master = 0;                     ///< ifindex of the bridge that gets `local` as a port; 0: none
+  uint32_t mtu = 0;                   ///< bytes, both ends; 0: the kernel's default
 };
 
 /// Makes both ends where they belong, by one message: a link that is moved to another namespace

@@ -39,14 +39,15 @@ std::string canonical(const char* text) {
 
 TEST_CASE("IpAddress: text forms follow RFC 5952 and Go") {
   CHECK(canonical("10.244.1.2") == "10.244.1.2");
-  CHECK(canonical("2001:DB8:0:0:1:0:0:1") == "2001:db8::1:0:0:1");  // the first of two equal runs
+  CHECK(canonical("2001:DB8:0:0:1:0:0:1") == "2001:db8::1:0:0:1");     // the first of two equal runs
   CHECK(canonical("2001:db8:0:1:1:1:1:1") == "2001:db8:0:1:1:1:1:1");  // a single group stays
   CHECK(canonical("::") == "::");
   CHECK(canonical("::1") == "::1");
   CHECK(canonical("fd00::") == "fd00::");
   CHECK(canonical("::1.2.3.4") == "::102:304");  // no dotted tail
   CHECK(canonical("::ffff:10.0.0.1") == "10.0.0.1");
-  for (const char* bad : {"", "10.0.0", "10.0.0.256", "010.0.0.1", "1.2.3.4 ", "::g", "1::2::3", "fe80::1%eth0", "a.b.c.d"})
+  for (const char* bad :
+       {"", "10.0.0", "10.0.0.256", "010.0.0.1", "1.2.3.4 ", "::g", "1::2::3", "fe80::1%eth0", "a.b.c.d"})
     CHECK_MESSAGE(canonical(bad) == "invalid", bad);
 }
 
@@ -75,14 +76,16 @@ TEST_CASE("IpNet: parsing, masks, membership") {
   CHECK(IpNet::parse("10.0.0.0/8")->overlaps(*IpNet::parse("10.1.0.0/16")));
   CHECK(IpNet::parse("10.1.0.0/16")->overlaps(*IpNet::parse("10.0.0.0/8")));
   CHECK_FALSE(IpNet::parse("10.1.0.0/16")->overlaps(*IpNet::parse("10.2.0.0/16")));
-  for (const char* bad : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/8x", "/8", "::/129"})
+  for (const char* bad :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/08", "10.0.0.0/8x", "/8", "::/129"})
     CHECK_MESSAGE(!IpNet::parse(bad), bad);
 }
 
 TEST_CASE("MacAddress: parse and format are inverse, random ones are local unicast") {
   CHECK(base::MacAddress::parse("C6:D2:32:6F:8F:44")->str() == "c6:d2:32:6f:8f:44");
   CHECK(base::MacAddress::parse("c6-d2-32-6f-8f-44")->str() == "c6:d2:32:6f:8f:44");
-  for (const char* bad : {"", "c6:d2:32:6f:8f", "c6:d2:32:6f:8f:4g", "c6:d2:32:6f:8f:444", "c6:d2-32:6f:8f:44", "c6d2326f8f44"})
+  for (const char* bad :
+       {"", "c6:d2:32:6f:8f", "c6:d2:32:6f:8f:4g", "c6:d2:32:6f:8f:444", "c6:d2-32:6f:8f:44", "c6d2326f8f44"})
     CHECK_MESSAGE(!base::MacAddress::parse(bad), bad);
   const auto mac = base::MacAddress::random();
   CHECK((mac.bytes[0] & 3) == 2);
@@ -138,7 +141,8 @@ TEST_CASE("FileLock: excludes, and a wait for it ends") {
   const TempDir dir;
   {
     const auto lock = base::FileLock::acquire(dir.fd.get(), "lock", 0750, 1);
-    CHECK_THROWS_WITH_AS(base::FileLock::acquire(dir.fd.get(), "lock", 0750, 1), doctest::Contains("timed out"), base::SystemError);
+    CHECK_THROWS_WITH_AS(base::FileLock::acquire(dir.fd.get(), "lock", 0750, 1),
+                         doctest::Contains("timed out"), base::SystemError);
   }
   CHECK_NOTHROW(base::FileLock::acquire(dir.fd.get(), "lock", 0750, 1));
 }
@@ -153,7 +157,9 @@ TEST_CASE("run_process: feeds stdin, takes stdout, tells the status") {
   CHECK(base::run_process({"/bin/sh", {"-c", "kill -9 $$"}, {}, "", 10, 100}).exit_code == 137);
   CHECK(base::run_process({"/bin/sh", {"-c", "echo $A"}, {"A=b"}, "", 10, 100}).output == "b\n");
   CHECK_THROWS_AS(base::run_process({"/no/such/program", {}, {}, "", 10, 100}), base::SystemError);
-  CHECK_THROWS_WITH_AS(base::run_process({"/bin/sh", {"-c", "exec cat /dev/zero > /dev/null"}, {}, "", 1, 100}), doctest::Contains("timed out"), base::SystemError);
+  CHECK_THROWS_WITH_AS(
+      base::run_process({"/bin/sh", {"-c", "exec cat /dev/zero > /dev/null"}, {}, "", 1, 100}),
+      doctest::Contains("timed out"), base::SystemError);
 }
 
 TEST_CASE("environment_with: replaces, keeps the rest") {

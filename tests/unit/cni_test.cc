@@ -26,7 +26,8 @@ cni::Result sample_result() {
     "interfaces":[{"name":"cni0","mac":"0a:00:00:00:00:01","mtu":1450},{"name":"eth0","sandbox":"/run/netns/x","socketPath":"/s","pciID":"p"}],
     "ips":[{"interface":1,"address":"10.1.17.2/24","gateway":"10.1.17.1"},{"interface":1,"address":"fc00::2/64"}],
     "routes":[{"dst":"10.1.0.0/16"},{"dst":"::/0","gw":"fc00::1","mtu":1400,"table":0}],
-    "dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})"), "1.1.0");
+    "dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})"),
+                            "1.1.0");
 }
 
 }  // namespace
@@ -43,8 +44,10 @@ TEST_CASE("json: keys in any case, exact first, null is absent") {
 }
 
 TEST_CASE("json: types are judged and the key is named") {
-  const Json object = Json::parse(R"({"s":5,"b":"true","n":"5","f":5.5,"big":1e300,"o":[],"a":{},"i":5.0,"u":18446744073709551615})");
-  CHECK_THROWS_WITH_AS(cni::get_string(object, "s", "ipam"), "key 'ipam.s' must be a string, not number", Error);
+  const Json object = Json::parse(
+      R"({"s":5,"b":"true","n":"5","f":5.5,"big":1e300,"o":[],"a":{},"i":5.0,"u":18446744073709551615})");
+  CHECK_THROWS_WITH_AS(cni::get_string(object, "s", "ipam"), "key 'ipam.s' must be a string, not number",
+                       Error);
   CHECK_THROWS_AS(cni::get_bool(object, "b", ""), Error);
   CHECK_THROWS_AS(cni::get_integer(object, "n", "", 0, 9), Error);
   CHECK_THROWS_AS(cni::get_integer(object, "f", "", 0, 9), Error);
@@ -73,12 +76,16 @@ TEST_CASE("versions compare by number") {
 }
 
 TEST_CASE("identifiers and interface names cannot leave a directory or hold a trick") {
-  for (const char* good : {"a", "0", "cnitool-77383ca0a0715733ca6f", "A_b.c-d"}) CHECK_MESSAGE(cni::is_valid_identifier(good), good);
-  for (const char* bad : {"", ".", "..", "-a", "_a", "a/b", "../x", "a b", "a\n", "a:b", "ä"}) CHECK_MESSAGE(!cni::is_valid_identifier(bad), bad);
+  for (const char* good : {"a", "0", "cnitool-77383ca0a0715733ca6f", "A_b.c-d"})
+    CHECK_MESSAGE(cni::is_valid_identifier(good), good);
+  for (const char* bad : {"", ".", "..", "-a", "_a", "a/b", "../x", "a b", "a\n", "a:b", "ä"})
+    CHECK_MESSAGE(!cni::is_valid_identifier(bad), bad);
   CHECK(cni::is_valid_identifier(std::string(239, 'a')));
   CHECK_FALSE(cni::is_valid_identifier(std::string(240, 'a')));
-  for (const char* good : {"eth0", "a", "123456789012345", "net@1"}) CHECK_MESSAGE(cni::ifname_problem(good).empty(), good);
-  for (const char* bad : {"", ".", "..", "a/b", "a:b", "a b", "a\tb", "1234567890123456", "a\u00a0b", "a\u2003b"})
+  for (const char* good : {"eth0", "a", "123456789012345", "net@1"})
+    CHECK_MESSAGE(cni::ifname_problem(good).empty(), good);
+  for (const char* bad :
+       {"", ".", "..", "a/b", "a:b", "a b", "a\tb", "1234567890123456", "a\u00a0b", "a\u2003b"})
     CHECK_MESSAGE(!cni::ifname_problem(bad).empty(), bad);
 }
 
@@ -87,22 +94,25 @@ TEST_CASE("CNI_ARGS") {
   CHECK(cni::parse_args("IP=10.0.0.1", {"IP"}).at("IP") == "10.0.0.1");
   CHECK(cni::parse_args("K8S_POD_UID=x;IP=;IgnoreUnknown=1", {"IP"}).at("IP").empty());
   CHECK(cni::parse_args("IgnoreUnknown=TRUE;FOO=bar", {}).empty());
-  for (const char* bad : {"IP", "IP=1;", ";", "IP=a=b", "=x", "FOO=bar", "FOO=bar;IgnoreUnknown=0", "IgnoreUnknown=yes", "ip=1"})
+  for (const char* bad : {"IP", "IP=1;", ";", "IP=a=b", "=x", "FOO=bar", "FOO=bar;IgnoreUnknown=0",
+                          "IgnoreUnknown=yes", "ip=1"})
     CHECK_MESSAGE(code_of([&] { cni::parse_args(bad, {"IP"}); }) == ErrorCode::invalid_environment, bad);
 }
 
 TEST_CASE("result: every form") {
   const cni::Result result = sample_result();
-  CHECK(result.to_json("1.1.0").dump() ==
-        R"({"cniVersion":"1.1.0","interfaces":[{"name":"cni0","mac":"0a:00:00:00:00:01","mtu":1450},{"name":"eth0","sandbox":"/run/netns/x","socketPath":"/s","pciID":"p"}],"ips":[{"interface":1,"address":"10.1.17.2/24","gateway":"10.1.17.1"},{"interface":1,"address":"fc00::2/64"}],"routes":[{"dst":"10.1.0.0/16"},{"dst":"::/0","gw":"fc00::1","mtu":1400,"table":0}],"dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})");
+  CHECK(
+      result.to_json("1.1.0").dump() ==
+      R"({"cniVersion":"1.1.0","interfaces":[{"name":"cni0","mac":"0a:00:00:00:00:01","mtu":1450},{"name":"eth0","sandbox":"/run/netns/x","socketPath":"/s","pciID":"p"}],"ips":[{"interface":1,"address":"10.1.17.2/24","gateway":"10.1.17.1"},{"interface":1,"address":"fc00::2/64"}],"routes":[{"dst":"10.1.0.0/16"},{"dst":"::/0","gw":"fc00::1","mtu":1400,"table":0}],"dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})");
   const auto v1 = result.to_json("1.0.0");
   CHECK_FALSE(v1["interfaces"][0].contains("mtu"));
   CHECK_FALSE(v1["ips"][0].contains("version"));
   const auto v04 = result.to_json("0.4.0");
   CHECK(v04["ips"][0]["version"] == "4");
   CHECK(v04["ips"][1]["version"] == "6");
-  CHECK(result.to_json("0.2.0").dump() ==
-        R"({"cniVersion":"0.2.0","ip4":{"ip":"10.1.17.2/24","gateway":"10.1.17.1","routes":[{"dst":"10.1.0.0/16"}]},"ip6":{"ip":"fc00::2/64","routes":[{"dst":"::/0","gw":"fc00::1"}]},"dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})");
+  CHECK(
+      result.to_json("0.2.0").dump() ==
+      R"({"cniVersion":"0.2.0","ip4":{"ip":"10.1.17.2/24","gateway":"10.1.17.1","routes":[{"dst":"10.1.0.0/16"}]},"ip6":{"ip":"fc00::2/64","routes":[{"dst":"::/0","gw":"fc00::1"}]},"dns":{"nameservers":["10.0.0.10"],"search":["a","b"]}})");
   cni::Result empty;
   CHECK(empty.to_json("0.3.1").dump() == R"({"cniVersion":"0.3.1","dns":{}})");
   CHECK(empty.to_json("1.0.0").dump() == R"({"cniVersion":"1.0.0"})");
@@ -116,7 +126,8 @@ TEST_CASE("result: what is printed is read back, in each form") {
     CHECK(cni::Result::parse(Json::parse(text), version).to_json(version).dump() == text);
   }
   CHECK_THROWS_AS(cni::Result::parse(Json::parse(R"({"cniVersion":"0.2.0"})"), "1.0.0"), Error);
-  CHECK_THROWS_AS(cni::Result::parse(Json::parse(R"({"ips":[{"address":"10.0.0.300/24"}]})"), "1.0.0"), Error);
+  CHECK_THROWS_AS(cni::Result::parse(Json::parse(R"({"ips":[{"address":"10.0.0.300/24"}]})"), "1.0.0"),
+                  Error);
   CHECK_THROWS_AS(cni::Result::parse(Json::parse(R"({"ips":"x"})"), "1.0.0"), Error);
   CHECK_THROWS_AS(cni::Result::parse(Json::parse("[]"), "1.0.0"), Error);
 }
@@ -129,9 +140,12 @@ TEST_CASE("GC: valid attachments in both spellings") {
   CHECK(request.valid_attachments() == std::vector<cni::Attachment>{{"b", "eth1"}});
   request.config = Json::object();
   CHECK(request.valid_attachments().empty());
-  for (const char* bad : {R"({"cni.dev/valid-attachments":{}})", R"({"cni.dev/valid-attachments":[{"containerID":"a"}]})", R"({"cni.dev/valid-attachments":[5]})"}) {
+  for (const char* bad :
+       {R"({"cni.dev/valid-attachments":{}})", R"({"cni.dev/valid-attachments":[{"containerID":"a"}]})",
+        R"({"cni.dev/valid-attachments":[5]})"}) {
     request.config = Json::parse(bad);
-    CHECK_MESSAGE(code_of([&] { static_cast<void>(request.valid_attachments()); }) == ErrorCode::decoding_failure, bad);
+    CHECK_MESSAGE(
+        code_of([&] { static_cast<void>(request.valid_attachments()); }) == ErrorCode::decoding_failure, bad);
   }
 }
 

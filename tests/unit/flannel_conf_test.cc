@@ -18,10 +18,16 @@ using flannel::SubnetEnv;
 
 namespace {
 
-const char* kV4 = "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
-const char* kTwoNetworks = "FLANNEL_NETWORK=10.1.0.0/16,192.168.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
-const char* kV6 = "FLANNEL_IPV6_NETWORK=fc00::/48\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
-const char* kDual = "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_IPV6_NETWORK=fc00::/48\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
+const char* kV4 =
+    "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
+const char* kTwoNetworks =
+    "FLANNEL_NETWORK=10.1.0.0/16,192.168.0.0/16\nFLANNEL_SUBNET=10.1.17.1/"
+    "24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
+const char* kV6 =
+    "FLANNEL_IPV6_NETWORK=fc00::/48\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
+const char* kDual =
+    "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_IPV6_NETWORK=fc00::/"
+    "48\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
 
 cni::Request request_for(const std::string& config) {
   cni::Request request;
@@ -33,10 +39,14 @@ cni::Request request_for(const std::string& config) {
 
 std::string render(const std::string& config, const char* env) {
   const auto request = request_for(config);
-  return flannel::render_delegate(flannel::parse_flannel_conf(request), SubnetEnv::parse(env, "subnet.env"), request).dump();
+  return flannel::render_delegate(flannel::parse_flannel_conf(request), SubnetEnv::parse(env, "subnet.env"),
+                                  request)
+      .dump();
 }
 
-Json rendered_ipam(const std::string& config, const char* env) { return Json::parse(render(config, env)).at("ipam"); }
+Json rendered_ipam(const std::string& config, const char* env) {
+  return Json::parse(render(config, env)).at("ipam");
+}
 
 flannel::BridgeConf bridge_conf(const std::string& config, const std::string& args = "") {
   auto request = request_for(config);
@@ -67,7 +77,8 @@ cni::Result ipam_result(const std::string& json) { return cni::Result::parse(Jso
 }  // namespace
 
 TEST_CASE("subnet.env: v4, v6, dual stack, several networks; format is the inverse") {
-  for (const char* text : {kV4, kTwoNetworks, kV6, kDual}) CHECK(SubnetEnv::parse(text, "f").format() == text);
+  for (const char* text : {kV4, kTwoNetworks, kV6, kDual})
+    CHECK(SubnetEnv::parse(text, "f").format() == text);
   const auto env = SubnetEnv::parse(kTwoNetworks, "f");
   CHECK(env.networks.size() == 2);
   CHECK(env.subnet->str() == "10.1.17.1/24");
@@ -76,56 +87,84 @@ TEST_CASE("subnet.env: v4, v6, dual stack, several networks; format is the inver
 }
 
 TEST_CASE("subnet.env: comments, CRLF, blanks, order, last line wins") {
-  const auto env = SubnetEnv::parse("# written by hand\r\n\r\nFLANNEL_IPMASQ=yes\r\nFLANNEL_MTU=1\r\nFLANNEL_MTU = 1450 \r\nX=y\r\nnoise\r\nFLANNEL_SUBNET=10.1.17.1/24\r\nFLANNEL_NETWORK=10.1.2.3/16, 10.1.0.0/16", "f");
+  const auto env = SubnetEnv::parse(
+      "# written by hand\r\n\r\nFLANNEL_IPMASQ=yes\r\nFLANNEL_MTU=1\r\nFLANNEL_MTU = 1450 "
+      "\r\nX=y\r\nnoise\r\nFLANNEL_SUBNET=10.1.17.1/24\r\nFLANNEL_NETWORK=10.1.2.3/16, 10.1.0.0/16",
+      "f");
   CHECK(env.mtu == 1450);
   CHECK_FALSE(env.ip_masq);
   CHECK(env.networks == std::vector<base::IpNet>{*base::IpNet::parse("10.1.0.0/16")});
 }
 
 TEST_CASE("subnet.env: every malformed form is told") {
-  CHECK(parse_failure("junk") == "f is missing FLANNEL_NETWORK, FLANNEL_IPV6_NETWORK, FLANNEL_SUBNET, FLANNEL_IPV6_SUBNET, FLANNEL_MTU, FLANNEL_IPMASQ");
+  CHECK(parse_failure("junk") ==
+        "f is missing FLANNEL_NETWORK, FLANNEL_IPV6_NETWORK, FLANNEL_SUBNET, FLANNEL_IPV6_SUBNET, "
+        "FLANNEL_MTU, FLANNEL_IPMASQ");
   CHECK(parse_failure("") == parse_failure("junk"));
-  CHECK(parse_failure("FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1") == "f is missing FLANNEL_IPMASQ");
+  CHECK(parse_failure("FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1") ==
+        "f is missing FLANNEL_IPMASQ");
   CHECK(parse_failure("a\nFLANNEL_MTU\n") == "f line 2: 'FLANNEL_MTU' has no '=' and no value");
-  for (const char* bad : {"FLANNEL_MTU=-1", "FLANNEL_MTU=1.5", "FLANNEL_MTU=", "FLANNEL_MTU=99999999999", "FLANNEL_MTU=70000", "FLANNEL_SUBNET=10.1.17.1", "FLANNEL_SUBNET=10.1.17.1/33",
-                          "FLANNEL_SUBNET=fc00::1/64", "FLANNEL_NETWORK=10.1.0.0/16,", "FLANNEL_NETWORK=,", "FLANNEL_NETWORK=fc00::/48", "FLANNEL_IPV6_NETWORK=10.1.0.0/16"})
+  for (const char* bad : {"FLANNEL_MTU=-1", "FLANNEL_MTU=1.5", "FLANNEL_MTU=", "FLANNEL_MTU=99999999999",
+                          "FLANNEL_MTU=70000", "FLANNEL_SUBNET=10.1.17.1", "FLANNEL_SUBNET=10.1.17.1/33",
+                          "FLANNEL_SUBNET=fc00::1/64", "FLANNEL_NETWORK=10.1.0.0/16,", "FLANNEL_NETWORK=,",
+                          "FLANNEL_NETWORK=fc00::/48", "FLANNEL_IPV6_NETWORK=10.1.0.0/16"})
     CHECK_MESSAGE(parse_failure(std::string(kV4) + bad).starts_with("f: FLANNEL_"), bad);
-  CHECK_FALSE(parse_failure("FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1\nFLANNEL_IPMASQ=true").empty());
+  CHECK_FALSE(
+      parse_failure(
+          "FLANNEL_NETWORK=10.1.0.0/16\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_MTU=1\nFLANNEL_IPMASQ=true")
+          .empty());
 }
 
 TEST_CASE("render: upstream's bytes") {
-  CHECK(render(R"({"name":"cni-flannel"})", kV4) ==
-        R"({"ipMasq":false,"ipam":{"ranges":[[{"subnet":"10.1.17.0/24"}]],"routes":[{"dst":"10.1.0.0/16"}],"type":"host-local"},"isGateway":true,"mtu":1472,"name":"cni-flannel","type":"bridge"})");
-  CHECK(render(R"({"name":"cni-flannel"})", kV6) ==
-        R"({"ipMasq":false,"ipam":{"ranges":[[{"subnet":"fc00::/64"}]],"routes":[{"dst":"fc00::/48"}],"type":"host-local"},"isGateway":true,"mtu":1472,"name":"cni-flannel","type":"bridge"})");
-  CHECK(rendered_ipam("{}", kDual).dump() == R"({"ranges":[[{"subnet":"10.1.17.0/24"}],[{"subnet":"fc00::/64"}]],"routes":[{"dst":"10.1.0.0/16"},{"dst":"fc00::/48"}],"type":"host-local"})");
-  CHECK(rendered_ipam("{}", kTwoNetworks).at("routes").dump() == R"([{"dst":"10.1.0.0/16"},{"dst":"192.168.0.0/16"}])");
+  CHECK(
+      render(R"({"name":"cni-flannel"})", kV4) ==
+      R"({"ipMasq":false,"ipam":{"ranges":[[{"subnet":"10.1.17.0/24"}]],"routes":[{"dst":"10.1.0.0/16"}],"type":"host-local"},"isGateway":true,"mtu":1472,"name":"cni-flannel","type":"bridge"})");
+  CHECK(
+      render(R"({"name":"cni-flannel"})", kV6) ==
+      R"({"ipMasq":false,"ipam":{"ranges":[[{"subnet":"fc00::/64"}]],"routes":[{"dst":"fc00::/48"}],"type":"host-local"},"isGateway":true,"mtu":1472,"name":"cni-flannel","type":"bridge"})");
+  CHECK(
+      rendered_ipam("{}", kDual).dump() ==
+      R"({"ranges":[[{"subnet":"10.1.17.0/24"}],[{"subnet":"fc00::/64"}]],"routes":[{"dst":"10.1.0.0/16"},{"dst":"fc00::/48"}],"type":"host-local"})");
+  CHECK(rendered_ipam("{}", kTwoNetworks).at("routes").dump() ==
+        R"([{"dst":"10.1.0.0/16"},{"dst":"192.168.0.0/16"}])");
 }
 
 TEST_CASE("render: precedence") {
-  const Json given = Json::parse(render(R"({"name":"n","cniVersion":"1.0.0","runtimeConfig":{"a":1},"delegate":{"cniVersion":"0.3.1","runtimeConfig":{"b":2},"ipMasq":true,"mtu":9000,"isGateway":false,"bridge":"br"}})", kV4));
+  const Json given = Json::parse(render(
+      R"({"name":"n","cniVersion":"1.0.0","runtimeConfig":{"a":1},"delegate":{"cniVersion":"0.3.1","runtimeConfig":{"b":2},"ipMasq":true,"mtu":9000,"isGateway":false,"bridge":"br"}})",
+      kV4));
   CHECK(given.at("cniVersion") == "1.0.0");
   CHECK(given.at("runtimeConfig").dump() == R"({"a":1})");
   CHECK(given.at("ipMasq") == true);
   CHECK(given.at("mtu") == 9000);
   CHECK(given.at("isGateway") == false);
-  const Json other = Json::parse(render(R"({"name":"n","delegate":{"type":"macvlan","master":"eth1"}})", kV4));
+  const Json other =
+      Json::parse(render(R"({"name":"n","delegate":{"type":"macvlan","master":"eth1"}})", kV4));
   CHECK_FALSE(other.contains("isGateway"));
   CHECK(other.at("type") == "macvlan");
 }
 
 TEST_CASE("render: ipam keys of others stay, a stray range does not become a second address") {
-  const Json ipam = rendered_ipam(R"({"ipam":{"type":"tele","x":{"y":1},"routes":[{"dst":"10.9.0.0/16","gw":"10.1.17.9"},{"dst":"10.1.0.0/16"}]}})", kV4);
+  const Json ipam = rendered_ipam(
+      R"({"ipam":{"type":"tele","x":{"y":1},"routes":[{"dst":"10.9.0.0/16","gw":"10.1.17.9"},{"dst":"10.1.0.0/16"}]}})",
+      kV4);
   CHECK(ipam.at("type") == "tele");
   CHECK(ipam.at("x").at("y") == 1);
-  CHECK(ipam.at("routes").dump() == R"([{"dst":"10.9.0.0/16","gw":"10.1.17.9"},{"dst":"10.1.0.0/16"}])");  // not twice
-  CHECK_FALSE(rendered_ipam(R"({"ipam":{"subnet":"10.8.0.0/24","rangeStart":"10.8.0.9","ranges":[[{"subnet":"10.7.0.0/24"}]]}})", kV4).contains("subnet"));
+  CHECK(ipam.at("routes").dump() ==
+        R"([{"dst":"10.9.0.0/16","gw":"10.1.17.9"},{"dst":"10.1.0.0/16"}])");  // not twice
+  CHECK_FALSE(
+      rendered_ipam(
+          R"({"ipam":{"subnet":"10.8.0.0/24","rangeStart":"10.8.0.9","ranges":[[{"subnet":"10.7.0.0/24"}]]}})",
+          kV4)
+          .contains("subnet"));
   CHECK_THROWS_AS(rendered_ipam(R"({"ipam":{"routes":"x"}})", kV4), Error);
   CHECK_THROWS_AS(rendered_ipam(R"({"ipam":{"routes":[{"dst":"x"}]}})", kV4), Error);
 }
 
 TEST_CASE("conf: forbidden and mistyped keys") {
-  for (const char* bad : {R"({"delegate":{"name":"x"}})", R"({"delegate":{"ipam":{}}})", R"({"delegate":{"type":5}})", R"({"delegate":"bridge"})", R"({"ipam":[]})", R"({"subnetFile":1})", R"({"runtimeConfig":1})"})
+  for (const char* bad :
+       {R"({"delegate":{"name":"x"}})", R"({"delegate":{"ipam":{}}})", R"({"delegate":{"type":5}})",
+        R"({"delegate":"bridge"})", R"({"ipam":[]})", R"({"subnetFile":1})", R"({"runtimeConfig":1})"})
     CHECK_THROWS_AS(flannel::parse_flannel_conf(request_for(bad)), Error);
   const auto conf = flannel::parse_flannel_conf(request_for(R"({"subnetFile":"/a","dataDir":"/b"})"));
   CHECK(conf.subnet_file == "/a");
@@ -134,7 +173,8 @@ TEST_CASE("conf: forbidden and mistyped keys") {
 }
 
 TEST_CASE("bridge: all keys are read") {
-  const auto conf = bridge_conf(R"({"bridge":"br9","isDefaultGateway":true,"forceAddress":true,"ipMasq":true,"ipMasqBackend":"iptables","mtu":1400,"hairpinMode":true,"vlan":100,
+  const auto conf = bridge_conf(
+      R"({"bridge":"br9","isDefaultGateway":true,"forceAddress":true,"ipMasq":true,"ipMasqBackend":"iptables","mtu":1400,"hairpinMode":true,"vlan":100,
     "vlanTrunk":[{"id":101},{"minID":200,"maxID":210}],"preserveDefaultVlan":true,"macspoofchk":true,"enabledad":true,"portIsolation":true,"dns":{"domain":"d"}})");
   CHECK(conf.bridge == "br9");
   CHECK(conf.is_gateway);
@@ -148,10 +188,15 @@ TEST_CASE("bridge: all keys are read") {
 }
 
 TEST_CASE("bridge: each bad value is refused") {
-  for (const char* bad : {R"({"vlan":-100})", R"({"vlan":5000})", R"({"mtu":-1})", R"({"mtu":70000})", R"({"vlanTrunk":[{}]})", R"({"vlanTrunk":[{"id":0}]})", R"({"vlanTrunk":[{"id":4095}]})",
-                          R"({"vlanTrunk":[{"minID":5}]})", R"({"vlanTrunk":[{"maxID":5}]})", R"({"vlanTrunk":[{"minID":9,"maxID":5}]})", R"({"vlanTrunk":[{"id":1,"minID":2,"maxID":3}]})",
-                          R"({"hairpinMode":true,"promiscMode":true})", R"({"bridge":"a/b"})", R"({"bridge":"a-very-long-bridge"})", R"({"isGateway":true,"vlan":4000,"bridge":"bridge-eleven"})",
-                          R"({"runtimeConfig":{"mac":"zz"}})", R"({"runtimeConfig":{"mac":"01:00:00:00:00:01"}})", R"({"args":{"cni":{"mac":"00:00:00:00:00:00"}}})"})
+  for (const char* bad :
+       {R"({"vlan":-100})", R"({"vlan":5000})", R"({"mtu":-1})", R"({"mtu":70000})", R"({"vlanTrunk":[{}]})",
+        R"({"vlanTrunk":[{"id":0}]})", R"({"vlanTrunk":[{"id":4095}]})", R"({"vlanTrunk":[{"minID":5}]})",
+        R"({"vlanTrunk":[{"maxID":5}]})", R"({"vlanTrunk":[{"minID":9,"maxID":5}]})",
+        R"({"vlanTrunk":[{"id":1,"minID":2,"maxID":3}]})", R"({"hairpinMode":true,"promiscMode":true})",
+        R"({"bridge":"a/b"})", R"({"bridge":"a-very-long-bridge"})",
+        R"({"isGateway":true,"vlan":4000,"bridge":"bridge-eleven"})", R"({"runtimeConfig":{"mac":"zz"}})",
+        R"({"runtimeConfig":{"mac":"01:00:00:00:00:01"}})",
+        R"({"args":{"cni":{"mac":"00:00:00:00:00:00"}}})"})
     CHECK_MESSAGE(bridge_error(bad) == ErrorCode::invalid_config, bad);
   CHECK(bridge_error(R"({"ipMasqBackend":"pf"})") == ErrorCode::unsupported_field);
   CHECK(bridge_error(R"({"disableContainerInterface":true})") == ErrorCode::unsupported_field);
@@ -161,18 +206,27 @@ TEST_CASE("bridge: each bad value is refused") {
 
 TEST_CASE("bridge: the last source of a MAC wins") {
   CHECK(bridge_conf("{}", "IgnoreUnknown=1;MAC=02:00:00:00:00:01;X=y").mac->str() == "02:00:00:00:00:01");
-  CHECK(bridge_conf(R"({"args":{"cni":{"mac":"02:00:00:00:00:02"}}})", "MAC=02:00:00:00:00:01").mac->str() == "02:00:00:00:00:02");
-  CHECK(bridge_conf(R"({"args":{"cni":{"mac":"02:00:00:00:00:02"}},"runtimeConfig":{"mac":"02:00:00:00:00:03"}})").mac->str() == "02:00:00:00:00:03");
+  CHECK(bridge_conf(R"({"args":{"cni":{"mac":"02:00:00:00:00:02"}}})", "MAC=02:00:00:00:00:01").mac->str() ==
+        "02:00:00:00:00:02");
+  CHECK(bridge_conf(
+            R"({"args":{"cni":{"mac":"02:00:00:00:00:02"}},"runtimeConfig":{"mac":"02:00:00:00:00:03"}})")
+            .mac->str() == "02:00:00:00:00:03");
   CHECK_FALSE(bridge_conf("{}").mac.has_value());
 }
 
 TEST_CASE("plan: gateways, routes, one default route for each family") {
   const auto conf = bridge_conf(R"({"isDefaultGateway":true})");
-  const auto plan = flannel::make_plan(conf, ipam_result(R"({"ips":[{"address":"10.1.17.2/24"},{"address":"10.1.17.3/24","gateway":"10.1.17.1"},{"address":"fc00::2/64","gateway":"fc00::1"}],"routes":[{"dst":"10.1.0.0/16"},{"dst":"fc00::/48"},{"dst":"10.9.0.0/16","gw":"10.1.17.9"}]})"));
-  CHECK(plan.bridge_addresses == std::vector<base::IpNet>{*base::IpNet::parse("10.1.17.1/24"), *base::IpNet::parse("fc00::1/64")});
+  const auto plan = flannel::make_plan(
+      conf,
+      ipam_result(
+          R"({"ips":[{"address":"10.1.17.2/24"},{"address":"10.1.17.3/24","gateway":"10.1.17.1"},{"address":"fc00::2/64","gateway":"fc00::1"}],"routes":[{"dst":"10.1.0.0/16"},{"dst":"fc00::/48"},{"dst":"10.9.0.0/16","gw":"10.1.17.9"}]})"));
+  CHECK(plan.bridge_addresses ==
+        std::vector<base::IpNet>{*base::IpNet::parse("10.1.17.1/24"), *base::IpNet::parse("fc00::1/64")});
   std::string routes;
   for (const auto& route : plan.pod_routes) routes += route.str() + "; ";
-  CHECK(routes == "10.1.0.0/16 via 10.1.17.1; fc00::/48 via fc00::1; 10.9.0.0/16 via 10.1.17.9; 0.0.0.0/0 via 10.1.17.1; ::/0 via fc00::1; ");
+  CHECK(routes ==
+        "10.1.0.0/16 via 10.1.17.1; fc00::/48 via fc00::1; 10.9.0.0/16 via 10.1.17.9; 0.0.0.0/0 via "
+        "10.1.17.1; ::/0 via fc00::1; ");
   CHECK(plan.result_ips[0].gateway->str() == "10.1.17.1");
   CHECK(plan.result_ips[0].interface == 2);
   CHECK(plan.has_family(base::Family::v6));
@@ -180,13 +234,16 @@ TEST_CASE("plan: gateways, routes, one default route for each family") {
 
 TEST_CASE("plan: a default route of the IPAM is not doubled") {
   const auto conf = bridge_conf(R"({"isDefaultGateway":true})");
-  const auto plan = flannel::make_plan(conf, ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"0.0.0.0/0"}]})"));
+  const auto plan = flannel::make_plan(
+      conf, ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"0.0.0.0/0"}]})"));
   REQUIRE(plan.pod_routes.size() == 1);
   CHECK(plan.pod_routes[0].gw->str() == "10.1.17.1");
 }
 
 TEST_CASE("plan: no gateway asked for, none made; no address is an error") {
-  const auto plan = flannel::make_plan(bridge_conf("{}"), ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"10.1.0.0/16"}]})"));
+  const auto plan = flannel::make_plan(
+      bridge_conf("{}"),
+      ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"10.1.0.0/16"}]})"));
   CHECK(plan.bridge_addresses.empty());
   CHECK_FALSE(plan.pod_routes[0].gw.has_value());
   CHECK_THROWS_AS(flannel::make_plan(bridge_conf("{}"), cni::Result{}), Error);
@@ -207,7 +264,9 @@ TEST_CASE("names: stable, distinct, within the kernel's limits") {
   CHECK(flannel::link_alias(std::string(200, 'n'), {std::string(200, 'i'), "eth0"}).size() == 255);
 }
 
-TEST_CASE("iptables: the reference's chain name") { CHECK(flannel::iptables_chain("cbr0", "c4") == "CNI-12cac0db6bae62c0a1d214dc"); }
+TEST_CASE("iptables: the reference's chain name") {
+  CHECK(flannel::iptables_chain("cbr0", "c4") == "CNI-12cac0db6bae62c0a1d214dc");
+}
 
 TEST_CASE("conf-examples: each is a configuration or a subnet file that is accepted") {
   int confs = 0, envs = 0;
@@ -226,7 +285,8 @@ TEST_CASE("conf-examples: each is a configuration or a subnet file that is accep
         const auto request = request_for(plugin.dump());
         const auto conf = flannel::parse_flannel_conf(request);
         const Json rendered = flannel::render_delegate(conf, SubnetEnv::parse(kDual, "f"), request);
-        if (conf.delegate_type() == "bridge") CHECK_NOTHROW(flannel::parse_bridge_conf(request.with_config(rendered)));
+        if (conf.delegate_type() == "bridge")
+          CHECK_NOTHROW(flannel::parse_bridge_conf(request.with_config(rendered)));
       }
       ++confs;
     }

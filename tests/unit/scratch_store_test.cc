@@ -22,7 +22,9 @@ struct Store {
   }
   ~Store() { std::filesystem::remove_all(root); }
   [[nodiscard]] ScratchStore net(const std::string& network) const { return {dir, network}; }
-  [[nodiscard]] std::string read(const std::string& name) const { return base::read_file(dir + "/" + name, 1000).value_or("absent"); }
+  [[nodiscard]] std::string read(const std::string& name) const {
+    return base::read_file(dir + "/" + name, 1000).value_or("absent");
+  }
   void write(const std::string& name, const std::string& text) const {
     const auto fd = base::make_directory(dir, 0700);
     base::replace_file_at(fd.get(), name, text, 0600);
