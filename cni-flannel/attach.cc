@@ -59,7 +59,7 @@ cni::Result attach(const cni::Request& request, const Ipam& ipam) {
 
   const netlink::Link bridge = ensure_node_bridge(node, conf);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(node, conf, bridge) : bridge;
-  if (conf.is_gateway) ensure_gateway(node, conf, bridge, gateway_link, plan.bridge_addresses);
+  if (conf.is_gateway) ensure_gateway(node, conf, request, bridge, gateway_link, plan.bridge_addresses);
   const VethPorts ports =
       create_attachment_veth(node, conf, bridge, netns, request.network, request.attachment, undo);
   configure_pod(pod, netns, request.attachment.ifname, conf, plan);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
+#include "cni-ipam/holders.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
@@ -20,12 +22,12 @@ using netlink::NetlinkSocket;
 
 constexpr size_t kMaxNamedPods = 5;
 
-/// The container ID in an alias that link_alias() made; the link's name for a port of another maker.
-std::string owner_of(const Link& port) {
+/// The container ID in an alias that link_alias() made; empty for a port of another maker.
+std::string container_of(const Link& port) {
   const size_t first = port.alias.find('/');
   const size_t second = port.alias.find('/', first + 1);
   return first == std::string::npos || second == std::string::npos
-             ? "the one on port " + port.name
+             ? std::string()
              : port.alias.substr(first + 1, second - first - 1);
 }
 
@@ -55,22 +57,37 @@ std::vector<IpNet> conflicting(const std::vector<netlink::Address>& present, con
   return conflicts;
 }
 
-[[noreturn]] void throw_conflict(const Link& link, const IpNet& wanted, const IpNet& present,
-                                 const std::vector<Link>& ports) {
-  std::string pods;
-  for (size_t i = 0; i < ports.size() && i < kMaxNamedPods; ++i) pods += (i ? ", " : "") + owner_of(ports[i]);
-  if (ports.size() > kMaxNamedPods) pods += " and " + std::to_string(ports.size() - kMaxNamedPods) + " more";
+/// "a, b and 7 more": the containers whose ports or leases are of the old subnet. The reference's
+/// ports bear no name, but its leases do.
+std::string name_pods(const cni::Request& request, const IpNet& subnet, const std::vector<Link>& ports) {
+  const auto holders = ipam::containers_within(request, subnet);
+  std::set<std::string> containers(holders.begin(), holders.end());
+  for (const Link& port : ports)
+    if (const std::string container = container_of(port); !container.empty()) containers.insert(container);
+  if (containers.empty()) return "unknown, on port " + ports.front().name;
+  std::string names;
+  size_t named = 0;
+  for (const std::string& container : containers) {
+    if (named == kMaxNamedPods) break;
+    names.append(named++ == 0 ? "" : ", ").append(container);
+  }
+  const size_t pods = std::max(containers.size(), ports.size());
+  return pods > named ? names + " and " + std::to_string(pods - named) + " more" : names;
+}
+
+[[noreturn]] void throw_conflict(const cni::Request& request, const Link& link, const IpNet& wanted,
+                                 const IpNet& present, const std::vector<Link>& ports) {
   throw Error(ErrorCode::conflict,
               "failed to set bridge addr: \"" + link.name + "\" already has an IP address different from " +
                   wanted.str() + ": " + present.str(),
-              std::to_string(ports.size()) + " pods of the old subnet still use it: containers " + pods +
+              std::to_string(ports.size()) + " pods of the old subnet still use it: containers " +
+                  name_pods(request, present.network(), ports) +
                   "; the node's subnet has changed under them; delete those pods and the next one gets the "
-                  "bridge re-addressed,"
-                  " or set delegate.forceAddress to true to cut them off now");
+                  "bridge re-addressed, or set delegate.forceAddress to true to cut them off now");
 }
 
-void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& link,
-                            const IpNet& wanted) {
+void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
+                            const Link& bridge, const Link& link, const IpNet& wanted) {
   const auto present = netlink::addresses_of(node, link);
   if (has_address(present, wanted)) return;
   const auto conflicts = conflicting(present, wanted);
@@ -78,7 +95,7 @@ void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const L
     const auto ports = pod_ports(node, conf, bridge);
     // Another ADD may have re-addressed the bridge and hung its port on it since the first look.
     if (!ports.empty() && !has_address(netlink::addresses_of(node, link), wanted))
-      throw_conflict(link, wanted, conflicts.front(), ports);
+      throw_conflict(request, link, wanted, conflicts.front(), ports);
   }
   for (const IpNet& conflict : conflicts) netlink::remove_address(node, link, conflict);
   netlink::add_address(node, link, wanted);
@@ -151,10 +168,10 @@ Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link
   return *link;
 }
 
-void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge, const Link& gateway_link,
-                    const std::vector<IpNet>& addresses) {
+void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
+                    const Link& bridge, const Link& gateway_link, const std::vector<IpNet>& addresses) {
   for (const IpNet& address : addresses) {
-    ensure_gateway_address(node, conf, bridge, gateway_link, address);
+    ensure_gateway_address(node, conf, request, bridge, gateway_link, address);
     ensure_forwarding(address.address.family());
   }
 }

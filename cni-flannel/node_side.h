@@ -19,8 +19,9 @@ netlink::Link ensure_node_bridge(netlink::NetlinkSocket& node, const BridgeConf&
 /// Gives `gateway_link` the gateways' addresses and switches forwarding on.
 /// Another address of the bridge goes if `force_address` is set or no port hangs on the bridge;
 /// otherwise throws cni::Error(conflict) that names the pods behind those ports.
-void ensure_gateway(netlink::NetlinkSocket& node, const BridgeConf& conf, const netlink::Link& bridge,
-                    const netlink::Link& gateway_link, const std::vector<base::IpNet>& addresses);
+void ensure_gateway(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
+                    const netlink::Link& bridge, const netlink::Link& gateway_link,
+                    const std::vector<base::IpNet>& addresses);
 
 /// The link that carries the gateway's address: the bridge, or with `vlan` a veth into that VLAN.
 netlink::Link ensure_gateway_link(netlink::NetlinkSocket& node, const BridgeConf& conf,

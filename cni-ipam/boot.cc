@@ -56,11 +56,12 @@ std::optional<int64_t> read_boot_time() {
   // The roots of devtmpfs, proc and sysfs: each exists once and since before the first program ran.
   for (const char* path : {"/dev", "/proc", "/sys"}) {
     const auto time = witness(path);
-    if (!time) continue;
+    // Some machines get their time from a clock that a late driver reads; /dev is older than that.
+    if (!time || *time < kClockUnset) continue;
     heard = true;
     boot = std::min(boot, *time);
   }
-  if (!heard) return std::nullopt;
+  if (!heard || boot < kClockUnset) return std::nullopt;
   return boot;
 }
 

@@ -149,7 +149,8 @@ void DiskStore::scan_lease(const std::string& name, const IpAddress& address, co
     return;
   }
   const bool torn = lease.mark.empty();
-  const bool dead = torn || (rules.oldest && lease.modified < *rules.oldest) ||
+  const bool dead = torn ||
+                    (rules.oldest && lease.modified < *rules.oldest && lease.modified >= kClockUnset) ||
                     (rules.is_live && !(*rules.is_live)(lease.mark));
   if (dead && mode_ == Mode::look) return;  // as good as free: the next ADD takes it back
   if (dead) {

@@ -50,6 +50,10 @@ class AlarmScope {
     struct sigaction action {};
     action.sa_handler = [](int) {};  // no SA_RESTART: the blocked call returns EINTR
     ::sigaction(SIGALRM, &action, &old_action_);
+    sigset_t alarm;
+    ::sigemptyset(&alarm);
+    ::sigaddset(&alarm, SIGALRM);
+    ::sigprocmask(SIG_UNBLOCK, &alarm, &old_mask_);  // a caller may have started us with it blocked
     // The interval repeats, so that a signal that arrives just before flock() is not the last one.
     const itimerval timer{{0, 100'000}, {static_cast<time_t>(seconds), 0}};
     ::setitimer(ITIMER_REAL, &timer, nullptr);
@@ -59,11 +63,13 @@ class AlarmScope {
   ~AlarmScope() {
     const itimerval off{};
     ::setitimer(ITIMER_REAL, &off, nullptr);
+    ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
     ::sigaction(SIGALRM, &old_action_, nullptr);
   }
 
  private:
   struct sigaction old_action_ {};
+  sigset_t old_mask_{};
 };
 
 }  // namespace

@@ -78,8 +78,8 @@ int IpAddress::af() const { return is_v4() ? AF_INET : AF_INET6; }
 
 std::string IpAddress::str() const {
   if (!is_v4()) return format_v6(bytes_.data());
-  std::string text;
-  for (size_t i = 0; i < 4; ++i) text += (i ? "." : "") + std::to_string(bytes_[i]);
+  std::string text = std::to_string(bytes_[0]);
+  for (size_t i = 1; i < 4; ++i) text.append(".").append(std::to_string(bytes_[i]));
   return text;
 }
 

@@ -10,7 +10,7 @@ node_support=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 # Makes a node and sets NODE_DIR (a temporary directory seen on both sides) and NODE_PID.
 # Fails when the node is not ready within 20 s. One node per shell at a time.
 node_start() {
-  NODE_DIR=$(mktemp -d "${TMPDIR:-/tmp}/node.XXXXXX")
+  NODE_DIR=$(realpath "$(mktemp -d "${TMPDIR:-/tmp}/node.XXXXXX")")
   setpriv --pdeathsig KILL \
     unshare --mount --net --pid --fork --kill-child=TERM --propagation unchanged \
     setsid "$BASH" "$node_support/node-init.bash" outside "$NODE_DIR" </dev/null >"$NODE_DIR/log" 2>&1 3>&- &
@@ -41,7 +41,7 @@ node_stop() {
   kill -TERM "$pid" 2>/dev/null || true
   wait_until 15 node_is_gone || kill -KILL "$pid" 2>/dev/null || true
   wait "$NODE_UNSHARE" 2>/dev/null || true
-  rm -rf "$NODE_DIR"
+  rm -rf --one-file-system "$NODE_DIR"
   unset NODE_DIR NODE_PID NODE_UNSHARE
 }
 

@@ -1,0 +1,25 @@
+#include "cni-ipam/holders.h"
+
+#include <set>
+
+#include "cni-ipam/conf.h"
+#include "cni-ipam/lease_file.h"
+#include "common/base/file.h"
+
+namespace ipam {
+
+std::vector<std::string> containers_within(const cni::Request& request, const base::IpNet& net) {
+  std::set<std::string> containers;
+  const base::UniqueFd dir = base::open_directory(store_directory(request));
+  if (!dir.valid()) return {};
+  for (const std::string& name : base::list_directory(dir.get())) {
+    const auto address = lease_address(name);
+    if (!address || !net.contains(*address)) continue;
+    const LeaseFile lease = read_lease(dir.get(), name, false);
+    const std::string container = lease.mark.substr(0, lease.mark.find_first_of("\r\n"));
+    if (cni::is_valid_identifier(container)) containers.insert(container);
+  }
+  return {containers.begin(), containers.end()};
+}
+
+}  // namespace ipam

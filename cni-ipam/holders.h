@@ -1,0 +1,16 @@
+// Who holds addresses, for messages to people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/cni/request.h"
+
+namespace ipam {
+
+/// The containers that hold an address within `net` in the request's store, sorted, each once. Reads
+/// the whole store without its lock: the answer is for an error text, not for a decision.
+std::vector<std::string> containers_within(const cni::Request& request, const base::IpNet& net);
+
+}  // namespace ipam
