@@ -9,7 +9,6 @@ load ../support/containerd.bash
 
 setup_file() {
   cni_node_start portmap
-  # shellcheck disable=SC2154 # cni.bash sets repo
   node_exec cp "$repo/conf-examples/10-flannel.conflist" /etc/cni/net.d/
   rootfs_make
   containerd_start

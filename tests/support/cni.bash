@@ -9,13 +9,11 @@ BIN_DIR=${BIN_DIR:-$repo/build/release/bin}
 # all when none is named.
 plugins_install() {
   node_exec cp "$BIN_DIR/flannel" "$BIN_DIR/flannel-ipam" /opt/cni/bin/
-  # shellcheck disable=SC2016 # expanded in the node
   node_exec bash -c '[[ $# -gt 0 ]] || set -- $(ls /usr/lib/cni)
     for name in "$@"; do ln -s "/usr/lib/cni/$name" /opt/cni/bin/; done' bash "$@"
 }
 
 # Writes /run/flannel/subnet.env of the node, 10.244.1.0/24 of 10.244.0.0/16; lines given come after.
-# shellcheck disable=SC2120 # all arguments are optional
 subnet_env_write() {
   printf '%s\n' FLANNEL_NETWORK=10.244.0.0/16 FLANNEL_SUBNET=10.244.1.1/24 FLANNEL_MTU=1450 FLANNEL_IPMASQ=true "$@" |
     node_exec bash -c 'cat >/run/flannel/subnet.env'
@@ -25,7 +23,6 @@ subnet_env_write() {
 cni_node_start() {
   node_start
   plugins_install "$@"
-  # shellcheck disable=SC2119
   subnet_env_write
 }
 
@@ -49,7 +46,6 @@ conf_write() {
 }
 
 # Prints the addresses leased in the node, of all networks or of one: leases [NETWORK].
-# shellcheck disable=SC2120
 leases() {
   node_exec find "/var/lib/cni/networks/${1-}" -type f -name '*[.:]*' ! -name 'last_reserved_ip.*' -printf '%f\n' 2>/dev/null | sort
 }
@@ -62,7 +58,6 @@ links_of() {
 # Prints what attachments left in the node: veths, leases, scratch files, per-pod firewall rules.
 leftovers() {
   links_of veth | grep '^veth'
-  # shellcheck disable=SC2119
   leases
   node_exec find /var/lib/cni/flannel -type f 2>/dev/null
   node_exec find /run/cni-run /var/lib/cni/results -type f 2>/dev/null

@@ -4,7 +4,6 @@
 
 # Starts containerd in the node; fails with its log when it does not answer within 30 s.
 containerd_start() {
-  # shellcheck disable=SC2016 # expanded in the node
   node_exec bash -c 'mkdir -p /run/containerd && cat >/run/containerd/config.toml' <<'TOML'
 version = 2
 root = "/run/containerd/root"
@@ -31,7 +30,6 @@ containerd_answers() {
 ctr_pod_start() {
   local id=$1
   shift
-  # shellcheck disable=SC2016 # expanded in the node
   node_spawn "ctr-$id.log" bash -c 'id=$1; shift; rm -f "/run/ctr-$id.ended"
     ctr run --rm --cni --cgroup "/$1/$id" --rootfs /run/rootfs "$id" "${@:2}" || true
     touch "/run/ctr-$id.ended"' bash "$id" "$(basename "$NODE_DIR")" "$@"

@@ -56,7 +56,6 @@ node_exec() {
 node_spawn() {
   local log=$1
   shift
-  # shellcheck disable=SC2016 # expanded by the inner shell
   node_exec bash -c 'log=/run/$1; shift; exec setsid --fork "$@" </dev/null >"$log" 2>&1 3>&-' bash "$log" "$@"
 }
 

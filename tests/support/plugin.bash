@@ -33,7 +33,6 @@ with_result() {
 }
 
 # assert_error CODE REGEX: the last `run` failed with that code and its msg or details match.
-# shellcheck disable=SC2154 # status and output are bats'
 assert_error() {
   [[ $status -eq 1 ]] || fail "status $status, wanted 1: $output"
   assert_json "$output" ".code == $1"

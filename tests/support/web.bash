@@ -4,7 +4,6 @@
 
 # Makes that root file system, /run/rootfs in the node, with a page to serve.
 rootfs_make() {
-  # shellcheck disable=SC2016 # expanded in the node
   node_exec bash -c '
     mkdir -p /run/rootfs/{bin,www,proc,sys,dev,etc,tmp}
     cp "$(command -v busybox)" /run/rootfs/bin/busybox
