@@ -25,6 +25,7 @@ teardown() {
 
 # What the spy does on a verb: spy_does VERB <script
 spy_does() {
+  # shellcheck disable=SC2016 # expanded in the node
   node_exec bash -c 'cat >"/run/spy/$0.sh"' "$1"
 }
 

@@ -37,6 +37,7 @@ call() {
     run --separate-stderr plugin_env "$plugin" A=b </dev/null
     assert_equal "$status" 0
     assert_empty "$output" "stdout"
+    # shellcheck disable=SC2154 # bats sets it
     assert_match "$stderr" "CNI $plugin plugin .*CNI protocol versions supported: 0.1.0, 0.2.0, .*1.1.0"
   done
 }
