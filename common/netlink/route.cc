@@ -52,11 +52,10 @@ bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) 
 }
 
 bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) {
-  const uint32_t wanted_table = route.table.value_or(RT_TABLE_MAIN);
   rtmsg header{};
   header.rtm_family = static_cast<uint8_t>(route.dst.address.af());
   Message query(RTM_GETROUTE, 0);
-  query.header(header).put_u32(RTA_TABLE, wanted_table).put_u32(RTA_OIF, static_cast<uint32_t>(link.ifindex));
+  query.header(header).put_u32(RTA_OIF, static_cast<uint32_t>(link.ifindex));
   const base::IpNet wanted = route.dst.network();
   bool found = false;
   socket.dump(
@@ -66,7 +65,7 @@ bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) 
         const Attributes attributes = Attributes::of(message, sizeof *entry);
         if (entry->rtm_family != header.rtm_family || entry->rtm_dst_len != wanted.prefix) return;
         if (attributes.u32(RTA_OIF) != static_cast<uint32_t>(link.ifindex) ||
-            attributes.u32(RTA_TABLE) != wanted_table)
+            (route.table && attributes.u32(RTA_TABLE) != *route.table))
           return;
         const auto same = [](const base::IpAddress& ip, std::string_view bytes) {
           return bytes.size() == ip.size() &&

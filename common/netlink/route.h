@@ -24,8 +24,8 @@ struct RouteSpec {
 /// Adds a route through `link`; false if the very same one is there.
 bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route);
 
-/// True if a route through `link` with the same destination, and with the same gateway if one is
-/// given, is in the table.
+/// True if there is a route through `link` with the same destination, and with the same gateway and in
+/// the same table if these are given.
 bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route);
 
 }  // namespace netlink

@@ -144,8 +144,9 @@ add_for_check() {
 
 @test "subnet.env: each malformed form is a clear error and leaves nothing" {
   local line
-  for line in FLANNEL_MTU FLANNEL_MTU=x FLANNEL_MTU=-1 FLANNEL_SUBNET=10.244.1.1 FLANNEL_SUBNET=x FLANNEL_NETWORK=10.244.0.0/16, FLANNEL_SUBNET=fd00::1/64; do
+  for line in FLANNEL_MTU FLANNEL_MTU=x FLANNEL_MTU=-1 FLANNEL_SUBNET=10.244.1.1 FLANNEL_SUBNET=x 'FLANNEL_NETWORK=10.244.0.0/16,' FLANNEL_SUBNET=fd00::1/64; do
     subnet_env_write
+    # shellcheck disable=SC2016 # expanded in the node
     node_exec bash -c 'echo "$0" >>/run/flannel/subnet.env' "$line"
     run flannel ADD c1 pod "$(conf)"
     assert_error 6 "/run/flannel/subnet.env.*${line%%=*}"
