@@ -119,6 +119,12 @@ void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& p
   netlink::set_port_vlans(node, *port, vlans, !conf.preserve_default_vlan);
 }
 
+/// Removes the link of that name if it is the one that was made with that random address.
+void remove_own_link(NetlinkSocket& node, const std::string& name, const base::MacAddress& mac) {
+  if (const auto link = netlink::find_link(node, name); link && link->mac == mac)
+    netlink::remove_link(node, name);
+}
+
 }  // namespace
 
 Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
@@ -182,12 +188,13 @@ VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, co
   VethPorts ports{"", base::MacAddress::random(), conf.mac.value_or(base::MacAddress::random())};
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     ports.host_name = host_veth_name(attachment, attempt);
+    // Pushed first: the kernel may have made the pair although its answer was lost.
+    undo.push([&node, name = ports.host_name, mac = ports.host_mac] { remove_own_link(node, name, mac); });
     if (netlink::create_veth(node, {{ports.host_name, ports.host_mac},
                                     {attachment.ifname, ports.container_mac},
                                     &netns,
                                     bridge.ifindex,
                                     conf.mtu})) {
-      undo.push([&node, name = ports.host_name] { netlink::remove_link(node, name); });
       netlink::set_port_options(node, ports.host_name,
                                 {conf.hairpin, conf.port_isolation, link_alias(network, attachment)});
       set_vlans(node, conf, ports.host_name);
@@ -208,7 +215,8 @@ std::optional<Link> find_host_veth(NetlinkSocket& node, const std::string& netwo
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     auto link = netlink::find_link(node, host_veth_name(attachment, attempt));
     if (!link) return std::nullopt;
-    if (link->alias == link_alias(network, attachment)) return link;
+    // Without an alias it is one of an ADD that was killed before it could write it.
+    if (link->alias.empty() || link->alias == link_alias(network, attachment)) return link;
   }
   return std::nullopt;
 }
