@@ -1,20 +1,7 @@
 #!/usr/bin/env bats
 # ADD and DEL of the built-in bridge delegate: links, addresses, routes, results, files.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
-
-setup() {
-  cni_node_start
-  pod_add pod
-}
-
-teardown() {
-  node_stop
-}
+load ../support/flannel_test.bash
 
 dual_stack() {
   subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64

@@ -1,19 +1,11 @@
 #!/usr/bin/env bats
 # The node's subnet changed under its bridge: the best-known failure of flannel.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
+load ../support/flannel_test.bash
 
 setup() {
   cni_node_start
   for pod in old new; do pod_add "$pod"; done
-}
-
-teardown() {
-  node_stop
 }
 
 new_subnet() {

@@ -1,11 +1,7 @@
 #!/usr/bin/env bats
 # Delegates and IPAM plugins that are programs of others: what they get, and what their failures become.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
+load ../support/flannel_test.bash
 
 setup() {
   cni_node_start
@@ -17,10 +13,6 @@ echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_IFNAME $CNI_ARGS" >>/run/spy/calls
 cat >"/run/spy/$CNI_COMMAND.json"
 [[ ! -e /run/spy/$CNI_COMMAND.sh ]] || source "/run/spy/$CNI_COMMAND.sh"
 SPY
-}
-
-teardown() {
-  node_stop
 }
 
 # What the spy does on a verb: spy_does VERB <script

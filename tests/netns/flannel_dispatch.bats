@@ -1,21 +1,7 @@
 #!/usr/bin/env bats
 # The edge of both plugins: environment, stdin, versions, error objects, exit status.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
-
-setup_file() {
-  cni_node_start
-  pod_add pod
-  export NODE_DIR NODE_PID NODE_UNSHARE
-}
-
-teardown_file() {
-  node_stop
-}
+load ../support/flannel_test.bash
 
 # call VERB NAME=VALUE... <config: `flannel` with a complete environment, then the given changes.
 call() {

@@ -2,11 +2,7 @@
 # ADD and DEL ended or failed at each of their system calls, one by one: what a runtime does next
 # (DEL) must find and remove everything.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
+load ../support/flannel_test.bash
 
 setup() {
   if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi

@@ -1,21 +1,7 @@
 #!/usr/bin/env bats
 # Rules of ipMasq and macspoofchk: the reference's layout, real translation, removal in every case.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
-load ../support/web.bash
-
-setup() {
-  cni_node_start
-  pod_add pod
-}
-
-teardown() {
-  node_stop
-}
+load ../support/flannel_test.bash
 
 masq_rules() {
   node_exec nft list chain inet cni_plugins_masquerade masq_checks 2>/dev/null | grep 'id:' | sed 's/^[ \t]*//'

@@ -1,20 +1,7 @@
 #!/usr/bin/env bats
 # CHECK, STATUS and GC of flannel, and the ways in which subnet.env can be wrong.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
-
-setup() {
-  cni_node_start
-  pod_add pod
-}
-
-teardown() {
-  node_stop
-}
+load ../support/flannel_test.bash
 
 # Adds pod as c1 and sets $checked to the configuration of a CHECK for it.
 add_for_check() {
