@@ -29,8 +29,8 @@ void restore(Family family, const std::string& rules) {
   spec.program = find_program(family, "restore");
   if (spec.program.empty())
     throw cni::Error(cni::ErrorCode::unsupported_field,
-                     "'delegate.ipMasqBackend' asks for iptables, and this node has no iptables-restore",
-                     "install iptables, or set the key to nftables");
+                     "'delegate.ipMasq' needs iptables-restore here, and this node has none",
+                     "install iptables, or nftables support in the kernel");
   spec.arguments = {"--noflush", "--wait", "5"};
   spec.environment = base::environment_with({});
   spec.input = rules;

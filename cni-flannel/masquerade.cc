@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <optional>
 
 #include "cni-flannel/iptables_masquerade.h"
+#include "common/base/error.h"
+#include "common/cni/error.h"
 #include "common/netlink/nftables.h"
 
 namespace flannel {
@@ -18,7 +22,15 @@ constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
 
 netlink::NftTable table() { return {netlink::NftFamily::inet, kTable}; }
 
-netlink::NetlinkSocket open_nft() { return netlink::NetlinkSocket::open(NETLINK_NETFILTER); }
+/// nullopt on a kernel without netfilter's netlink family: it has no nftables rules either.
+std::optional<netlink::NetlinkSocket> open_nft() {
+  try {
+    return netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EPROTONOSUPPORT) throw;
+    return std::nullopt;
+  }
+}
 
 /// First 16 hex digits of SHA-512, as the reference shortens its keys.
 std::string short_hash(const std::string& text) {
@@ -61,39 +73,47 @@ void add_frame(netlink::NftTransaction& transaction) {
   transaction.add_rule(kPostrouting, netlink::NftRule().goto_(kChecks));
 }
 
-void add_nftables(const std::string& network, const cni::Attachment& attachment,
+/// False when this kernel has no nf_tables that can translate addresses; nothing is changed then.
+bool add_nftables(const std::string& network, const cni::Attachment& attachment,
                   const std::vector<base::IpNet>& addresses) {
   const std::string doing = "add nftables masquerade rules";
   const std::string comment = rule_comment(network, attachment);
-  netlink::NetlinkSocket socket = open_nft();
+  auto socket = open_nft();
+  if (!socket) return false;
   netlink::NftTransaction fast(table());
   add_rules(fast, comment, addresses);
-  if (fast.commit(socket, doing)) return;
-  netlink::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
-  add_frame(whole);
-  add_rules(whole, comment, addresses);
-  if (!whole.commit(socket, doing))
-    throw netlink::NetlinkError(ENOENT, doing, "the kernel lacks nf_tables NAT");
+  try {
+    if (fast.commit(*socket, doing)) return true;
+    netlink::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
+    add_frame(whole);
+    add_rules(whole, comment, addresses);
+    return whole.commit(*socket, doing);
+  } catch (const netlink::NetlinkError& error) {
+    if (error.error_number() != EOPNOTSUPP) throw;
+    return false;
+  }
 }
 
 /// Removes every rule whose comment `is_stale` says so about.
 template <class Predicate>
 void remove_rules(Predicate&& is_stale) {
-  netlink::NetlinkSocket socket = open_nft();
+  auto socket = open_nft();
+  if (!socket) return;
   // A rule that another process removed in between fails the transaction; then look again.
   for (int tries = 0; tries < 20; ++tries) {
     netlink::NftTransaction transaction(table());
-    for (const auto& rule : netlink::nft_rules(socket, table(), kChecks))
+    for (const auto& rule : netlink::nft_rules(*socket, table(), kChecks))
       if (is_stale(rule.comment)) transaction.delete_rule(kChecks, rule.handle);
-    if (transaction.commit(socket, "remove nftables masquerade rules")) return;
+    if (transaction.commit(*socket, "remove nftables masquerade rules")) return;
   }
   throw netlink::NetlinkError(EAGAIN, "remove nftables masquerade rules",
                               "they changed each time while they were read");
 }
 
 size_t count_rules(const std::string& key) {
-  netlink::NetlinkSocket socket = open_nft();
-  const auto rules = netlink::nft_rules(socket, table(), kChecks);
+  auto socket = open_nft();
+  if (!socket) return 0;
+  const auto rules = netlink::nft_rules(*socket, table(), kChecks);
   return static_cast<size_t>(std::count_if(rules.begin(), rules.end(),
                                            [&](const auto& rule) { return rule.comment.starts_with(key); }));
 }
@@ -102,11 +122,13 @@ size_t count_rules(const std::string& key) {
 
 void add_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
                     const std::vector<base::IpNet>& addresses) {
-  if (backend == MasqueradeBackend::iptables) {
-    add_iptables_masquerade(network, attachment, addresses);
-  } else {
-    add_nftables(network, attachment, addresses);
-  }
+  if (backend != MasqueradeBackend::iptables && add_nftables(network, attachment, addresses)) return;
+  if (backend == MasqueradeBackend::nftables)
+    throw cni::Error(
+        cni::ErrorCode::unsupported_field,
+        "'delegate.ipMasqBackend' asks for nftables, and this kernel has none that can masquerade",
+        "set the key to iptables, or leave it out");
+  add_iptables_masquerade(network, attachment, addresses);
 }
 
 void remove_masquerade(MasqueradeBackend backend, const std::string& network,

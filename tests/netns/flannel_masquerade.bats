@@ -72,6 +72,23 @@ masq_rules() {
   assert_empty "$(node_exec ip6tables-save -t nat | grep CNI-)" chains
 }
 
+@test "a kernel without nftables: iptables by default, refused when nftables is asked for" {
+  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  # The third socket of an ADD is netfilter's; strace answers for such a kernel.
+  node_exec bash -c 'mv /opt/cni/bin/flannel /run/flannel.real; cat >/opt/cni/bin/flannel; chmod +x /opt/cni/bin/flannel' <<'WRAPPER'
+#!/bin/sh
+exec strace -qq -o /dev/null -e trace=socket -e "inject=socket:error=EPROTONOSUPPORT:when=$SOCKET" /run/flannel.real
+WRAPPER
+  local path="PATH=$PATH"
+  run flannel ADD c4 pod "$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables"}}')" eth0 "$path" SOCKET=3
+  assert_error 2 'ipMasqBackend.*nftables'
+  assert_empty "$(leftovers)" leftovers
+  flannel ADD c4 pod "$(conf '{"delegate":{"ipMasq":true}}')" eth0 "$path" SOCKET=3
+  assert_equal "$(node_exec iptables-save -t nat | grep -c CNI-12cac0db6bae62c0a1d214dc)" 4
+  flannel DEL c4 pod "$(conf '{"delegate":{"ipMasq":true}}')" eth0 "$path" SOCKET=2
+  assert_empty "$(leftovers)" leftovers
+}
+
 @test "what leaves the subnet has the node's address, what stays does not" {
   rootfs_make
   subnet_env_write FLANNEL_IPMASQ=false
