@@ -31,14 +31,14 @@ std::string container_of(const Link& port) {
              : port.alias.substr(first + 1, second - first - 1);
 }
 
-bool is_gateway_port(const Link& port, const BridgeConf& conf) {
-  return port.alias == "gateway of " + conf.vlan_gateway();
-}
+constexpr const char* kGatewayAlias = "gateway of ";  // no pod's: a network's name has no blank
+
+bool is_gateway_port(const Link& port) { return port.alias.starts_with(kGatewayAlias); }
 
 /// Ports that belong to pods.
-std::vector<Link> pod_ports(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge) {
+std::vector<Link> pod_ports(NetlinkSocket& node, const Link& bridge) {
   std::vector<Link> ports = netlink::ports_of(node, bridge.ifindex);
-  std::erase_if(ports, [&](const Link& port) { return is_gateway_port(port, conf); });
+  std::erase_if(ports, is_gateway_port);
   return ports;
 }
 
@@ -92,13 +92,28 @@ void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const c
   if (has_address(present, wanted)) return;
   const auto conflicts = conflicting(present, wanted);
   if (!conflicts.empty() && !conf.force_address) {
-    const auto ports = pod_ports(node, conf, bridge);
+    const auto ports = pod_ports(node, bridge);
     // Another ADD may have re-addressed the bridge and hung its port on it since the first look.
     if (!ports.empty() && !has_address(netlink::addresses_of(node, link), wanted))
       throw_conflict(request, link, wanted, conflicts.front(), ports);
   }
   for (const IpNet& conflict : conflicts) netlink::remove_address(node, link, conflict);
   netlink::add_address(node, link, wanted);
+}
+
+/// With `vlan` the gateway's address is on a link of its own. A bridge that has it too, from the time
+/// before the VLAN, would answer in its place.
+void take_from_bridge(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
+                      const Link& bridge, const IpNet& address) {
+  if (!has_address(netlink::addresses_of(node, bridge), address)) return;
+  const auto ports = pod_ports(node, bridge);
+  if (!ports.empty() && !conf.force_address)
+    throw Error(ErrorCode::conflict,
+                "\"" + bridge.name + "\" has the gateway's address " + address.str() +
+                    " itself, outside of VLAN " + std::to_string(conf.vlan),
+                "pods without that VLAN use it: containers " + name_pods(request, address.network(), ports) +
+                    "; delete those pods, or set delegate.forceAddress to true to cut them off now");
+  netlink::remove_address(node, bridge, address);
 }
 
 void ensure_forwarding(Family family) {
@@ -113,9 +128,10 @@ void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& p
   const auto port = netlink::find_link(node, port_name);
   if (!port) throw netlink::NetlinkError(ENODEV, "set the VLANs of bridge port '" + port_name + "'", "");
   std::vector<netlink::Vlan> vlans;
-  if (conf.vlan != 0) vlans.push_back({conf.vlan, conf.vlan, true});
   vlans.insert(vlans.end(), conf.vlan_trunk.begin(), conf.vlan_trunk.end());
-  if (conf.vlan == 0) vlans.push_back({1, 1, true});  // a trunk without vlan keeps the native VLAN
+  // Last, or a trunk that has it too would make it tagged. A trunk without vlan keeps the native VLAN.
+  const uint16_t untagged = conf.vlan != 0 ? conf.vlan : 1;
+  vlans.push_back({untagged, untagged, true});
   netlink::set_port_vlans(node, *port, vlans, !conf.preserve_default_vlan);
 }
 
@@ -123,6 +139,20 @@ void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& p
 void remove_own_link(NetlinkSocket& node, const std::string& name, const base::MacAddress& mac) {
   if (const auto link = netlink::find_link(node, name); link && link->mac == mac)
     netlink::remove_link(node, name);
+}
+
+/// Idempotent, so that it also completes what a killed ADD, or another program, began.
+void ensure_gateway_port(NetlinkSocket& node, const BridgeConf& conf, const Link& link, const Link& port) {
+  if (!is_gateway_port(port)) {
+    netlink::ensure_sysctl("net/ipv6/conf/" + link.name + "/accept_ra", "0");  // as the bridge's own
+    BridgeConf only_vlan = conf;
+    only_vlan.vlan_trunk.clear();
+    set_vlans(node, only_vlan, port.name);
+    netlink::set_port_options(node, port.name, {false, false, kGatewayAlias + link.name});  // the mark: last
+  }
+  for (const Link* end : {&port, &link})
+    if (conf.mtu != 0 && end->mtu != conf.mtu) netlink::set_mtu(node, *end, conf.mtu);
+  if (!port.is_up()) netlink::set_up(node, port);
 }
 
 }  // namespace
@@ -156,27 +186,27 @@ Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
 Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge) {
   if (conf.vlan == 0) return bridge;
   const std::string name = conf.vlan_gateway();
-  if (!netlink::find_link(node, name)) {
-    const std::string port = host_veth_name({conf.bridge, name}, 0);
-    netlink::create_veth(node, {{port, base::MacAddress::random()},
+  if (!netlink::find_link(node, name))
+    netlink::create_veth(node, {{host_veth_name({conf.bridge, name}, 0), base::MacAddress::random()},
                                 {name, base::MacAddress::random()},
                                 nullptr,
                                 bridge.ifindex,
                                 conf.mtu});
-    netlink::set_port_options(node, port, {false, false, "gateway of " + name});
-    BridgeConf only_vlan = conf;
-    only_vlan.vlan_trunk.clear();
-    set_vlans(node, only_vlan, port);
-  }
   const auto link = netlink::find_link(node, name);
   if (!link) throw netlink::NetlinkError(ENODEV, "set up link '" + name + "'", "");
+  if (link->kind == "veth")  // else an administrator's, to be used as it is
+    if (const auto port = netlink::find_link(node, link->peer); port && port->master == bridge.ifindex)
+      ensure_gateway_port(node, conf, *link, *port);
   if (!link->is_up()) netlink::set_up(node, *link);
-  return *link;
+  Link ready = *link;
+  if (conf.mtu != 0) ready.mtu = conf.mtu;
+  return ready;
 }
 
 void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
                     const Link& bridge, const Link& gateway_link, const std::vector<IpNet>& addresses) {
   for (const IpNet& address : addresses) {
+    if (gateway_link.ifindex != bridge.ifindex) take_from_bridge(node, conf, request, bridge, address);
     ensure_gateway_address(node, conf, request, bridge, gateway_link, address);
     ensure_forwarding(address.address.family());
   }

@@ -86,13 +86,15 @@ void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const 
 void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
   if (conf.promiscuous && !bridge.promiscuous) fail("bridge '" + bridge.name + "' is not promiscuous");
-  if (!conf.is_gateway || conf.vlan != 0) return;
-  const auto present = netlink::addresses_of(node, bridge);
+  if (!conf.is_gateway) return;
+  const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(node, conf.vlan_gateway());
+  if (!gateway || !gateway->is_up()) fail("interface '" + conf.vlan_gateway() + "' is gone or down");
+  const auto present = netlink::addresses_of(node, *gateway);
   for (const cni::IpConfig& ip : result.ips) {
     if (!ip.gateway) continue;
     if (std::none_of(present.begin(), present.end(),
                      [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
-      fail("bridge '" + bridge.name + "' does not have the gateway's address " + ip.gateway->str());
+      fail("interface '" + gateway->name + "' does not have the gateway's address " + ip.gateway->str());
     const std::string forwarding =
         ip.gateway->is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
     if (netlink::read_sysctl(forwarding) != "1")

@@ -97,7 +97,9 @@ void set_port_options(NetlinkSocket& socket, const std::string& port, const Port
 void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,
                     bool remove_default) {
   if (remove_default)
-    change_vlans(socket, RTM_DELLINK, port, {Vlan{}}, "remove VLAN 1 from bridge port '" + port.name + "'");
+    // All: the bridge's default VLAN, which each port gets, need not be 1. Absent ones are no error.
+    change_vlans(socket, RTM_DELLINK, port, {Vlan{1, 4094, false}},
+                 "remove the default VLAN from bridge port '" + port.name + "'");
   if (!vlans.empty())
     change_vlans(socket, RTM_SETLINK, port, vlans, "set the VLANs of bridge port '" + port.name + "'");
 }

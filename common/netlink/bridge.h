@@ -40,7 +40,7 @@ struct Vlan {
   bool pvid_untagged = false;    ///< the VLAN of untagged frames, both ways
 };
 
-/// Adds VLANs to a bridge port; removes VLAN 1 first if `remove_default` is true.
+/// Adds VLANs to a bridge port; removes those it has first if `remove_default` is true.
 void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,
                     bool remove_default);
 
