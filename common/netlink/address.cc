@@ -27,18 +27,24 @@ Message address_message(int type, int flags, const Link& link, const base::IpNet
   return message;
 }
 
-std::optional<Address> parse_address(const nlmsghdr* message, int ifindex) {
+std::optional<Address> parse_address(const nlmsghdr* message) {
   const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  if (static_cast<int>(header->ifa_index) != ifindex) return std::nullopt;  // old kernels do not filter
   const Attributes attributes = Attributes::of(message, sizeof *header);
   const auto bytes = attributes.find(IFA_LOCAL) ? attributes.bytes(IFA_LOCAL) : attributes.bytes(IFA_ADDRESS);
   const auto ip = base::IpAddress::from_bytes(bytes.data(), bytes.size());
   if (!ip) return std::nullopt;
   const uint32_t flags = attributes.find(IFA_FLAGS) ? attributes.u32(IFA_FLAGS) : header->ifa_flags;
-  return Address{{*ip, header->ifa_prefixlen},
-                 (flags & IFA_F_TENTATIVE) != 0,
-                 (flags & IFA_F_DADFAILED) != 0,
-                 header->ifa_scope == RT_SCOPE_LINK};
+  Address address{{*ip, header->ifa_prefixlen}};
+  address.tentative = (flags & IFA_F_TENTATIVE) != 0;
+  address.dad_failed = (flags & IFA_F_DADFAILED) != 0;
+  address.link_scope = header->ifa_scope == RT_SCOPE_LINK;
+  address.ifindex = static_cast<int>(header->ifa_index);
+  address.scope = header->ifa_scope;
+  address.permanent = (flags & IFA_F_PERMANENT) != 0;
+  address.deprecated = (flags & IFA_F_DEPRECATED) != 0;
+  address.secondary = (flags & IFA_F_SECONDARY) != 0;
+  address.label = attributes.string(IFA_LABEL);
+  return address;
 }
 
 }  // namespace
@@ -52,7 +58,21 @@ std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
   socket.dump(
       query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
       [&](const nlmsghdr* message) {
-        if (auto address = parse_address(message, link.ifindex)) addresses.push_back(*address);
+        auto address = parse_address(message);
+        // Old kernels do not filter.
+        if (address && address->ifindex == link.ifindex) addresses.push_back(*address);
+      });
+  return addresses;
+}
+
+std::vector<Address> all_addresses(NetlinkSocket& socket) {
+  Message query(RTM_GETADDR, 0);
+  query.header(ifaddrmsg{});
+  std::vector<Address> addresses;
+  socket.dump(
+      query, "list the addresses", [&] { addresses.clear(); },
+      [&](const nlmsghdr* message) {
+        if (auto address = parse_address(message)) addresses.push_back(*address);
       });
   return addresses;
 }

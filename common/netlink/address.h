@@ -1,6 +1,8 @@
 // Addresses of a link.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "common/base/ip.h"
@@ -14,9 +16,18 @@ struct Address {
   bool tentative = false;   ///< duplicate address detection still runs
   bool dad_failed = false;  ///< and this address lost
   bool link_scope = false;  ///< fe80::/10 that the kernel made, or 169.254/16
+  int ifindex = 0;          ///< of the link that has it
+  uint8_t scope = 0;        ///< RT_SCOPE_*
+  bool permanent = false;   ///< no lifetime: set by hand, not by DHCP or a router advertisement
+  bool deprecated = false;  ///< its preferred lifetime is over
+  bool secondary = false;   ///< IPv4: not the first of its network; IPv6: a temporary (privacy) address
+  std::string label = {};   ///< IPv4 only, the link's name or an alias such as "eth0:1"
 };
 
 std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link);
+
+/// The addresses of every link of the namespace, of both families, in the kernel's order.
+std::vector<Address> all_addresses(NetlinkSocket& socket);
 
 enum class Dad { no, yes };
 

@@ -4,6 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -72,6 +73,15 @@ std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name) {
 
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
   return find(socket, link_query(ifindex), "look up link with index " + std::to_string(ifindex));
+}
+
+std::vector<Link> all_links(NetlinkSocket& socket) {
+  std::vector<Link> links;
+  socket.dump(
+      link_query(0), "list the links", [&] { links.clear(); },
+      [&](const nlmsghdr* message) { links.push_back(parse_link(message)); });
+  std::sort(links.begin(), links.end(), [](const Link& a, const Link& b) { return a.ifindex < b.ifindex; });
+  return links;
 }
 
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {

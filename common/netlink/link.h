@@ -33,6 +33,9 @@ struct Link {
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name);
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex);
 
+/// Every link of the namespace, in the order of their indexes.
+std::vector<Link> all_links(NetlinkSocket& socket);
+
 /// The ports of a bridge.
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace netlink {
 namespace {
@@ -21,6 +22,26 @@ rtmsg route_header(const RouteSpec& route) {
 /// connected one unless the caller says otherwise.
 uint8_t scope_of(const RouteSpec& route) {
   return static_cast<uint8_t>(route.scope.value_or(RT_SCOPE_UNIVERSE));
+}
+
+std::optional<base::IpAddress> address_in(const Attributes& attributes, int type) {
+  const auto bytes = attributes.bytes(type);
+  return base::IpAddress::from_bytes(bytes.data(), bytes.size());
+}
+
+/// The links of a route: one, or those of its paths.
+std::vector<int> links_of(const Attributes& attributes) {
+  if (attributes.find(RTA_OIF)) return {static_cast<int>(attributes.u32(RTA_OIF))};
+  std::vector<int> ifindexes;
+  std::string_view rest = attributes.bytes(RTA_MULTIPATH);
+  while (rest.size() >= sizeof(rtnexthop)) {
+    rtnexthop path;
+    std::memcpy(&path, rest.data(), sizeof path);
+    if (path.rtnh_len < sizeof path) break;
+    ifindexes.push_back(path.rtnh_ifindex);
+    rest.remove_prefix(std::min<size_t>(RTNH_ALIGN(path.rtnh_len), rest.size()));
+  }
+  return ifindexes;
 }
 
 }  // namespace
@@ -76,6 +97,52 @@ bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) 
         found = true;
       });
   return found;
+}
+
+std::optional<RouteAnswer> route_toward(NetlinkSocket& socket, const base::IpAddress& destination) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(destination.af());
+  header.rtm_dst_len = static_cast<uint8_t>(destination.bits());
+  Message query(RTM_GETROUTE, 0);
+  query.header(header).put(RTA_DST, destination.data(), destination.size());
+  std::optional<RouteAnswer> answer;
+  try {
+    socket.get(query, "look up the route to " + destination.str(), [&](const nlmsghdr* message) {
+      const auto* entry = static_cast<const rtmsg*>(nlmsg_data(message));
+      const Attributes attributes = Attributes::of(message, sizeof *entry);
+      const bool usable = entry->rtm_type == RTN_UNICAST || entry->rtm_type == RTN_LOCAL;
+      if (usable && attributes.find(RTA_OIF))
+        answer = RouteAnswer{static_cast<int>(attributes.u32(RTA_OIF)), address_in(attributes, RTA_PREFSRC),
+                             address_in(attributes, RTA_GATEWAY)};
+    });
+  } catch (const NetlinkError& error) {
+    // No route, or one of type unreachable, prohibit or blackhole: each has an errno of its own.
+    const int reason = error.error_number();
+    if (reason != ENETUNREACH && reason != EHOSTUNREACH && reason != EACCES && reason != EINVAL) throw;
+  }
+  return answer;
+}
+
+std::vector<DefaultRoute> default_routes(NetlinkSocket& socket, base::Family family) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(base::default_route(family).address.af());
+  Message query(RTM_GETROUTE, 0);
+  query.header(header);
+  std::vector<DefaultRoute> routes;
+  socket.dump(
+      query, "list the default routes", [&] { routes.clear(); },
+      [&](const nlmsghdr* message) {
+        const auto* entry = static_cast<const rtmsg*>(nlmsg_data(message));
+        const Attributes attributes = Attributes::of(message, sizeof *entry);
+        if (entry->rtm_family != header.rtm_family || entry->rtm_dst_len != 0 ||
+            entry->rtm_type != RTN_UNICAST || attributes.u32(RTA_TABLE) != RT_TABLE_MAIN)
+          return;
+        DefaultRoute route{attributes.u32(RTA_PRIORITY), links_of(attributes)};
+        if (!route.ifindexes.empty()) routes.push_back(std::move(route));
+      });
+  std::stable_sort(routes.begin(), routes.end(),
+                   [](const DefaultRoute& a, const DefaultRoute& b) { return a.priority < b.priority; });
+  return routes;
 }
 
 }  // namespace netlink

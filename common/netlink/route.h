@@ -28,4 +28,24 @@ bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route);
 /// the same table if these are given.
 bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route);
 
+/// How the kernel would reach an address.
+struct RouteAnswer {
+  int ifindex = 0;                         ///< the link that packets leave by
+  std::optional<base::IpAddress> prefsrc;  ///< the source address they get
+  std::optional<base::IpAddress> gw;       ///< none: directly connected
+};
+
+/// The route that the kernel takes toward `destination` now; nullopt when it has none, or one that
+/// refuses (unreachable, prohibit, blackhole).
+std::optional<RouteAnswer> route_toward(NetlinkSocket& socket, const base::IpAddress& destination);
+
+/// A default route of the main table.
+struct DefaultRoute {
+  uint32_t priority = 0;       ///< metric; the lowest is used
+  std::vector<int> ifindexes;  ///< one, or one per path of a multipath route
+};
+
+/// In the order in which the kernel would use them.
+std::vector<DefaultRoute> default_routes(NetlinkSocket& socket, base::Family family);
+
 }  // namespace netlink
