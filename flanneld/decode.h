@@ -1,0 +1,51 @@
+// JSON from the store or from a file, decoded as Go flanneld decodes it. The edge where the errors of
+// common/cni/json.h become base::ParseError: flanneld speaks no CNI.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+#include "common/base/ip.h"
+#include "common/cni/error.h"
+#include "common/cni/json.h"
+
+namespace flanneld {
+
+/// Runs `decode`; whatever it finds wrong becomes a base::ParseError that begins with "<what>: ".
+template <class Decode>
+auto decoding(const std::string& what, Decode&& decode) {
+  try {
+    return decode();
+  } catch (const cni::Error& error) {
+    throw base::ParseError(what + ": " + cni::one_line(error));
+  } catch (const base::ParseError& error) {
+    throw base::ParseError(what + ": " + error.what());
+  }
+}
+
+// The following are for use inside decoding(): they throw base::ParseError or cni::Error.
+
+/// Parses one document, which must be an object of at most `max_bytes` and 64 levels.
+cni::Json parse_object(std::string_view text, size_t max_bytes);
+
+/// True if `key` is there, in any case, with the value null; cni::find() takes that for absent.
+bool is_null(const cni::Json& object, const char* key);
+
+/// Digits only, as Go reads an unsigned integer: neither 24.0 nor "24" will do. nullopt when absent.
+std::optional<uint64_t> get_unsigned(const cni::Json& object, std::string_view key, uint64_t max);
+
+/// An address of `family`; nullopt when absent or null. Empty text is an error, as in Go.
+std::optional<base::IpAddress> get_family_address(const cni::Json& object, std::string_view key,
+                                                  base::Family family);
+
+/// "'text'" for a message, cut short if it is long.
+std::string in_quotes(std::string_view text);
+
+/// "IPv4" or "IPv6".
+const char* family_name(base::Family family);
+
+}  // namespace flanneld

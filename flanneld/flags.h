@@ -1,0 +1,67 @@
+// The table of flanneld's flags and the syntax of its command line, which is that of Go's flag
+// package. Knows nothing of what the values mean.
+#pragma once
+
+#include <map>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flanneld {
+
+/// What the operator wrote cannot be used; what() is the text for stderr. The program exits with 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+enum class FlagKind { boolean, number, text, list };
+
+struct Flag {
+  const char* name;
+  FlagKind kind;
+  const char* default_value;
+  const char* argument;  ///< its placeholder in the help text
+  const char* help;
+  bool secret = false;
+
+  /// "FLANNELD_" and the name in capitals.
+  [[nodiscard]] std::string environment_name() const;
+};
+
+/// All flags, in the order of the help text.
+std::span<const Flag> all_flags();
+/// nullptr when there is none of that name.
+const Flag* find_flag(std::string_view name);
+
+/// What one flag was set to: several values for a list, one for the others.
+struct FlagValue {
+  std::vector<std::string> values;
+  std::string origin;  ///< for messages: "--iface", "FLANNELD_IFACE", "/etc/flanneld.yaml: iface"
+  [[nodiscard]] const std::string& text() const { return values.back(); }
+};
+using FlagValues = std::map<std::string, FlagValue, std::less<>>;
+
+struct CommandLine {
+  FlagValues flags;
+  std::vector<std::string> words;  ///< from the first word on that is not a flag
+  bool help = false;               ///< -h, -help: what follows was not looked at
+};
+
+/// Reads the words behind the program's name. Throws UsageError.
+CommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+/// Throws UsageError unless `text` has the form that the flag's kind demands; `origin` begins its text.
+void check_form(const Flag& flag, const std::string& text, const std::string& origin);
+
+/// Go's ParseBool: 1, t, T, TRUE, true, True and their opposites. Throws UsageError.
+bool parse_boolean(std::string_view text, const std::string& origin);
+/// Go's ParseInt of base 0: decimal, 0x, 0o or 0, 0b. Throws UsageError.
+long long parse_number(std::string_view text, const std::string& origin);
+
+/// Every flag with its help and default.
+std::string flags_help();
+
+}  // namespace flanneld

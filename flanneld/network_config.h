@@ -1,0 +1,52 @@
+// The cluster's network configuration, as the operator wrote it under <prefix>/config or in a file.
+// Knows the rules and the computed values; knows neither where the text comes from nor any backend.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/base/ip.h"
+#include "common/cni/json.h"
+
+namespace flanneld {
+
+/// One family's network and the subnets that nodes may take out of it.
+struct FamilyConfig {
+  base::IpNet network;         ///< host bits cleared
+  uint8_t subnet_len = 0;      ///< prefix length of every node's subnet
+  base::IpAddress subnet_min;  ///< base address of the first subnet to give out
+  base::IpAddress subnet_max;  ///< base address of the last one
+
+  bool operator==(const FamilyConfig&) const = default;
+
+  /// How many subnets there are from subnet_min to subnet_max; saturates at UINT64_MAX.
+  [[nodiscard]] uint64_t subnet_count() const;
+  /// The subnet `index` places behind subnet_min; index < subnet_count().
+  [[nodiscard]] base::IpNet nth_subnet(uint64_t index) const;
+  /// The index of the subnet that holds `address`, which must not be before subnet_min; saturates.
+  [[nodiscard]] uint64_t index_of(const base::IpAddress& address) const;
+  /// Whether a node may hold `subnet`: right length, aligned, from subnet_min to subnet_max.
+  [[nodiscard]] bool allows(const base::IpNet& subnet) const;
+};
+
+struct NetworkConfig {
+  std::optional<FamilyConfig> ipv4;     ///< absent when EnableIPv4 is false
+  std::optional<FamilyConfig> ipv6;     ///< absent unless EnableIPv6 is true
+  std::string backend_type;             ///< lower case; "udp" when there is no Backend at all
+  cni::Json backend;                    ///< the Backend object with its options; {} when absent
+  std::optional<bool> enable_nftables;  ///< nullopt: not said
+
+  bool operator==(const NetworkConfig&) const = default;
+
+  [[nodiscard]] const std::optional<FamilyConfig>& of(base::Family family) const {
+    return family == base::Family::v4 ? ipv4 : ipv6;
+  }
+
+  /// Parses, completes and checks. Keys match in any case, unknown ones are ignored.
+  /// Throws base::ParseError naming the key and what it must be.
+  static NetworkConfig parse(std::string_view text);
+};
+
+}  // namespace flanneld
