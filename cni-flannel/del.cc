@@ -7,6 +7,19 @@
 #include "common/cni/version.h"
 
 namespace flannel {
+namespace {
+
+/// `request` as the stored configuration `config` describes the attachment: its network and version.
+cni::Request stored_request(const cni::Request& request, const cni::Json& config) {
+  cni::Request stored = request.with_config(config);
+  if (const std::string name = cni::get_string(config, "name", ""); cni::is_valid_identifier(name))
+    stored.network = name;
+  if (const std::string version = cni::get_string(config, "cniVersion", ""); cni::is_supported(version))
+    stored.version = version;
+  return stored;
+}
+
+}  // namespace
 
 std::string delegate_type_of(const cni::Json& config) {
   const std::string type = cni::get_string(config, "type", "");
@@ -15,15 +28,6 @@ std::string delegate_type_of(const cni::Json& config) {
 
 std::string ipam_type_of(const cni::Json& config) {
   return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam");
-}
-
-cni::Request stored_request(const cni::Request& request, const cni::Json& config) {
-  cni::Request stored = request.with_config(config);
-  if (const std::string name = cni::get_string(config, "name", ""); cni::is_valid_identifier(name))
-    stored.network = name;
-  if (const std::string version = cni::get_string(config, "cniVersion", ""); cni::is_supported(version))
-    stored.version = version;
-  return stored;
 }
 
 void tear_down(const cni::Request& request, const cni::Json& config) {

@@ -8,12 +8,11 @@
 #include <exception>
 
 #include "cni-ipam/address_store.h"
+#include "cni-ipam/lease_file.h"
 #include "common/base/file.h"
 
 namespace ipam {
 namespace {
-
-constexpr int64_t kSecond = 1'000'000'000;
 
 std::optional<int64_t> clock_ns(clockid_t clock) {
   timespec now{};
