@@ -171,14 +171,7 @@ addresses_of() {
 }
 
 @test "100 first ADDs at once on a node without a bridge" {
-  # shellcheck disable=SC2016 # expanded in the node
-  NODE_TIMEOUT=120 run node_exec env "CONF=$(conf)" bash -c '
-    for i in {1..100}; do ip netns add "p$i"; done
-    for i in {1..100}; do
-      (CNI_COMMAND=ADD CNI_CONTAINERID=c$i CNI_NETNS=/run/netns/p$i CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
-        /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$i" || echo "$i: $(cat "/run/out.$i")") &
-    done
-    wait'
+  run add_at_once 100
   assert_empty "$output" "failed ADDs"
   assert_equal "$(leases cbr0 | wc -l)" 100
   assert_equal "$(leases cbr0 | sort -u | wc -l)" 100

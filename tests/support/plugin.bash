@@ -19,6 +19,19 @@ flannel() {
     "CNI_PATH=${PLUGIN_PATH-/opt/cni/bin}" "$@" <<<"$config"
 }
 
+# add_at_once COUNT: as many ADDs at the same time, for containers c1, c2, … in new namespaces p1, p2, ….
+# Prints the answers of those that fail; each answer is in the node's /run/out.N.
+add_at_once() {
+  # shellcheck disable=SC2016 # expanded in the node
+  NODE_TIMEOUT=120 node_exec env "CONF=$(conf)" bash -c '
+    for ((i = 1; i <= $1; i++)); do ip netns add "p$i"; done
+    for ((i = 1; i <= $1; i++)); do
+      (CNI_COMMAND=ADD CNI_CONTAINERID=c$i CNI_NETNS=/run/netns/p$i CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+        /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$i" || echo "$i: $(cat "/run/out.$i")") &
+    done
+    wait' bash "$1"
+}
+
 # The configuration that most tests use: conf [JSON_TO_MERGE], keys of `delegate` merged too.
 conf() {
   jq -c --argjson more "${1-"{}"}" '. * $more' <<'JSON'
