@@ -5,10 +5,12 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   nlohmann-json3-dev libnl-3-dev libmd-dev libyaml-cpp-dev doctest-dev
+  libcurl4-openssl-dev
 )
 node_packages=(
   iproute2 iptables nftables util-linux procps jq
   containerd runc busybox-static containernetworking-plugins
+  etcd-server etcd-client
 )
 check_packages=(bats strace tcpdump clang-format clang-tidy shellcheck codespell)
 

@@ -1,0 +1,94 @@
+// The one loop of the one thread: descriptors, timers and deferred calls. A callback returns before the
+// next one runs, so nothing here or in its users needs a lock. Knows nothing of what it waits for.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "common/base/unique_fd.h"
+
+namespace flanneld {
+
+/// Must outlive the timers and watches made on it.
+class EventLoop {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Callback = std::function<void()>;
+  /// Told the EPOLL* bits that are ready.
+  using FdCallback = std::function<void(uint32_t events)>;
+
+  EventLoop();
+
+  /// Calls `callback` whenever one of `events` (EPOLLIN, EPOLLOUT; errors and hang-ups always count) is
+  /// ready on `fd`, level triggered. A second call for the same descriptor replaces the first. The
+  /// descriptor stays the caller's, who calls unwatch() before closing it.
+  void watch(int fd, uint32_t events, FdCallback callback);
+  /// Harmless for a descriptor that is not watched; its callback is not called again.
+  void unwatch(int fd);
+
+  /// Runs `callback` once, after the callbacks that run now and before the next wait.
+  void defer(Callback callback) { deferred_.push_back(std::move(callback)); }
+
+  /// Serves until stop(). Exceptions of callbacks pass through.
+  void run();
+  void stop() { stopped_ = true; }
+
+ private:
+  friend class Timer;
+  using Timers = std::multimap<Clock::time_point, Callback*>;
+
+  void run_deferred();
+  void run_timers();
+  [[nodiscard]] int wait_milliseconds() const;
+
+  base::UniqueFd epoll_;
+  std::map<int, std::shared_ptr<FdCallback>> watches_;
+  std::list<Callback> deferred_;
+  Timers timers_;
+  bool stopped_ = false;
+};
+
+/// One deadline on a loop. Neither movable nor copyable; its destruction cancels it.
+class Timer {
+ public:
+  Timer(EventLoop& loop, EventLoop::Callback callback) : loop_(loop), callback_(std::move(callback)) {}
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  ~Timer() { cancel(); }
+
+  /// Calls the callback once, `delay` from now; an earlier deadline of this timer is dropped.
+  void start(std::chrono::milliseconds delay);
+  void cancel();
+  [[nodiscard]] bool armed() const { return armed_; }
+
+ private:
+  friend class EventLoop;
+  EventLoop& loop_;
+  EventLoop::Callback callback_;
+  EventLoop::Callback fire_ = [this] {
+    armed_ = false;
+    callback_();
+  };
+  EventLoop::Timers::iterator place_;
+  bool armed_ = false;
+};
+
+/// Delays that double from `first` to `most` and begin anew after success.
+class Backoff {
+ public:
+  Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most)
+      : first_(first), most_(most), next_(first) {}
+  [[nodiscard]] std::chrono::milliseconds next() { return std::exchange(next_, std::min(next_ * 2, most_)); }
+  void reset() { next_ = first_; }
+
+ private:
+  std::chrono::milliseconds first_, most_, next_;
+};
+
+}  // namespace flanneld
