@@ -32,11 +32,13 @@ std::string temporary_name(const std::string& name) {
 }
 
 /// Fills a named temporary file. Removes it again when that fails.
-void write_temporary(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode) {
+void write_temporary(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
+                     Durable durable = Durable::no) {
   UniqueFd fd(::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!fd.valid()) throw_errno("create file " + quoted(name));
   try {
     write_all(fd.get(), bytes, quoted(name));
+    if (durable == Durable::yes && ::fsync(fd.get()) != 0) throw_errno("sync " + quoted(name));
   } catch (...) {
     ::unlinkat(dir_fd, name.c_str(), 0);
     throw;
@@ -134,22 +136,24 @@ bool create_file_at(int dir_fd, const std::string& name, std::string_view bytes,
   throw SystemError(link_errno, "create file " + quoted(name));
 }
 
-void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode) {
+void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
+                     Durable durable) {
   const std::string temporary = temporary_name(name);
-  write_temporary(dir_fd, temporary, bytes, mode);
+  write_temporary(dir_fd, temporary, bytes, mode, durable);
   if (::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()) != 0) {
     const int rename_errno = errno;
     ::unlinkat(dir_fd, temporary.c_str(), 0);
     throw SystemError(rename_errno, "replace file " + quoted(name));
   }
+  if (durable == Durable::yes && ::fsync(dir_fd) != 0) throw_errno("sync the directory of " + quoted(name));
 }
 
-void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode) {
+void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode, Durable durable) {
   const std::filesystem::path target(path);
   const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
   const UniqueFd dir = open_directory(parent);
   if (!dir.valid()) throw SystemError(ENOENT, "open directory " + quoted(parent));
-  replace_file_at(dir.get(), target.filename().string(), bytes, mode);
+  replace_file_at(dir.get(), target.filename().string(), bytes, mode, durable);
 }
 
 bool remove_file_at(int dir_fd, const std::string& name) {

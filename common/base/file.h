@@ -33,11 +33,16 @@ void write_all(int fd, std::string_view bytes, const std::string& what);
 /// The content is filled before the name exists, so a reader never sees a part of it.
 bool create_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode);
 
+/// Whether a change is on the disk when the call returns, or may be lost with the power.
+enum class Durable { no, yes };
+
 /// Replaces `name` in `dir_fd` so that a reader sees the old or the new bytes, never a mix.
-void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode);
+void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
+                     Durable durable = Durable::no);
 
 /// Replaces the file at `path`; see replace_file_at. The directory must exist.
-void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode);
+void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode,
+                       Durable durable = Durable::no);
 
 /// Removes `name`; false if it was not there.
 bool remove_file_at(int dir_fd, const std::string& name);

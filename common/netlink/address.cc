@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
-#include <optional>
 
 namespace netlink {
 namespace {
@@ -26,6 +25,8 @@ Message address_message(int type, int flags, const Link& link, const base::IpNet
   message.put(IFA_ADDRESS, net.address.data(), net.address.size());
   return message;
 }
+
+}  // namespace
 
 std::optional<Address> parse_address(const nlmsghdr* message) {
   const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
@@ -46,8 +47,6 @@ std::optional<Address> parse_address(const nlmsghdr* message) {
   address.label = attributes.string(IFA_LABEL);
   return address;
 }
-
-}  // namespace
 
 std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
   ifaddrmsg header{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link);
 
 /// The addresses of every link of the namespace, of both families, in the kernel's order.
 std::vector<Address> all_addresses(NetlinkSocket& socket);
+
+/// Reads RTM_NEWADDR or RTM_DELADDR; nullopt when it tells no address.
+std::optional<Address> parse_address(const nlmsghdr* message);
 
 enum class Dad { no, yes };
 

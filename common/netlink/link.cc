@@ -12,6 +12,31 @@
 namespace netlink {
 namespace {
 
+/// Statistics are most of a link's answer, and nobody here reads them.
+Message link_query(int ifindex) {
+  ifinfomsg header{};
+  header.ifi_index = ifindex;
+  Message message(RTM_GETLINK, 0);
+  message.header(header).put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+  return message;
+}
+
+std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std::string& doing) {
+  std::optional<Link> link;
+  socket.get(query, doing, [&](const nlmsghdr* message) { link = parse_link(message); });
+  return link;
+}
+
+void change_flags(NetlinkSocket& socket, const Link& link, unsigned flag, const std::string& doing) {
+  ifinfomsg header{};
+  header.ifi_index = link.ifindex;
+  header.ifi_flags = flag;
+  header.ifi_change = flag;
+  socket.request(Message(RTM_NEWLINK, 0).header(header), doing);
+}
+
+}  // namespace
+
 Link parse_link(const nlmsghdr* message) {
   const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
   const Attributes attributes = Attributes::of(message, sizeof *header);
@@ -38,31 +63,6 @@ Link parse_link(const nlmsghdr* message) {
   }
   return link;
 }
-
-/// Statistics are most of a link's answer, and nobody here reads them.
-Message link_query(int ifindex) {
-  ifinfomsg header{};
-  header.ifi_index = ifindex;
-  Message message(RTM_GETLINK, 0);
-  message.header(header).put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-  return message;
-}
-
-std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std::string& doing) {
-  std::optional<Link> link;
-  socket.get(query, doing, [&](const nlmsghdr* message) { link = parse_link(message); });
-  return link;
-}
-
-void change_flags(NetlinkSocket& socket, const Link& link, unsigned flag, const std::string& doing) {
-  ifinfomsg header{};
-  header.ifi_index = link.ifindex;
-  header.ifi_flags = flag;
-  header.ifi_change = flag;
-  socket.request(Message(RTM_NEWLINK, 0).header(header), doing);
-}
-
-}  // namespace
 
 bool Link::is_up() const { return (flags & IFF_UP) != 0; }
 
@@ -109,6 +109,13 @@ void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu) {
   header.ifi_index = link.ifindex;
   socket.request(Message(RTM_NEWLINK, 0).header(header).put_u32(IFLA_MTU, mtu),
                  "set the MTU of link '" + link.name + "' to " + std::to_string(mtu));
+}
+
+void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac) {
+  ifinfomsg header{};
+  header.ifi_index = link.ifindex;
+  socket.request(Message(RTM_NEWLINK, 0).header(header).put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size()),
+                 "set the address of link '" + link.name + "' to " + mac.str());
 }
 
 bool remove_link(NetlinkSocket& socket, const std::string& name) {

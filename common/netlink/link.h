@@ -36,11 +36,15 @@ std::optional<Link> find_link(NetlinkSocket& socket, int ifindex);
 /// Every link of the namespace, in the order of their indexes.
 std::vector<Link> all_links(NetlinkSocket& socket);
 
+/// Reads RTM_NEWLINK or RTM_DELLINK.
+Link parse_link(const nlmsghdr* message);
+
 /// The ports of a bridge.
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 
 void set_up(NetlinkSocket& socket, const Link& link);
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
+void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac);
 /// Administrative promiscuous mode.
 void set_promiscuous(NetlinkSocket& socket, const Link& link);
 

@@ -49,6 +49,22 @@ nlattr* Message::begin_nest(int attribute) {
   return start;
 }
 
+void PackedRequests::add(const Message& message) {
+  const nlmsghdr* header = message.raw();
+  starts_.push_back(bytes_.size());
+  bytes_.resize(bytes_.size() + NLMSG_ALIGN(header->nlmsg_len));
+  std::memcpy(bytes_.data() + starts_.back(), header, header->nlmsg_len);
+}
+
+void PackedRequests::clear() {
+  bytes_.clear();
+  starts_.clear();
+}
+
+nlmsghdr* PackedRequests::at(size_t place) {
+  return reinterpret_cast<nlmsghdr*>(bytes_.data() + starts_[place]);  // aligned: all parts are padded
+}
+
 Attributes Attributes::of(const nlmsghdr* message, size_t header_bytes) {
   if (message->nlmsg_len < NLMSG_LENGTH(header_bytes)) return {nullptr, 0};
   return {nlmsg_attrdata(message, static_cast<int>(header_bytes)),

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace netlink {
 
@@ -57,6 +58,21 @@ class Message {
   };
   nlattr* begin_nest(int attribute);
   std::unique_ptr<nl_msg, Free> message_;
+};
+
+/// Requests one behind the other, to be sent at once. Cheaper than as many Messages: each of those has
+/// room for 4 KiB.
+class PackedRequests {
+ public:
+  void add(const Message& message);
+  void clear();
+  [[nodiscard]] size_t count() const { return starts_.size(); }
+
+ private:
+  friend class NetlinkSocket;
+  [[nodiscard]] nlmsghdr* at(size_t place);
+  std::vector<char> bytes_;
+  std::vector<size_t> starts_;
 };
 
 /// The attributes of a received message or container, looked up by type; borrowed, not owned.

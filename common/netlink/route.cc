@@ -1,10 +1,12 @@
 #include "common/netlink/route.h"
 
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 
 namespace netlink {
 namespace {
@@ -144,5 +146,97 @@ std::vector<DefaultRoute> default_routes(NetlinkSocket& socket, base::Family fam
                    [](const DefaultRoute& a, const DefaultRoute& b) { return a.priority < b.priority; });
   return routes;
 }
+
+namespace {
+
+std::optional<base::Family> family_of(const rtmsg& header) {
+  if (header.rtm_family == AF_INET) return base::Family::v4;
+  if (header.rtm_family == AF_INET6) return base::Family::v6;
+  return std::nullopt;
+}
+
+Route::Type type_of(const rtmsg& header) {
+  if (header.rtm_type == RTN_UNICAST) return Route::Type::unicast;
+  return header.rtm_type == RTN_BLACKHOLE ? Route::Type::blackhole : Route::Type::other;
+}
+
+Message route_message(int type, int flags, const Route& route) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(route.dst.address.af());
+  header.rtm_dst_len = route.dst.prefix;
+  header.rtm_table = RT_TABLE_MAIN;
+  header.rtm_protocol = route.protocol;
+  header.rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;  // NOWHERE: whatever it has
+  header.rtm_type = route.type == Route::Type::blackhole ? RTN_BLACKHOLE : RTN_UNICAST;
+  if (route.onlink) header.rtm_flags = RTNH_F_ONLINK;
+  Message message(type, flags);
+  message.header(header);
+  if (route.dst.prefix != 0) message.put(RTA_DST, route.dst.address.data(), route.dst.address.size());
+  if (route.gw) message.put(RTA_GATEWAY, route.gw->data(), route.gw->size());
+  if (route.ifindex != 0) message.put_u32(RTA_OIF, static_cast<uint32_t>(route.ifindex));
+  if (route.priority != 0) message.put_u32(RTA_PRIORITY, route.priority);
+  return message;
+}
+
+std::vector<Route> dump_routes(NetlinkSocket& socket, base::Family family, const std::string& doing,
+                               const Message& query, const std::function<bool(const Route&)>& wanted) {
+  std::vector<Route> routes;
+  socket.dump(
+      query, doing, [&] { routes.clear(); },
+      [&](const nlmsghdr* message) {
+        const auto route = parse_route(message);
+        // Old kernels do not filter, and those without IPv6 list IPv4.
+        if (route && route->dst.address.family() == family && wanted(*route)) routes.push_back(*route);
+      });
+  return routes;
+}
+
+}  // namespace
+
+std::optional<Route> parse_route(const nlmsghdr* message) {
+  const auto* header = static_cast<const rtmsg*>(nlmsg_data(message));
+  const Attributes attributes = Attributes::of(message, sizeof *header);
+  const auto family = family_of(*header);
+  if (!family || attributes.u32(RTA_TABLE) != RT_TABLE_MAIN || (header->rtm_flags & RTM_F_CLONED) != 0)
+    return std::nullopt;
+  Route route;
+  route.dst = {address_in(attributes, RTA_DST).value_or(base::default_route(*family).address),
+               header->rtm_dst_len};
+  route.gw = address_in(attributes, RTA_GATEWAY);
+  route.type = type_of(*header);
+  // IPv6 says that a blackhole leads to lo.
+  if (route.type == Route::Type::unicast) route.ifindex = static_cast<int>(attributes.u32(RTA_OIF));
+  route.protocol = header->rtm_protocol;
+  route.onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
+  route.priority = attributes.u32(RTA_PRIORITY);
+  route.special = attributes.find(RTA_MULTIPATH) || attributes.find(RTA_NH_ID) || attributes.find(RTA_VIA) ||
+                  header->rtm_tos != 0;
+  return route;
+}
+
+std::vector<Route> routes_of(NetlinkSocket& socket, int ifindex, base::Family family) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(base::default_route(family).address.af());
+  Message query(RTM_GETROUTE, 0);
+  query.header(header).put_u32(RTA_OIF, static_cast<uint32_t>(ifindex));
+  return dump_routes(socket, family, "list the routes of a link", query,
+                     [&](const Route& route) { return route.ifindex == ifindex; });
+}
+
+std::vector<Route> blackholes(NetlinkSocket& socket, base::Family family) {
+  rtmsg header{};
+  header.rtm_family = static_cast<uint8_t>(base::default_route(family).address.af());
+  header.rtm_type = RTN_BLACKHOLE;
+  Message query(RTM_GETROUTE, 0);
+  query.header(header);
+  return dump_routes(socket, family, "list the blackhole routes", query,
+                     [](const Route& route) { return route.type == Route::Type::blackhole; });
+}
+
+Message put_route(const Route& route) {
+  return route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
+}
+
+Message remove_route(const Route& route) { return route_message(RTM_DELROUTE, 0, route); }
 
 }  // namespace netlink

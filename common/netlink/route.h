@@ -48,4 +48,32 @@ struct DefaultRoute {
 /// In the order in which the kernel would use them.
 std::vector<DefaultRoute> default_routes(NetlinkSocket& socket, base::Family family);
 
+/// A route of the main table as the kernel holds it.
+struct Route {
+  base::IpNet dst;
+  std::optional<base::IpAddress> gw;
+  int ifindex = 0;       ///< 0: none, as of a blackhole, or several
+  uint8_t protocol = 0;  ///< who made it: RTPROT_*
+  bool onlink = false;   ///< the gateway is taken to be on the link, whatever its address
+  enum class Type : uint8_t { unicast, blackhole, other } type = Type::unicast;
+  uint32_t priority = 0;  ///< metric; IPv6 has kIpv6Priority for "none given"
+  bool special = false;   ///< several paths, a nexthop object or a TOS: none that is made here
+  bool operator==(const Route&) const = default;
+};
+constexpr uint32_t kIpv6Priority = 1024;
+constexpr uint8_t kProtocolBoot = 3;  ///< RTPROT_BOOT, as of `ip route add` and of Go flanneld's routes
+
+/// The routes of the main table through one link.
+std::vector<Route> routes_of(NetlinkSocket& socket, int ifindex, base::Family family);
+/// The blackholes of the main table.
+std::vector<Route> blackholes(NetlinkSocket& socket, base::Family family);
+
+/// Adds a route, or puts it in the place of the one with the same destination and priority.
+Message put_route(const Route& route);
+/// Removes just that route, not another to the same destination.
+Message remove_route(const Route& route);
+
+/// Reads RTM_NEWROUTE or RTM_DELROUTE; nullopt for another table, a cached route or another family.
+std::optional<Route> parse_route(const nlmsghdr* message);
+
 }  // namespace netlink

@@ -63,9 +63,32 @@ NetlinkSocket NetlinkSocket::open_subscribed(unsigned group) {
   sockaddr_nl address = kernel_address();
   if (::bind(socket.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     base::throw_errno("bind netlink socket");
-  if (::setsockopt(socket.fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
-    base::throw_errno("join netlink multicast group");
+  socket.subscribe(group);
   return socket;
+}
+
+void NetlinkSocket::subscribe(unsigned group) {
+  if (::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+    base::throw_errno("join netlink multicast group");
+}
+
+void NetlinkSocket::enlarge_receive_buffer(int bytes) {
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);  // as much as anybody may have
+}
+
+uint32_t NetlinkSocket::port_id() {
+  sockaddr_nl address = kernel_address();
+  socklen_t length = sizeof address;
+  for (int tries = 0; tries < 2; ++tries) {
+    if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0)
+      base::throw_errno("read the port of a netlink socket");
+    if (address.nl_pid != 0) break;
+    // Unbound so far: the kernel chooses a number.
+    if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      base::throw_errno("bind netlink socket");
+  }
+  return address.nl_pid;
 }
 
 void NetlinkSocket::send(const Message& message, const std::string& doing) {
@@ -171,6 +194,53 @@ NetlinkSocket::BatchResult NetlinkSocket::send_batch(const std::vector<Message>&
     }
   }
   return result;
+}
+
+std::vector<NetlinkSocket::Refusal> NetlinkSocket::send_packed(PackedRequests& requests,
+                                                               const std::string& doing) {
+  std::vector<Refusal> refusals;
+  if (requests.count() == 0) return refusals;
+  const uint32_t first = sequence_ + 1;
+  for (size_t place = 0; place < requests.count(); ++place) requests.at(place)->nlmsg_seq = ++sequence_;
+  requests.at(requests.count() - 1)->nlmsg_flags |= NLM_F_ACK;
+  const sockaddr_nl address = kernel_address();
+  while (::sendto(fd_.get(), requests.bytes_.data(), requests.bytes_.size(), 0,
+                  reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+    if (errno != EINTR) base::throw_errno(doing + ": send netlink requests");
+
+  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
+  for (;;) {
+    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
+    if (received < 0 && errno == EINTR) continue;
+    if (received < 0) base::throw_errno(doing + ": receive netlink answers");
+    auto length = static_cast<int>(received);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
+         header = nlmsg_next(header, &length)) {
+      const uint32_t place = header->nlmsg_seq - first;
+      if (header->nlmsg_type != NLMSG_ERROR || place >= requests.count()) continue;
+      if (const int error = error_of(header); error != 0)
+        refusals.push_back({place, error, extended_text(header)});
+      if (place + 1 == requests.count()) return refusals;
+    }
+  }
+}
+
+bool NetlinkSocket::drain_notifications(const Visitor& visit) {
+  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
+  bool complete = true;
+  for (;;) {
+    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (received < 0) {
+      if (errno == EAGAIN) return complete;
+      if (errno != EINTR && errno != ENOBUFS) base::throw_errno("receive netlink notifications");
+      if (errno == ENOBUFS) complete = false;
+      continue;
+    }
+    auto length = static_cast<int>(received);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
+         header = nlmsg_next(header, &length))
+      visit(header);
+  }
 }
 
 bool NetlinkSocket::wait_notification(int milliseconds) {

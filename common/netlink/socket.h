@@ -51,8 +51,31 @@ class NetlinkSocket {
   };
   BatchResult send_batch(const std::vector<Message>& messages, size_t answers);
 
+  /// Of independent requests, one that the kernel refused.
+  struct Refusal {
+    size_t place = 0;
+    int error_number = 0;
+    std::string kernel_text;
+  };
+  /// Sends at most kMostPacked requests that do not depend on each other, and returns those that were
+  /// refused, in order; the others are done. Only the last one is acknowledged, the kernel tells of
+  /// errors anyway.
+  static constexpr size_t kMostPacked = 256;
+  std::vector<Refusal> send_packed(PackedRequests& requests, const std::string& doing);
+
   /// Waits for one notification, at most `milliseconds`; false when none came.
   bool wait_notification(int milliseconds);
+
+  /// Joins one more multicast group (RTNLGRP_*).
+  void subscribe(unsigned group);
+  /// Shows the notifications that wait, without blocking; false when the kernel had to drop some.
+  bool drain_notifications(const Visitor& visit);
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  /// The number that notifications about this socket's requests carry as nlmsg_pid.
+  [[nodiscard]] uint32_t port_id();
+  /// Asks for so many bytes of room for answers; gets what the system allows.
+  void enlarge_receive_buffer(int bytes);
 
  private:
   explicit NetlinkSocket(base::UniqueFd fd) : fd_(std::move(fd)) {}

@@ -1,0 +1,39 @@
+// The kernel's notifications about links, addresses, routes and neighbours, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <variant>
+
+#include "common/netlink/address.h"
+#include "common/netlink/link.h"
+#include "common/netlink/neighbour.h"
+#include "common/netlink/route.h"
+#include "common/netlink/socket.h"
+
+namespace netlink {
+
+/// One object that was added, changed or removed.
+struct Change {
+  bool removed = false;
+  uint32_t by_port = 0;  ///< port_id() of the socket that asked for it, where the kernel tells; else 0
+  std::variant<Link, Address, Route, Neighbour, FdbEntry> object;
+};
+
+/// Subscribed for life, in the network namespace of the caller.
+class Monitor {
+ public:
+  /// Throws SystemError.
+  static Monitor open();
+
+  /// Readable when notifications wait.
+  [[nodiscard]] int fd() const { return socket_.fd(); }
+  /// Shows all that wait, without blocking; false when the kernel had to drop some: look for yourself then.
+  bool drain(const std::function<void(const Change&)>& visit);
+
+ private:
+  explicit Monitor(NetlinkSocket socket) : socket_(std::move(socket)) {}
+  NetlinkSocket socket_;
+};
+
+}  // namespace netlink

@@ -1,0 +1,50 @@
+// Permanent neighbour entries (ARP, NDP) and forwarding entries (FDB) of VXLAN devices, as requests to be
+// sent many at a time. Knows no link's name.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/base/mac.h"
+#include "common/netlink/socket.h"
+
+namespace netlink {
+
+struct Neighbour {
+  int ifindex = 0;
+  base::IpAddress address;
+  base::MacAddress mac;
+  bool permanent = true;  ///< NUD_PERMANENT; false: the kernel's own, in whatever state
+  bool operator==(const Neighbour&) const = default;
+};
+
+/// A row of the device's own table (NTF_SELF): frames to `mac` go to the node at `dst`.
+struct FdbEntry {
+  int ifindex = 0;
+  base::MacAddress mac;
+  std::optional<base::IpAddress> dst;  ///< nullopt: by another rule than a plain address
+  bool permanent = true;               ///< false: learned, or with an age
+  bool operator==(const FdbEntry&) const = default;
+};
+
+/// Adds an entry, or gives the one of that address another MAC.
+Message put_neighbour(const Neighbour& neighbour);
+Message remove_neighbour(const Neighbour& neighbour);
+
+/// Adds a row, or replaces the (first) destination of the row of that MAC.
+Message put_fdb(const FdbEntry& entry);
+/// Removes one destination of that MAC, and with the last one the row.
+Message remove_fdb(const FdbEntry& entry);
+
+/// The entries of one link and family; those without a hardware address are left out.
+std::vector<Neighbour> neighbours_of(NetlinkSocket& socket, int ifindex, base::Family family);
+/// The rows of one VXLAN device.
+std::vector<FdbEntry> fdb_of(NetlinkSocket& socket, int ifindex);
+
+/// Reads RTM_NEWNEIGH or RTM_DELNEIGH; nullopt when it is of the other kind or of another family.
+std::optional<Neighbour> parse_neighbour(const nlmsghdr* message);
+std::optional<FdbEntry> parse_fdb(const nlmsghdr* message);
+
+}  // namespace netlink
