@@ -32,6 +32,8 @@ constexpr std::array kFlags{
     Flag{"public-ip", kText, "", "IP", "IPv4 address that the peers send to"},
     Flag{"public-ipv6", kText, "", "IP", "IPv6 address that the peers send to"},
     Flag{"subnet-file", kText, "/run/flannel/subnet.env", "FILE", "where the node's subnet is written to"},
+    Flag{"state-file", kText, "/var/lib/flannel/leases.json", "FILE",
+         "the leases last seen, for a start while etcd does not answer; empty: none"},
     Flag{"subnet-lease-renew-margin", kNumber, "60", "MINUTES",
          "renew the lease so long before its end, 1-1439"},
     Flag{"ip-masq", kBool, "false", "", "masquerade what leaves the pod network"},

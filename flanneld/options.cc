@@ -196,6 +196,8 @@ void fill(Options& options, const Values& values) {
   fill_interface(options, values);
   options.subnet_file = values.text("subnet-file");
   if (options.subnet_file.empty()) values.fail("subnet-file", "a path is needed");
+  // A lease directory is on this machine's disk itself.
+  if (options.lease_dir.empty()) options.state_file = values.text("state-file");
   options.subnet_lease_renew_margin =
       static_cast<uint32_t>(values.number("subnet-lease-renew-margin", 1, 1439));
   options.ip_masq = values.boolean("ip-masq");
@@ -250,7 +252,12 @@ std::string usage() {
   return "usage: flanneld [flags] [command]\n\n"
          "Without a command the node agent runs in the foreground. Every flag can also be given by the\n"
          "environment (FLANNELD_ETCD_PREFIX for --etcd-prefix) or in the file of --config; the command line\n"
-         "goes before the environment, and that before the file.\n\n" +
+         "goes before the environment, and that before the file.\n\n"
+         "Commands, which look at the agent of the same flags:\n"
+         "  status [-o json]   what it holds and whom it reaches; exit status 0 only if all is well\n"
+         "  doctor [-o json]   checks this node and says what to do\n"
+         "  cleanup            removes what it left in the kernel, once it has been stopped\n\n"
+         "Flags:\n" +
          flags_help();
 }
 

@@ -35,6 +35,7 @@ struct Options {
   std::optional<base::IpAddress> iface_can_reach, public_ip, public_ipv6;
 
   std::string subnet_file;
+  std::string state_file;                  ///< empty: the leases last seen are not kept
   uint32_t subnet_lease_renew_margin = 0;  ///< minutes
   bool ip_masq = false;
   bool ip_masq_fully_random_disable = false;

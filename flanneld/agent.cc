@@ -1,0 +1,301 @@
+#include "flanneld/agent.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/netlink/route.h"
+#include "common/netlink/vxlan.h"
+#include "flanneld/lease_stores.h"
+#include "flanneld/notify.h"
+#include "flanneld/subnet_file.h"
+
+namespace flanneld {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr milliseconds kRetry = seconds(1);
+/// So long a store may take to answer before the node comes up with the leases that it saved.
+constexpr milliseconds kStoreGrace = seconds(3);
+/// Changes of leases are saved together.
+constexpr milliseconds kSaveDelay = seconds(2);
+
+std::optional<base::MacAddress> existing_mac(netlink::NetlinkSocket& socket, const std::string& name,
+                                             uint32_t vni) {
+  const auto device = netlink::find_vxlan(socket, name);
+  if (!device || !device->is_vxlan || device->actual.vni != vni) return std::nullopt;
+  return device->actual.mac;
+}
+
+bool is_directly_connected(netlink::NetlinkSocket& socket, const base::IpAddress& address) {
+  const auto route = netlink::route_toward(socket, address);
+  return route && !route->gw;
+}
+
+/// What peers notice of an interface, or its devices depend on.
+bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
+  return a.ifindex == b.ifindex && a.name == b.name && a.mtu == b.mtu && a.ipv4 == b.ipv4 &&
+         a.ipv6 == b.ipv6 && a.public_ipv4 == b.public_ipv4 && a.public_ipv6 == b.public_ipv6;
+}
+
+std::string describe(const ExternalInterface& external) {
+  std::string text = "'" + external.name + "'";
+  for (const auto& address : {external.ipv4, external.ipv6})
+    if (address) text += " " + address->str();
+  for (const auto& [address, own] :
+       {std::pair(external.public_ipv4, external.ipv4), std::pair(external.public_ipv6, external.ipv6)})
+    if (address && address != own) text += ", public address " + address->str();
+  return text + ", MTU " + std::to_string(external.mtu) + ", by " + external.rule;
+}
+
+const char* describe(SubnetOrigin origin) {
+  switch (origin) {
+    case SubnetOrigin::own_lease:
+      return "the node's own lease was in the store";
+    case SubnetOrigin::kept:
+      return "the subnet that the node had";
+    case SubnetOrigin::fresh:
+      return "fresh";
+  }
+  return "";
+}
+
+}  // namespace
+
+Agent::Agent(EventLoop& loop, const Options& options)
+    : loop_(loop),
+      options_(options),
+      netlink_(netlink::NetlinkSocket::open()),
+      store_(make_lease_store(loop, options)),
+      reconciler_(loop, {[this] { status_changed(); }, [this] { host_changed(); }}),
+      configure_timer_(loop, [this] { configure(); }),
+      attach_timer_(loop, [this] { attach(); }),
+      saved_timer_(loop, [this] { use_saved_state(); }),
+      save_timer_(loop, [this] { save(); }) {}
+
+Agent::~Agent() = default;
+
+void Agent::start() {
+  read_previous_subnet();
+  listen();
+  base::log_info("subnet manager: " + store_->describe());
+  if (!options_.network_config.empty()) use_config(options_.network_config);
+  load_saved_state();
+  store_->start(*this);
+}
+
+void Agent::load_saved_state() {
+  if (options_.state_file.empty()) return;
+  try {
+    saved_ = load_state(options_.state_file);
+  } catch (const std::exception& error) {
+    base::log_warning("read the saved leases in " + options_.state_file + ": " + error.what() + ", ignoring");
+  }
+  if (saved_ && saved_->store != store_identity(options_)) saved_.reset();
+  if (saved_) saved_timer_.start(kStoreGrace);
+}
+
+void Agent::read_previous_subnet() {
+  try {
+    previous_ = read_previous_lease(options_.subnet_file);
+    if (previous_) base::log_info("this node had the subnet " + previous_->str() + " before");
+  } catch (const std::exception& error) {
+    base::log_warning(std::string("read the subnet that the node had: ") + error.what() + ", ignoring");
+  }
+}
+
+void Agent::use_config(const std::string& text) {
+  config_ = NetworkConfig::parse(text);
+  config_text_ = text;
+  config_problem_.reset();
+  if (own_ && attached_) {
+    // The store was away and has another configuration than was saved: begin anew with it.
+    previous_ = own_->key;
+    own_.reset();
+    attached_ = false;
+  }
+  configure();
+}
+
+void Agent::use_saved_state() {
+  if (own_ || !saved_) return;
+  base::log_warning("the lease store does not answer, going on with the " +
+                    std::to_string(saved_->peers.size()) + " peers' leases saved in " + options_.state_file);
+  const SavedState saved = *std::exchange(saved_, std::nullopt);
+  try {
+    own_ = saved.own;
+    peers_.reset(saved.peers);
+    runs_from_saved_ = true;
+    if (!config_) use_config(saved.network_config);
+    attach();
+  } catch (const base::ParseError& error) {
+    base::log_warning("use the saved leases: " + std::string(error.what()) + ", ignoring");
+    own_.reset();
+    runs_from_saved_ = false;
+  }
+}
+
+InterfaceChoice Agent::choose_interface() {
+  InterfaceRequest request;
+  request.ipv4 = config_->ipv4.has_value();
+  request.ipv6 = config_->ipv6.has_value();
+  request.iface = options_.iface;
+  request.iface_regex = options_.iface_regex;
+  request.can_reach = options_.iface_can_reach;
+  request.public_ip = options_.public_ip;
+  request.public_ipv6 = options_.public_ipv6;
+  return choose_external_interface(read_host_network(netlink_), request);
+}
+
+void Agent::make_backend_for(const ExternalInterface& external) {
+  backend_ = make_backend(
+      {*config_, external,
+       [this](const std::string& name, uint32_t vni) { return existing_mac(netlink_, name, vni); },
+       [this](const base::IpAddress& address) { return is_directly_connected(netlink_, address); }});
+  external_ = external;
+}
+
+void Agent::configure() {
+  if (!config_) return;
+  try {
+    const InterfaceChoice choice = choose_interface();
+    if (!choice.chosen) {
+      const std::string reason = "no external interface serves: " + choice.reasons();
+      if (interface_problem_ != reason) base::log_error(reason);
+      interface_problem_ = reason;
+      if (!backend_) wait_because("an external interface: " + choice.reasons());
+      configure_timer_.start(kRetry);
+      return;
+    }
+    interface_problem_.reset();
+    base::log_info("external interface " + describe(*choice.chosen));
+    make_backend_for(*choice.chosen);
+    peers_.use(&*config_, backend_.get(), own_ ? &*own_ : nullptr);
+    set_node();
+    if (attached_ || own_)
+      attach();
+    else
+      reconciler_.reconcile();
+    claim();
+  } catch (const base::ParseError& error) {
+    base::log_error("network configuration: " + std::string(error.what()));
+    config_problem_ = error.what();
+    wait_because("a network configuration that can be used: " + *config_problem_);
+  } catch (const base::SystemError& error) {
+    base::log_error(error.what());
+    wait_because(error.what());
+    configure_timer_.start(kRetry);
+  }
+}
+
+void Agent::host_changed() {
+  if (!config_ || !external_) return;
+  try {
+    const InterfaceChoice choice = choose_interface();
+    if (choice.chosen && is_same(*choice.chosen, *external_)) {
+      interface_problem_.reset();
+      return;
+    }
+    if (choice.chosen) base::log_info("the node's external interface has changed");
+    configure();
+  } catch (const base::SystemError& error) {
+    base::log_warning("look at the node's interfaces: " + std::string(error.what()));
+    configure_timer_.start(kRetry);
+  }
+}
+
+void Agent::claim() {
+  if (!own_) wait_because("a lease from the " + store_->describe());
+  SubnetWish wish;
+  const LeaseAttributes attributes = backend_->attributes();
+  wish.public_ip = attributes.public_ip;
+  wish.public_ipv6 = attributes.public_ipv6;
+  wish.previous = own_ ? std::optional(own_->key) : previous_;
+  store_->claim({*config_, attributes, wish});
+}
+
+void Agent::set_node() {
+  NodePlan plan = backend_->node_plan(own_ ? &own_->key : nullptr);
+  if (own_ && options_.ip_blackhole_route)
+    for (const auto& subnet : {own_->key.subnet, own_->key.ipv6_subnet})
+      if (subnet) plan.blackholes.push_back(*subnet);
+  reconciler_.set_node(plan);
+}
+
+void Agent::apply_rules() {
+  TrafficSpec spec;
+  for (const base::Family family : {base::Family::v4, base::Family::v6})
+    if (config_->of(family) && own_->key.of(family))
+      spec.networks.push_back({config_->of(family)->network, *own_->key.of(family)});
+  spec.masquerade = options_.ip_masq;
+  spec.fully_random = !options_.ip_masq_fully_random_disable;
+  spec.forward = options_.iptables_forward_rules;
+  if (!rules_)
+    rules_ = make_traffic_rules(loop_, config_->enable_nftables.value_or(true),
+                                seconds(options_.iptables_resync), [this] { status_changed(); });
+  rules_->apply(spec);
+}
+
+void Agent::write_subnet_env() {
+  const auto env = make_subnet_env(*config_, own_->key, backend_->mtu(), options_.ip_masq);
+  if (write_subnet_file(options_.subnet_file, env))
+    base::log_info("wrote " + options_.subnet_file + ": subnet " + own_->key.str() + ", MTU " +
+                   std::to_string(env.mtu));
+}
+
+void Agent::attach() {
+  if (!own_ || !backend_) return;
+  try {
+    peers_.use(&*config_, backend_.get(), &*own_);
+    set_node();
+    reconciler_.reset(peers_.plans());
+    apply_rules();
+    write_subnet_env();
+    attached_ = true;
+    waiting_for_.clear();
+    save_timer_.start(kSaveDelay);
+    status_changed();
+  } catch (const base::SystemError& error) {
+    base::log_error(error.what());
+    wait_because(error.what());
+    attach_timer_.start(kRetry);
+  }
+}
+
+void Agent::store_claimed(const Lease& own, SubnetOrigin origin, const std::vector<std::string>& refused) {
+  ++counters_.claims;
+  const bool moves = own_ && own_->key != own.key;
+  for (const std::string& subnet : refused) base::log_warning("an earlier subnet is given up: " + subnet);
+  if (moves)
+    base::log_error("the subnet " + own_->key.str() +
+                    " is lost to another node; pods with its addresses cannot " +
+                    "be reached from other nodes and must be made anew");
+  base::log_info("lease " + own.key.str() + " acquired: " + describe(origin) + describe_expiry(own));
+  const bool is_new = !own_ || moves || !attached_;
+  own_ = own;
+  runs_from_saved_ = false;
+  saved_.reset();
+  if (is_new)
+    attach();
+  else
+    status_changed();
+}
+
+void Agent::save() {
+  if (!own_ || runs_from_saved_ || options_.state_file.empty()) return;
+  SavedState state{store_identity(options_), config_text_, *own_, {}};
+  for (const auto& [key, lease] : peers_.leases()) state.peers.push_back(lease);
+  try {
+    save_state(options_.state_file, state);
+    save_problem_.reset();
+  } catch (const base::SystemError& error) {
+    if (!save_problem_) base::log_warning(std::string("save the leases: ") + error.what());
+    save_problem_ = std::string("the leases cannot be saved: ") + error.what();
+  }
+}
+
+}  // namespace flanneld

@@ -1,0 +1,230 @@
+#include "flanneld/directory_store.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <random>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+
+namespace flanneld {
+
+using std::chrono::seconds;
+using std::chrono::sys_seconds;
+
+namespace {
+
+constexpr seconds kLeaseTime = std::chrono::hours(24);  // as upstream's in etcd
+constexpr seconds kRetry = seconds(1);
+constexpr size_t kMaxBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
+constexpr mode_t kFileMode = 0644, kDirectoryMode = 0755;
+constexpr unsigned kLockSeconds = 5;
+
+sys_seconds now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
+
+/// The modification time, which tells when the lease ends.
+sys_seconds expiry_of(int dir_fd, const std::string& name) {
+  struct stat status {};
+  if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
+  return sys_seconds(seconds(status.st_mtim.tv_sec));
+}
+
+size_t random_below(size_t bound) {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_int_distribution<size_t>(0, bound - 1)(engine);
+}
+
+}  // namespace
+
+DirectoryStore::DirectoryStore(EventLoop& loop, std::string directory, std::chrono::minutes renew_margin)
+    : loop_(loop),
+      path_(std::move(directory)),
+      renew_margin_(renew_margin),
+      timer_(loop, [this] { look_safely(); }) {}
+
+DirectoryStore::~DirectoryStore() {
+  if (inotify_.valid()) loop_.unwatch(inotify_.get());
+}
+
+void DirectoryStore::start(LeaseStoreListener& listener) {
+  listener_ = &listener;
+  timer_.start(seconds(0));
+}
+
+void DirectoryStore::claim(const Claim& claim) {
+  claim_ = claim;
+  claim_changed_ = true;
+  timer_.start(seconds(0));
+}
+
+void DirectoryStore::open() {
+  if (inotify_.valid()) return;
+  directory_ = base::make_directory(path_, kDirectoryMode);
+  subnets_ = base::make_directory(path_ + "/subnets", kDirectoryMode);
+  watch();
+}
+
+void DirectoryStore::watch() {
+  base::UniqueFd inotify(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!inotify.valid()) base::throw_errno("watch the lease directory " + path_);
+  constexpr uint32_t kMask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE |
+                             IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+  for (const std::string& path : {path_, path_ + "/subnets"})
+    if (::inotify_add_watch(inotify.get(), path.c_str(), kMask) < 0) base::throw_errno("watch " + path);
+  loop_.watch(inotify.get(), EPOLLIN, [this](uint32_t) {
+    alignas(inotify_event) std::array<char, 16384> buffer;
+    bool is_lost = false;
+    for (ssize_t n; (n = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;)
+      for (const char* at = buffer.data(); at < buffer.data() + n;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(at);
+        is_lost = is_lost || (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
+        at += sizeof *event + event->len;
+      }
+    if (is_lost) {  // the whole directory went; it is made again
+      loop_.unwatch(inotify_.get());
+      inotify_.reset();
+    }
+    look_safely();
+  });
+  inotify_ = std::move(inotify);
+}
+
+void DirectoryStore::look_safely() {
+  try {
+    look();
+    if (std::exchange(failed_, false)) listener_->store_connected();
+  } catch (const std::exception& error) {
+    if (!std::exchange(failed_, true)) listener_->store_unreachable(error.what());
+    timer_.start(kRetry);
+  }
+}
+
+void DirectoryStore::look() {
+  open();
+  read_config();
+  if (!claim_) return;
+  std::vector<Lease> leases;
+  Tell tell;
+  {
+    const auto lock = base::FileLock::acquire(directory_.get(), "lock", kFileMode, kLockSeconds);
+    leases = read_leases();
+    tell = hold(leases);
+  }
+  if (!has_told_ || leases != told_) listener_->store_listed(leases, false);
+  has_told_ = true;
+  told_ = leases;
+  if (tell) tell();
+  schedule(leases);
+}
+
+void DirectoryStore::read_config() {
+  const auto text = base::read_file_at(directory_.get(), "config", kMaxConfigBytes);
+  if (!text && config_.empty() && !claim_)
+    throw base::SystemError(ENOENT, "no network configuration in " + path_ + "/config");
+  if (!text || *text == config_) return;
+  config_ = *text;
+  listener_->store_has_config(config_);
+}
+
+std::vector<Lease> DirectoryStore::read_leases() {
+  std::vector<std::string> names = base::list_directory(subnets_.get());
+  std::sort(names.begin(), names.end());
+  std::vector<Lease> leases;
+  for (const std::string& name : names) {
+    if (name.front() == '.') continue;  // being written
+    const sys_seconds expiry = expiry_of(subnets_.get(), name);
+    const bool is_reservation = expiry < sys_seconds(std::chrono::years(1));
+    const auto text = base::read_file_at(subnets_.get(), name, kMaxBytes);
+    if (!text) continue;
+    if (!is_reservation && expiry <= now()) {
+      base::remove_file_at(subnets_.get(), name);
+      continue;
+    }
+    try {
+      const auto key = LeaseKey::parse(name);
+      if (!key || key->format() != name) throw base::ParseError("the name is not the key of a lease");
+      leases.push_back(
+          {*key, LeaseAttributes::parse(*text), is_reservation ? std::nullopt : std::optional(expiry)});
+      skipped_.erase(name);
+    } catch (const base::ParseError& error) {
+      if (std::exchange(skipped_[name], *text) != *text || text->empty())
+        listener_->store_skipped(path_ + "/subnets/" + name, error.what());
+    }
+  }
+  return leases;
+}
+
+DirectoryStore::Tell DirectoryStore::hold(std::vector<Lease>& leases) {
+  const auto found = own_ ? std::find_if(leases.begin(), leases.end(),
+                                         [&](const Lease& lease) { return lease.key == own_->key; })
+                          : leases.end();
+  const bool is_held =
+      found != leases.end() && own_ && found->attributes == own_->attributes && !claim_changed_;
+  const bool is_due = is_held && found->expiry && *found->expiry - renew_margin_ <= now();
+  if (is_held && !is_due) return {};
+  if (is_due) {
+    found->expiry = now() + kLeaseTime;
+    write(*found);
+    own_ = *found;
+    return [this] { listener_->store_renewed(*own_); };
+  }
+  return acquire(leases);
+}
+
+DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
+  SubnetWish wish = claim_->wish;
+  if (own_) wish.previous = own_->key;
+  const auto plan = choose_subnets(claim_->config, leases, wish, random_below);
+  if (!plan) {
+    timer_.start(kRetry);
+    return [this] {
+      listener_->store_claim_failed("out of subnets: all that the network configuration has are leased in " +
+                                    path_);
+    };
+  }
+  for (const LeaseKey& key : plan->obsolete) {
+    base::remove_file_at(subnets_.get(), key.format());
+    std::erase_if(leases, [&](const Lease& lease) { return lease.key == key; });
+  }
+  own_ =
+      Lease{plan->key, claim_->attributes, plan->reserved ? std::nullopt : std::optional(now() + kLeaseTime)};
+  write(*own_);
+  std::erase_if(leases, [&](const Lease& lease) { return lease.key == own_->key; });
+  leases.push_back(*own_);
+  claim_changed_ = false;
+  return [this, plan = *plan] { listener_->store_claimed(*own_, plan.origin, plan.refused); };
+}
+
+void DirectoryStore::write(const Lease& lease) {
+  const std::string name = lease.key.format(), temporary = "." + name;
+  const sys_seconds expiry = lease.expiry.value_or(sys_seconds{});
+  base::UniqueFd fd(::openat(subnets_.get(), temporary.c_str(),
+                             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+  if (!fd.valid()) base::throw_errno("write lease " + path_ + "/subnets/" + name);
+  base::write_all(fd.get(), lease.attributes.format(), "lease " + name);
+  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
+                                      timespec{expiry.time_since_epoch().count(), 0}};
+  if (::futimens(fd.get(), times.data()) != 0 ||
+      ::renameat(subnets_.get(), temporary.c_str(), subnets_.get(), name.c_str()) != 0)
+    base::throw_errno("write lease " + path_ + "/subnets/" + name);
+}
+
+void DirectoryStore::schedule(const std::vector<Lease>& leases) {
+  // The next thing to happen without a change of files: somebody's lease ends, or ours is to be renewed.
+  std::optional<sys_seconds> next;
+  for (const Lease& lease : leases) {
+    if (!lease.expiry) continue;
+    const sys_seconds due = own_ && lease.key == own_->key ? *lease.expiry - renew_margin_ : *lease.expiry;
+    if (!next || due < *next) next = due;
+  }
+  if (next && !timer_.armed()) timer_.start(std::max(*next - now() + seconds(1), seconds(1)));
+}
+
+}  // namespace flanneld

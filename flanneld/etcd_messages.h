@@ -1,0 +1,93 @@
+// The messages of etcd's v3 JSON gateway that flanneld sends and understands, without a connection. Keys and
+// values are plain bytes here. Source: etcd's api/etcdserverpb/rpc.proto; 64-bit numbers are strings in JSON,
+// and a field with its zero value is absent from an answer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cni/json.h"
+
+namespace flanneld {
+
+/// What a call asks: the path behind "/v3/", and the body.
+struct EtcdCall {
+  std::string path;
+  cni::Json body;
+};
+
+struct EtcdKeyValue {
+  std::string key, value;
+  int64_t mod_revision = 0;
+  int64_t lease = 0;  ///< 0: none, the key does not expire
+};
+
+struct EtcdEvent {
+  bool is_delete = false;
+  EtcdKeyValue kv;  ///< of a deletion only the key and mod_revision
+};
+
+struct EtcdRange {
+  int64_t revision = 0;
+  std::vector<EtcdKeyValue> kvs;
+};
+
+/// One message of a watch.
+struct EtcdWatchResponse {
+  int64_t revision = 0;
+  bool is_created = false, is_canceled = false;
+  int64_t compact_revision = 0;  ///< not 0: the revision asked for is gone
+  std::string cancel_reason;
+  std::vector<EtcdEvent> events;
+};
+
+struct EtcdLease {
+  int64_t id = 0;
+  int64_t ttl = 0;  ///< seconds; 0: there is no such lease
+};
+
+/// All keys that begin with `prefix` / one key.
+EtcdCall range_prefix(const std::string& prefix);
+EtcdCall range_key(const std::string& key);
+/// Something to see whether a majority of members answers.
+EtcdCall probe_key(const std::string& key);
+EtcdCall grant_lease(int64_t ttl_seconds);
+EtcdCall keep_alive(int64_t lease);
+EtcdCall revoke_lease(int64_t lease);
+EtcdCall authenticate(const std::string& name, const std::string& password);
+/// Puts `kv` if its key has that mod_revision; 0: if there is no such key. Otherwise answers with what there
+/// is.
+EtcdCall put_if(const EtcdKeyValue& kv, int64_t mod_revision);
+/// Deletes the key if it has that mod_revision.
+EtcdCall delete_if(const std::string& key, int64_t mod_revision);
+EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision);
+
+// The following throw base::ParseError for what cannot be an answer to the call.
+
+EtcdRange parse_range(const cni::Json& answer);
+EtcdLease parse_lease(const cni::Json& answer);
+/// keep_alive wraps its answer as a stream of one message.
+EtcdLease parse_keep_alive(const cni::Json& answer);
+std::string parse_token(const cni::Json& answer);
+
+struct EtcdTxn {
+  bool succeeded = false;
+  int64_t revision = 0;
+  std::optional<EtcdKeyValue> existing;  ///< what there is instead
+};
+EtcdTxn parse_txn(const cni::Json& answer);
+
+/// One line of a watch.
+EtcdWatchResponse parse_watch_response(std::string_view line);
+
+/// What an answer with status >= 400 says.
+struct EtcdError {
+  int code = 0;  ///< gRPC's; 0: the server did not speak etcd
+  std::string text;
+};
+EtcdError parse_error(long status, std::string_view body);
+
+}  // namespace flanneld

@@ -1,0 +1,87 @@
+#include "flanneld/kernel_writer.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/netlink/error.h"
+
+namespace flanneld {
+namespace {
+
+/// What is to be removed is gone already.
+bool is_absence(int error_number) {
+  return error_number == ENOENT || error_number == ESRCH || error_number == ENODEV ||
+         error_number == EADDRNOTAVAIL;
+}
+
+}  // namespace
+
+void KernelWriter::send(const KernelWrites& writes) {
+  send_all(Verb::add, writes.put_neighbours, netlink::put_neighbour);
+  send_all(Verb::add, writes.put_fdb, netlink::put_fdb);
+  send_all(Verb::add, writes.put_routes, netlink::put_route);
+  send_all(Verb::remove, writes.remove_routes, netlink::remove_route);
+  send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb);
+  send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour);
+  for (const auto& [link, objects] : writes.missing_links)
+    failures_.push_back("there is no link '" + link + "', for which " + std::to_string(objects) +
+                        (objects == 1 ? " object waits" : " objects wait"));
+}
+
+template <class Object>
+void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
+                            netlink::Message (*make)(const Object&)) {
+  constexpr size_t kMost = netlink::NetlinkSocket::kMostPacked;
+  const std::string doing = verb == Verb::add ? "add " : "remove ";
+  netlink::PackedRequests requests;
+  for (size_t first = 0; first < objects.size(); first += kMost) {
+    const size_t end = std::min(objects.size(), first + kMost);
+    requests.clear();
+    for (size_t i = first; i < end; ++i) requests.add(make(objects[i]));
+    const auto refusals = socket_.send_packed(requests, doing + describe(objects[first]) + " and others");
+    writes_ += end - first - refusals.size();
+    for (const auto& refusal : refusals) {
+      const Object& object = objects[first + refusal.place];
+      if (verb == Verb::remove && is_absence(refusal.error_number)) continue;
+      if (verb == Verb::add && make_room(object, refusal.error_number)) continue;
+      failures_.emplace_back(
+          netlink::NetlinkError(refusal.error_number, doing + describe(object), refusal.kernel_text).what());
+    }
+    sent_();
+  }
+}
+
+bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
+  if (error_number != EINVAL || !route.onlink || route.dst.address.is_v4()) return false;
+  netlink::Route in_the_way;
+  in_the_way.dst = route.dst;
+  in_the_way.priority = route.priority;
+  netlink::PackedRequests requests;
+  requests.add(netlink::remove_route(in_the_way));
+  requests.add(netlink::put_route(route));
+  const auto refusals = socket_.send_packed(requests, "replace " + describe(route));
+  writes_ += requests.count() - refusals.size();
+  return refusals.empty() || refusals.back().place != 1;
+}
+
+std::string KernelWriter::on_link(int ifindex) const {
+  const std::string* name = links_.name_of(ifindex);
+  return " dev " + (name ? *name : "#" + std::to_string(ifindex));
+}
+
+std::string KernelWriter::describe(const netlink::Route& route) const {
+  if (route.type == netlink::Route::Type::blackhole) return "blackhole route " + route.dst.str();
+  return "route " + route.dst.str() + (route.gw ? " via " + route.gw->str() : "") + on_link(route.ifindex);
+}
+
+std::string KernelWriter::describe(const netlink::Neighbour& neighbour) const {
+  return "neighbour " + neighbour.address.str() + " lladdr " + neighbour.mac.str() +
+         on_link(neighbour.ifindex);
+}
+
+std::string KernelWriter::describe(const netlink::FdbEntry& entry) const {
+  return "fdb entry " + entry.mac.str() + (entry.dst ? " dst " + entry.dst->str() : "") +
+         on_link(entry.ifindex);
+}
+
+}  // namespace flanneld

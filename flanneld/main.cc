@@ -1,0 +1,95 @@
+// flanneld: the node agent, and its commands for people.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "common/base/error.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "flanneld/agent.h"
+#include "flanneld/cleanup.h"
+#include "flanneld/doctor.h"
+#include "flanneld/notify.h"
+#include "flanneld/options.h"
+#include "flanneld/status_command.h"
+
+namespace {
+
+constexpr int kFailure = 1, kUsage = 2;
+constexpr size_t kMaxConfigBytes = 1 << 20;
+
+flanneld::Environment read_environment() {
+  flanneld::Environment environment;
+  for (char** entry = environ; *entry; ++entry)
+    if (const char* equals = std::strchr(*entry, '='))
+      environment.emplace(std::string(static_cast<const char*>(*entry), equals), equals + 1);
+  return environment;
+}
+
+/// SIGTERM and SIGINT arrive as a readable descriptor; after the first they have their default action back.
+base::UniqueFd block_signals(sigset_t& signals) {
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  base::UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) base::throw_errno("wait for signals");
+  return fd;
+}
+
+int run_agent(const flanneld::Options& options) {
+  base::log_info(std::string("flanneld " PROJECT_VERSION ", ") + options.describe());
+  for (const std::string& warning : options.warnings) base::log_warning(warning);
+  if (options.verbosity > 0) base::set_log_level(base::LogLevel::debug);
+  ::umask(0022);  // subnet.env is for everybody to read
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  const base::UniqueFd signal_fd = block_signals(signals);
+
+  flanneld::EventLoop loop;
+  loop.watch(signal_fd.get(), EPOLLIN, [&](uint32_t) {
+    base::log_info("asked to stop; the data path stays as it is");
+    flanneld::notify_service_manager("STOPPING=1");
+    ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+    loop.stop();
+  });
+  flanneld::Agent agent(loop, options);
+  agent.start();
+  loop.run();
+  loop.unwatch(signal_fd.get());
+  return 0;
+}
+
+int run(const flanneld::Options& options) {
+  if (options.words.empty()) return run_agent(options);
+  const std::string& command = options.words.front();
+  if (command == "status") return flanneld::run_status(options);
+  if (command == "doctor") return flanneld::run_doctor(options);
+  if (command == "cleanup") return flanneld::run_cleanup(options);
+  throw flanneld::UsageError("'" + command + "' is none of the commands status, doctor and cleanup");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const auto options = flanneld::parse_options(
+        {argv + 1, argv + argc}, read_environment(),
+        [](const std::string& path) { return base::read_file(path, kMaxConfigBytes); });
+    if (options.help) return std::fputs(flanneld::usage().c_str(), stdout) < 0 ? kFailure : 0;
+    if (options.version) return std::puts(PROJECT_VERSION) < 0 ? kFailure : 0;
+    return run(options);
+  } catch (const flanneld::UsageError& error) {
+    std::fprintf(stderr, "flanneld: %s\nflanneld --help tells of all flags\n", error.what());
+    return kUsage;
+  } catch (const std::exception& error) {
+    base::log_error(error.what());
+    return kFailure;
+  }
+}

@@ -1,0 +1,54 @@
+// The other nodes: their leases, and what each needs in the kernel or why it gets nothing. Pure; the plans
+// are the backend's.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "flanneld/backend.h"
+#include "flanneld/lease_table.h"
+
+namespace flanneld {
+
+/// What a change of leases means for the kernel, and for the log.
+struct PeerChange {
+  std::map<LeaseKey, PeerPlan> upserted;
+  std::vector<LeaseKey> removed;  ///< gone, or not usable any more
+  std::vector<Lease> joined, changed, left;
+  std::vector<std::pair<Lease, std::string>> rejected;  ///< and why
+};
+
+class PeerSet {
+ public:
+  /// Plans every peer anew for a node that holds `own` (null: no lease yet); all three stay the caller's and
+  /// must live until the next call.
+  const std::map<LeaseKey, PeerPlan>& use(const NetworkConfig* config, const Backend* backend,
+                                          const Lease* own);
+
+  /// A complete list.
+  PeerChange reset(const std::vector<Lease>& leases) { return take(table_.reset(leases)); }
+  /// A list that may lack peers: those that it does not contradict stay.
+  PeerChange merge(const std::vector<Lease>& leases);
+  /// Changes in their order.
+  PeerChange apply(const std::vector<LeaseEvent>& events) { return take(table_.apply(events)); }
+
+  [[nodiscard]] const LeaseMap& leases() const { return table_.leases(); }
+  [[nodiscard]] const std::map<LeaseKey, PeerPlan>& plans() const { return plans_; }
+  [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
+
+ private:
+  PeerChange take(const LeaseDiff& diff);
+  /// Empty when the lease is usable, and then its plan is in plans_.
+  std::string plan(const Lease& lease);
+
+  const NetworkConfig* config_ = nullptr;
+  const Backend* backend_ = nullptr;
+  const Lease* own_ = nullptr;
+  LeaseTable table_;
+  std::map<LeaseKey, PeerPlan> plans_;
+  std::map<LeaseKey, std::string> rejected_;
+};
+
+}  // namespace flanneld

@@ -1,0 +1,56 @@
+// Which packet filter rules a node needs, as data: what both engines write. Pure; knows neither of them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "flanneld/traffic_rules.h"
+
+namespace flanneld {
+
+/// kube-proxy's mark on packets that it will masquerade itself.
+inline constexpr uint32_t kKubeMasqueradeMark = 0x4000;
+
+// Upstream's comments and chains in iptables' tables.
+inline constexpr const char* kMasqueradeComment = "flanneld masq";
+inline constexpr const char* kForwardComment = "flanneld forward";
+inline constexpr const char* kIptablesNatChain = "FLANNEL-POSTRTG";
+inline constexpr const char* kIptablesForwardChain = "FLANNEL-FWD";
+
+enum class TrafficAction : uint8_t { return_, accept, masquerade };
+
+/// Addresses inside a network, or outside of it.
+struct AddressMatch {
+  base::IpNet net;
+  bool is_within = true;
+  bool operator==(const AddressMatch&) const = default;
+};
+
+/// Holds for a packet that has all that is given.
+struct TrafficRule {
+  bool kube_mark = false;
+  std::optional<AddressMatch> source, destination;
+  TrafficAction action = TrafficAction::return_;
+  bool operator==(const TrafficRule&) const = default;
+};
+
+/// The rules of one family, in order.
+struct TrafficPlan {
+  base::Family family = base::Family::v4;
+  base::IpNet network;
+  std::vector<TrafficRule> nat;      ///< of what leaves the node; empty: nothing is masqueraded
+  std::vector<TrafficRule> forward;  ///< of what passes through the node
+  bool fully_random = true;
+  bool operator==(const TrafficPlan&) const = default;
+};
+
+/// One plan per family of the spec, also when it is without rules.
+std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);
+
+/// The plan of a family; nullptr when that is not enabled.
+const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family);
+
+}  // namespace flanneld

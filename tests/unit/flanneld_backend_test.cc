@@ -1,0 +1,212 @@
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include "flanneld/backend.h"
+#include "flanneld/vxlan_backend.h"
+#include "flanneld_test_support.h"
+
+using flanneld::BackendContext;
+using flanneld::ExternalInterface;
+using flanneld::Lease;
+using flanneld::NetworkConfig;
+using flanneld::NodePlan;
+using flanneld::PeerPlan;
+using namespace flanneld_test;
+
+namespace {
+
+const base::MacAddress kMac = base::MacAddress::parse("02:00:00:00:00:07").value();
+
+/// What a backend is made from, with a life of its own.
+struct Node {
+  explicit Node(const std::string& backend, const std::string& more = "")
+      : config(NetworkConfig::parse(R"({"Network":"10.244.0.0/16","Backend":)" + backend + more + "}")) {
+    external.ifindex = 5;
+    external.name = "eth0";
+    external.mtu = 1500;
+    external.ipv4 = external.public_ipv4 = ip("192.0.2.1");
+    external.ipv6 = external.public_ipv6 = ip("2001:db8::1");
+  }
+  [[nodiscard]] std::unique_ptr<flanneld::Backend> backend() const {
+    return flanneld::make_backend({config, external, existing_mac, [](const base::IpAddress& address) {
+                                     return net("192.0.2.0/24").contains(address);
+                                   }});
+  }
+  NetworkConfig config;
+  ExternalInterface external;
+  std::function<std::optional<base::MacAddress>(const std::string&, uint32_t)> existing_mac =
+      [](const std::string&, uint32_t) { return std::nullopt; };
+};
+
+const std::string kDual = R"(,"EnableIPv6":true,"IPv6Network":"fd00:10::/48")";
+const std::string kPeerData = R"({"VNI":1,"VtepMAC":"02:00:00:00:00:07"})";
+
+Lease dual_peer() {
+  Lease peer = lease("10.244.2.0-24&fd00:10:0:2::-64", "198.51.100.2", kPeerData);
+  peer.attributes.public_ipv6 = ip("2001:db8::2");
+  peer.attributes.backend_v6_data = R"({"VNI":1,"VtepMAC":"02:00:00:00:00:08"})";
+  return peer;
+}
+
+std::string failure(const Node& node) {
+  return parse_failure([&] { static_cast<void>(node.backend()); });
+}
+
+}  // namespace
+
+TEST_CASE("backend: the configuration names it") {
+  CHECK(contains(failure(Node(R"({"Type":"wireguard"})")), "'vxlan', 'host-gw' or 'alloc'"));
+  Node unnamed("{\"Type\":\"udp\"}");
+  unnamed.config.backend = flanneld::NetworkConfig().backend;
+  CHECK(contains(failure(unnamed), "'udp'"));
+  CHECK(failure(Node(R"({"Type":"VXLAN"})")).empty());
+}
+
+TEST_CASE("vxlan: options") {
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":"1"})")), "Backend.VNI"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":16777216})")), "Backend.VNI"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":10000000})")), "flannel.10000000"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","Port":65536})")), "Backend.Port"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","Learning":1})")), "Backend.Learning"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","MTU":100})")), "too small"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","MTU":1349})", kDual)), "1350"));
+  const Node node(R"({"Type":"vxlan","VNI":4096,"Port":4789,"MTU":1400,"Learning":true,"GBP":true,
+                      "ChecksumOffload":false})");
+  const NodePlan plan = node.backend()->node_plan(nullptr);
+  REQUIRE(plan.devices.size() == 1);
+  const auto& spec = plan.devices[0].vxlan;
+  CHECK(spec.name == "flannel.4096");
+  CHECK(spec.vni == 4096);
+  CHECK(spec.port == 4789);
+  CHECK(spec.mtu == 1350);
+  CHECK(spec.learning);
+  CHECK(spec.gbp);
+  CHECK_FALSE(plan.devices[0].tx_checksum);
+  CHECK_FALSE(plan.devices[0].address);
+}
+
+TEST_CASE("vxlan: what the node needs and publishes") {
+  const Node node(R"({"Type":"vxlan"})", kDual);
+  const auto backend = node.backend();
+  const flanneld::LeaseKey own = key("10.244.1.0-24&fd00:10:0:1::-64");
+  const NodePlan plan = backend->node_plan(&own);
+  REQUIRE(plan.devices.size() == 2);
+  CHECK(plan.devices[0].vxlan.name == "flannel.1");
+  CHECK(plan.devices[0].vxlan.lower == 5);
+  CHECK(plan.devices[0].vxlan.mtu == 1450);
+  CHECK(plan.devices[0].vxlan.local == ip("192.0.2.1"));
+  CHECK(plan.devices[0].address == net("10.244.1.0/32"));
+  CHECK(plan.devices[0].network == net("10.244.0.0/16"));
+  CHECK(plan.devices[0].tx_checksum);
+  CHECK(plan.devices[1].vxlan.name == "flannel-v6.1");
+  CHECK(plan.devices[1].vxlan.mtu == 1430);
+  CHECK(plan.devices[1].address == net("fd00:10:0:1::/128"));
+  CHECK(plan.route_links == std::vector<std::string>{"flannel.1", "flannel-v6.1", "eth0"});
+  CHECK(backend->mtu() == 1430);
+  const auto attributes = backend->attributes();
+  CHECK(attributes.backend_type == "vxlan");
+  CHECK(attributes.backend_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[0].vxlan.mac.str() + R"("})");
+  CHECK(attributes.backend_v6_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[1].vxlan.mac.str() + R"("})");
+}
+
+TEST_CASE("vxlan: behind a NAT packets leave from the interface's own address") {
+  Node node(R"({"Type":"vxlan"})");
+  node.external.public_ipv4 = ip("203.0.113.9");
+  const auto backend = node.backend();
+  CHECK(backend->attributes().public_ip == ip("203.0.113.9"));
+  CHECK(backend->node_plan(nullptr).devices[0].vxlan.local == ip("192.0.2.1"));
+}
+
+TEST_CASE("vxlan: the hardware address stays") {
+  const auto one = flanneld::derive_vtep_mac(1, ip("192.0.2.1"));
+  CHECK(one == flanneld::derive_vtep_mac(1, ip("192.0.2.1")));
+  CHECK(one != flanneld::derive_vtep_mac(2, ip("192.0.2.1")));
+  CHECK(one != flanneld::derive_vtep_mac(1, ip("192.0.2.2")));
+  CHECK((one.bytes[0] & 3) == 2);
+  Node node(R"({"Type":"vxlan"})");
+  CHECK(node.backend()->node_plan(nullptr).devices[0].vxlan.mac == one);
+  node.existing_mac = [](const std::string& link, uint32_t vni) {
+    return link == "flannel.1" && vni == 1 ? std::optional(kMac) : std::nullopt;
+  };
+  CHECK(node.backend()->node_plan(nullptr).devices[0].vxlan.mac == kMac);
+}
+
+TEST_CASE("vxlan: a peer's three objects per family") {
+  const PeerPlan plan = Node(R"({"Type":"vxlan"})", kDual).backend()->peer_plan(dual_peer());
+  REQUIRE(plan.routes.size() == 2);
+  CHECK(plan.routes[0] == flanneld::PlannedRoute{net("10.244.2.0/24"), ip("10.244.2.0"), "flannel.1", true});
+  CHECK(plan.routes[1] ==
+        flanneld::PlannedRoute{net("fd00:10:0:2::/64"), ip("fd00:10:0:2::"), "flannel-v6.1", true});
+  CHECK(plan.neighbours[0] == flanneld::PlannedNeighbour{"flannel.1", ip("10.244.2.0"), kMac});
+  CHECK(plan.fdb[0] == flanneld::PlannedFdbEntry{"flannel.1", kMac, ip("198.51.100.2")});
+  CHECK(plan.fdb[1].dst == ip("2001:db8::2"));
+
+  const PeerPlan v4_only = Node(R"({"Type":"vxlan"})").backend()->peer_plan(dual_peer());
+  CHECK(v4_only.routes.size() == 1);
+  CHECK(v4_only.fdb.size() == 1);
+}
+
+TEST_CASE("vxlan: direct routing where no gateway is in between") {
+  const auto backend = Node(R"({"Type":"vxlan","DirectRouting":true})").backend();
+  const PeerPlan near = backend->peer_plan(lease("10.244.2.0-24", "192.0.2.2", kPeerData));
+  CHECK(near.neighbours.empty());
+  CHECK(near.fdb.empty());
+  REQUIRE(near.routes.size() == 1);
+  CHECK(near.routes[0] == flanneld::PlannedRoute{net("10.244.2.0/24"), ip("192.0.2.2"), "eth0", false});
+  CHECK(backend->peer_plan(lease("10.244.2.0-24", "198.51.100.2", kPeerData)).fdb.size() == 1);
+}
+
+TEST_CASE("vxlan: leases that cannot be used") {
+  const auto backend = Node(R"({"Type":"vxlan"})", kDual).backend();
+  const auto reason = [&](const Lease& peer) {
+    return parse_failure([&] { static_cast<void>(backend->peer_plan(peer)); });
+  };
+  Lease peer = dual_peer();
+  peer.attributes.backend_type = "host-gw";
+  CHECK(contains(reason(peer), "'host-gw' instead of 'vxlan'"));
+  peer = dual_peer();
+  peer.attributes.backend_type.clear();
+  CHECK(contains(reason(peer), "no backend"));
+  peer = dual_peer();
+  peer.attributes.public_ip = ip("0.0.0.0");
+  CHECK(contains(reason(peer), "public IPv4"));
+  peer = dual_peer();
+  peer.attributes.public_ipv6.reset();
+  CHECK(contains(reason(peer), "public IPv6"));
+  peer = dual_peer();
+  peer.attributes.backend_v6_data.clear();
+  CHECK(contains(reason(peer), "10.244.2.0/24"));
+  // A node without IPv6 in a cluster that is turning to it.
+  CHECK(backend->peer_plan(lease("10.244.2.0-24", "198.51.100.2", kPeerData)).routes.size() == 1);
+}
+
+TEST_CASE("host-gw") {
+  Node node(R"({"Type":"host-gw"})");
+  const auto backend = node.backend();
+  CHECK(backend->mtu() == 1500);
+  CHECK(backend->attributes().backend_type == "host-gw");
+  CHECK(backend->attributes().backend_data.empty());
+  Lease peer = lease("10.244.2.0-24", "192.0.2.2");
+  peer.attributes.backend_type = "host-gw";
+  const PeerPlan plan = backend->peer_plan(peer);
+  REQUIRE(plan.routes.size() == 1);
+  CHECK(plan.routes[0] == flanneld::PlannedRoute{net("10.244.2.0/24"), ip("192.0.2.2"), "eth0", false});
+  CHECK(backend->node_plan(nullptr).devices.empty());
+  CHECK(backend->node_plan(nullptr).route_links == std::vector<std::string>{"eth0"});
+
+  node.external.public_ipv4 = ip("203.0.113.9");
+  CHECK(contains(failure(node), "203.0.113.9 is not that of interface 'eth0' (192.0.2.1)"));
+  node.external.public_ipv4.reset();
+  CHECK(contains(failure(node), "no IPv4 address"));
+}
+
+TEST_CASE("alloc: a subnet and no more") {
+  const auto backend = Node(R"({"Type":"alloc"})").backend();
+  CHECK(backend->attributes().backend_type.empty());
+  CHECK(backend->attributes().public_ip == ip("192.0.2.1"));
+  CHECK(backend->mtu() == 1500);
+  CHECK(backend->node_plan(nullptr).route_links.empty());
+  CHECK(backend->peer_plan(lease("10.244.2.0-24", "192.0.2.2")) == PeerPlan{});
+}
