@@ -5,7 +5,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   nlohmann-json3-dev libnl-3-dev libmd-dev libyaml-cpp-dev doctest-dev
-  libcurl4-openssl-dev
+  libcurl4-openssl-dev libmicrohttpd-dev
 )
 node_packages=(
   iproute2 iptables nftables util-linux procps jq

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# What the tests of flanneld share: two hosts, a (192.168.1.10) and b (192.168.1.20), whose agents keep their
+# leases in one directory. A test file may define its own setup and teardown.
+
+bats_require_minimum_version 1.5.0
+load ../support/assert.bash
+load ../support/node.bash
+load ../support/cni.bash
+load ../support/plugin.bash
+load ../support/web.bash
+load ../support/cluster.bash
+
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+}
+
+teardown() {
+  cluster_stop
+}
+
+# host_with_plugins NAME ADDRESS/LEN...: a host that pods can be made on once its agent runs.
+host_with_plugins() {
+  host_add "$@"
+  on "$1" node_exec ip route add default via 192.168.1.1 2>/dev/null || true
+  on "$1" plugins_install portmap
+  on "$1" node_exec cp "$repo/conf-examples/10-flannel.conflist" /etc/cni/net.d/
+}
+
+# network_config JSON: what the lease directory's `config` holds.
+network_config() {
+  mkdir -p "$NODE_DIR/leases"
+  printf '%s\n' "$1" >"$NODE_DIR/leases/config"
+}
+
+# agent_start HOST [flag...]: flanneld on the shared lease directory, ready for pods.
+agent_start() {
+  on "$1" flanneld_start --lease-dir "$NODE_DIR/leases" "${@:2}"
+  on "$1" flanneld_wait_ready
+}
+
+# lease_put NAME JSON: a lease as another node would write it.
+lease_put() {
+  mkdir -p "$NODE_DIR/leases/subnets"
+  printf '%s' "$2" >"$NODE_DIR/leases/subnets/.new"
+  touch -d '+1 day' "$NODE_DIR/leases/subnets/.new"
+  mv "$NODE_DIR/leases/subnets/.new" "$NODE_DIR/leases/subnets/$1"
+}
+
+# lease_names: the leases in the directory.
+lease_names() {
+  ls "$NODE_DIR/leases/subnets"
+}
+
+# two_pods: agents on a and b with the flags given, and a pod web on a and client on b; sets WEB, CLIENT.
+# shellcheck disable=SC2034 # the tests read CLIENT
+two_pods() {
+  [[ -e $NODE_DIR/leases/config ]] || network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a "$@"
+  agent_start b "$@"
+  wait_until 5 peers_are a 1
+  WEB=$(on a pod_run web)
+  CLIENT=$(on b pod_run client)
+}
+
+# peers_are HOST COUNT: true when the agent has programmed that many peers' routes.
+peers_are() {
+  (($(on "$1" status_get /routes | jq '.routes | length') == $2))
+}
+
+# reaches HOST POD ADDRESS [ping option...]: one ping within a second.
+reaches() {
+  on "$1" pod_exec "$2" busybox ping -c 1 -W 1 "${@:4}" "$3" >/dev/null
+}
+
+# heals_within SECONDS: the client on b reaches the web pod on a again.
+heals_within() {
+  local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  until on b pod_exec client timeout 0.3 busybox ping -c 1 "$WEB" >/dev/null; do
+    ((${EPOCHREALTIME/./} < end)) || return 1
+  done
+}
