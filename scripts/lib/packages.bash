@@ -10,7 +10,7 @@ build_packages=(
 node_packages=(
   iproute2 iptables nftables util-linux procps jq
   containerd runc busybox-static containernetworking-plugins
-  etcd-server etcd-client
+  etcd-server etcd-client openssl curl
 )
 check_packages=(bats strace tcpdump clang-format clang-tidy shellcheck codespell)
 

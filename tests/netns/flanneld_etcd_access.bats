@@ -1,0 +1,113 @@
+# How flanneld reaches etcd: users, TLS, several members, and servers that are none.
+
+load ../support/flanneld_test.bash
+
+prefix=/coreos.com/network
+config='{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+}
+
+# member HOST NUMBER PEERS [flag...]: a host with an etcd member.
+member() {
+  host_add "$1" "192.168.1.$2/24"
+  on "$1" etcd_start "$1" "192.168.1.$2" "${@:3}"
+}
+
+# put_peer HOST NUMBER: another node's lease, 10.5.NUMBER.0/24.
+put_peer() {
+  on "$1" etcd_ctl put "$prefix/subnets/10.5.$2.0-24" \
+    '{"PublicIP":"192.168.1.'"$2"'","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:'"$(printf %02x "$2")"'"}}' >/dev/null
+}
+
+route_is_there() {
+  [[ -n $(on a node_exec ip route show "10.5.$1.0/24") ]]
+}
+
+log_has() {
+  on a node_exec grep -qE "$1" /run/flanneld.log
+}
+
+@test "user and password: used, renewed after a restart of etcd, never logged; a wrong one is told" {
+  local word=Sup3rSecret
+  member m1 101 m1=http://192.168.1.101:2380
+  wait_until 20 on m1 etcd_answers
+  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  on m1 node_exec bash -ec 'export ETCDCTL_API=3
+    etcdctl user add "root:$1"; etcdctl user grant-role root root; etcdctl auth enable' bash "$word" >/dev/null
+  on a flanneld_start --etcd-endpoints http://192.168.1.101:2379 --etcd-username root --etcd-password wrong-word
+  wait_until 5 log_has "authenticate as 'root': .*(invalid user ID or password|authentication failed)"
+  on a flanneld_stop
+  on a flanneld_start --etcd-endpoints http://192.168.1.101:2379 --etcd-username root --etcd-password "$word"
+  on a flanneld_wait_ready
+  on m1 node_exec bash -c 'kill -9 "$(cat /run/etcd.pid)"'
+  wait_until 10 log_has "etcd does not serve"
+  on m1 etcd_start m1 192.168.1.101 m1=http://192.168.1.101:2380
+  wait_until 20 log_has "answers again"
+  on m1 node_exec env ETCDCTL_API=3 ETCDCTL_USER="root:$word" etcdctl put "$prefix/subnets/10.5.30.0-24" \
+    '{"PublicIP":"192.168.1.30","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}' >/dev/null
+  wait_until 10 route_is_there 30
+  run ! log_has "$word"
+}
+
+@test "TLS: with a client certificate; another authority is refused with a reason" {
+  on a node_exec bash -ec 'mkdir /run/tls && cd /run/tls
+    authority() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"; }
+    signed() {
+      openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$1.key" -out "$1.csr"
+      openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out "$1.pem" \
+        -extfile <(printf "subjectAltName=IP:192.168.1.101,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth")
+    }
+    authority ca; authority other; signed server; signed client' 2>/dev/null
+  host_add m1 192.168.1.101/24
+  on a node_exec tar -C /run -c tls | on m1 node_exec tar -C /run -x
+  on m1 node_spawn etcd.log bash -c 'echo $$ >/run/etcd.pid; exec etcd --name m1 --data-dir /run/etcd --log-level error \
+    --listen-client-urls https://192.168.1.101:2379 --advertise-client-urls https://192.168.1.101:2379 \
+    --client-cert-auth --trusted-ca-file /run/tls/ca.pem --cert-file /run/tls/server.pem --key-file /run/tls/server.key'
+  local ctl=(env ETCDCTL_API=3 etcdctl --endpoints https://192.168.1.101:2379 --cacert /run/tls/ca.pem
+    --cert /run/tls/client.pem --key /run/tls/client.key)
+  wait_until 20 on m1 node_exec "${ctl[@]}" put "$prefix/config" "$config" >/dev/null
+  local flags=(--etcd-endpoints https://192.168.1.101:2379 --etcd-certfile /run/tls/client.pem --etcd-keyfile /run/tls/client.key)
+  on a flanneld_start "${flags[@]}" --etcd-cafile /run/tls/other.pem
+  wait_until 5 log_has "etcd does not serve: https://192.168.1.101:2379: .*certificate"
+  on a flanneld_stop
+  on a flanneld_start "${flags[@]}" --etcd-cafile /run/tls/ca.pem
+  on a flanneld_wait_ready
+  assert_match "$(on m1 node_exec "${ctl[@]}" get --prefix "$prefix/subnets/")" 192.168.1.10
+}
+
+@test "three members: one frozen, then one dead; the others are used" {
+  local peers=m1=http://192.168.1.101:2380,m2=http://192.168.1.102:2380,m3=http://192.168.1.103:2380
+  member m1 101 "$peers"
+  member m2 102 "$peers"
+  member m3 103 "$peers"
+  wait_until 30 on m3 etcd_answers
+  on m3 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  on a flanneld_start --etcd-endpoints http://192.168.1.101:2379,http://192.168.1.102:2379,http://192.168.1.103:2379
+  on a flanneld_wait_ready
+  put_peer m3 30
+  wait_until 5 route_is_there 30
+  on m1 node_exec bash -c 'kill -STOP "$(cat /run/etcd.pid)"' # the one that is watched
+  wait_until 10 put_peer m3 31
+  wait_until 20 route_is_there 31
+  on m1 node_exec bash -c 'kill -CONT "$(cat /run/etcd.pid)"'
+  wait_until 10 on m1 etcd_answers
+  on m2 node_exec bash -c 'kill -9 "$(cat /run/etcd.pid)"'
+  wait_until 10 put_peer m3 32
+  wait_until 15 route_is_there 32
+}
+
+@test "servers that are no etcd, or answer rubbish: told, and nothing breaks" {
+  local answer
+  for answer in '' 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nrubbish' 'HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\n404 page not found\n' \
+    'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"header": {"revi' 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'; do
+    on a node_exec bash -c 'printf "$1" >/run/answer; busybox nc -ll -p 2379 -e cat /run/answer >/dev/null 2>&1 & echo $! >/run/nc.pid' bash "$answer"
+    on a flanneld_start --etcd-endpoints http://127.0.0.1:2379
+    wait_until 10 log_has "etcd does not serve: http://127.0.0.1:2379: ."
+    assert_equal "$(on a status_get /healthz)" "flanneld is running"
+    on a flanneld_stop
+    on a node_exec bash -c 'kill "$(cat /run/nc.pid)"'
+  done
+}
