@@ -17,7 +17,17 @@ setup() {
 }
 
 teardown() {
+  local host status=0
+  for host in "${!HOST_PID[@]}"; do on "$host" agent_ends_well || status=1; done
   cluster_stop
+  return "$status"
+}
+
+# The agent of this host, if any runs, ends on SIGTERM, and no sanitizer had anything to say.
+agent_ends_well() {
+  node_exec test -e /run/flanneld.pid || return 0
+  flanneld_is_gone || flanneld_stop || return 1
+  ! node_exec grep -hE -A 20 'Sanitizer|runtime error:' /run/flanneld.log
 }
 
 # host_with_plugins NAME ADDRESS/LEN...: a host that pods can be made on once its agent runs.
