@@ -1,3 +1,4 @@
+#include "flanneld/network_config.h"
 #include "flanneld/options.h"
 
 #include <doctest/doctest.h>
@@ -5,6 +6,7 @@
 #include <algorithm>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 
 using flanneld::Environment;
 using flanneld::Options;
@@ -282,4 +284,14 @@ TEST_CASE("options: the help text lists every flag") {
   for (const flanneld::Flag& flag : flanneld::all_flags())
     CHECK_MESSAGE(has(text, std::string("  --") + flag.name), flag.name);
   CHECK(flanneld::find_flag("log_backtrace_at")->environment_name() == "FLANNELD_LOG_BACKTRACE_AT");
+}
+
+TEST_CASE("options: the example files are understood") {
+  const std::string examples = SOURCE_DIR "/conf-examples/";
+  const auto read = [](const std::string& path) { return base::read_file(path, 1 << 20); };
+  const auto options = flanneld::parse_options({"--config", examples + "flanneld.yaml"}, {}, read);
+  CHECK(options.ip_masq);
+  const auto from_yaml = flanneld::NetworkConfig::parse(options.network_config);
+  CHECK(from_yaml == flanneld::NetworkConfig::parse(read(examples + "net-conf.json").value()));
+  CHECK(from_yaml.backend_type == "vxlan");
 }
