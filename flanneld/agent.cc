@@ -214,6 +214,7 @@ void Agent::claim() {
   const LeaseAttributes attributes = backend_->attributes();
   wish.public_ip = attributes.public_ip;
   wish.public_ipv6 = attributes.public_ipv6;
+  if (!attributes.backend_data.empty() || !attributes.backend_v6_data.empty()) wish.identity = attributes;
   wish.previous = own_ ? std::optional(own_->key) : previous_;
   store_->claim({*config_, attributes, wish});
 }

@@ -25,7 +25,7 @@ constexpr seconds kLeaseTime = std::chrono::hours(24);  // as upstream's in etcd
 constexpr seconds kRetry = seconds(1);
 constexpr size_t kMaxBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kFileMode = 0644, kDirectoryMode = 0755;
-constexpr unsigned kLockSeconds = 5;
+constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
 
 sys_seconds now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
 
@@ -34,6 +34,14 @@ sys_seconds expiry_of(int dir_fd, const std::string& name) {
   struct stat status {};
   if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
   return sys_seconds(seconds(status.st_mtim.tv_sec));
+}
+
+/// False when the directory that is open has been removed, or another is in its place.
+bool is_in_place(int dir_fd, const std::string& path) {
+  struct stat opened {
+  }, there{};
+  return ::fstat(dir_fd, &opened) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
 }
 
 size_t random_below(size_t bound) {
@@ -49,9 +57,7 @@ DirectoryStore::DirectoryStore(EventLoop& loop, std::string directory, std::chro
       renew_margin_(renew_margin),
       timer_(loop, [this] { look_safely(); }) {}
 
-DirectoryStore::~DirectoryStore() {
-  if (inotify_.valid()) loop_.unwatch(inotify_.get());
-}
+DirectoryStore::~DirectoryStore() { unwatch(); }
 
 void DirectoryStore::start(LeaseStoreListener& listener) {
   listener_ = &listener;
@@ -65,10 +71,19 @@ void DirectoryStore::claim(const Claim& claim) {
 }
 
 void DirectoryStore::open() {
-  if (inotify_.valid()) return;
+  if (inotify_.valid() && is_in_place(directory_.get(), path_) &&
+      is_in_place(subnets_.get(), path_ + "/subnets"))
+    return;
+  unwatch();
   directory_ = base::make_directory(path_, kDirectoryMode);
   subnets_ = base::make_directory(path_ + "/subnets", kDirectoryMode);
   watch();
+}
+
+void DirectoryStore::unwatch() {
+  if (!inotify_.valid()) return;
+  loop_.unwatch(inotify_.get());
+  inotify_.reset();
 }
 
 void DirectoryStore::watch() {
@@ -79,18 +94,8 @@ void DirectoryStore::watch() {
   for (const std::string& path : {path_, path_ + "/subnets"})
     if (::inotify_add_watch(inotify.get(), path.c_str(), kMask) < 0) base::throw_errno("watch " + path);
   loop_.watch(inotify.get(), EPOLLIN, [this](uint32_t) {
-    alignas(inotify_event) std::array<char, 16384> buffer;
-    bool is_lost = false;
-    for (ssize_t n; (n = ::read(inotify_.get(), buffer.data(), buffer.size())) > 0;)
-      for (const char* at = buffer.data(); at < buffer.data() + n;) {
-        const auto* event = reinterpret_cast<const inotify_event*>(at);
-        is_lost = is_lost || (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) != 0;
-        at += sizeof *event + event->len;
-      }
-    if (is_lost) {  // the whole directory went; it is made again
-      loop_.unwatch(inotify_.get());
-      inotify_.reset();
-    }
+    // What has changed is seen by looking.
+    for (std::array<char, 16384> buffer; ::read(inotify_.get(), buffer.data(), buffer.size()) > 0;) continue;
     look_safely();
   });
   inotify_ = std::move(inotify);
@@ -107,6 +112,7 @@ void DirectoryStore::look_safely() {
 }
 
 void DirectoryStore::look() {
+  timer_.cancel();  // what is to come is found out anew
   open();
   read_config();
   if (!claim_) return;
@@ -139,26 +145,44 @@ std::vector<Lease> DirectoryStore::read_leases() {
   std::vector<Lease> leases;
   for (const std::string& name : names) {
     if (name.front() == '.') continue;  // being written
+    const auto key = LeaseKey::parse(name);
+    if (!key || key->format() != name) {
+      skip(name, "the name is not the key of a lease");
+      continue;
+    }
     const sys_seconds expiry = expiry_of(subnets_.get(), name);
     const bool is_reservation = expiry < sys_seconds(std::chrono::years(1));
-    const auto text = base::read_file_at(subnets_.get(), name, kMaxBytes);
-    if (!text) continue;
+    std::optional<std::string> text;
+    try {
+      text = base::read_file_at(subnets_.get(), name, kMaxBytes);
+    } catch (const base::SystemError& error) {
+      skip(name, error.what());
+      continue;
+    }
+    if (!text) {
+      if (::faccessat(subnets_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        skip(name, "it is not a regular file");
+      continue;  // or it has just gone
+    }
     if (!is_reservation && expiry <= now()) {
       base::remove_file_at(subnets_.get(), name);
       continue;
     }
     try {
-      const auto key = LeaseKey::parse(name);
-      if (!key || key->format() != name) throw base::ParseError("the name is not the key of a lease");
       leases.push_back(
           {*key, LeaseAttributes::parse(*text), is_reservation ? std::nullopt : std::optional(expiry)});
       skipped_.erase(name);
     } catch (const base::ParseError& error) {
-      if (std::exchange(skipped_[name], *text) != *text || text->empty())
-        listener_->store_skipped(path_ + "/subnets/" + name, error.what());
+      skip(name, error.what(), *text);
     }
   }
   return leases;
+}
+
+void DirectoryStore::skip(const std::string& name, const std::string& reason, const std::string& value) {
+  const auto [known, is_new] = skipped_.emplace(name, value);
+  if (is_new || std::exchange(known->second, value) != value)
+    listener_->store_skipped(path_ + "/subnets/" + name, reason);
 }
 
 DirectoryStore::Tell DirectoryStore::hold(std::vector<Lease>& leases) {
@@ -180,10 +204,17 @@ DirectoryStore::Tell DirectoryStore::hold(std::vector<Lease>& leases) {
 
 DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
   SubnetWish wish = claim_->wish;
-  if (own_) wish.previous = own_->key;
+  if (own_) {
+    wish.previous = own_->key;
+    // What is there as we wrote it is ours, although another address is to be published now.
+    for (const Lease& lease : leases)
+      if (lease.key == own_->key && lease.attributes == own_->attributes)
+        wish.public_ip = own_->attributes.public_ip;
+  }
   const auto plan = choose_subnets(claim_->config, leases, wish, random_below);
   if (!plan) {
     timer_.start(kRetry);
+    if (std::exchange(told_full_, true)) return {};
     return [this] {
       listener_->store_claim_failed("out of subnets: all that the network configuration has are leased in " +
                                     path_);
@@ -199,6 +230,7 @@ DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
   std::erase_if(leases, [&](const Lease& lease) { return lease.key == own_->key; });
   leases.push_back(*own_);
   claim_changed_ = false;
+  told_full_ = false;
   return [this, plan = *plan] { listener_->store_claimed(*own_, plan.origin, plan.refused); };
 }
 

@@ -34,11 +34,14 @@ class DirectoryStore final : public LeaseStore {
  private:
   void open();
   void watch();
+  void unwatch();
   /// Reads everything and does what is due: told by inotify, or by the timer when something expires.
   void look();
   void look_safely();
   void read_config();
   [[nodiscard]] std::vector<Lease> read_leases();
+  /// Tells of an entry that is passed over, once for each value.
+  void skip(const std::string& name, const std::string& reason, const std::string& value = {});
   /// What the listener is to be told once the lock is free; empty: nothing.
   using Tell = std::function<void()>;
   Tell hold(std::vector<Lease>& leases);
@@ -58,8 +61,9 @@ class DirectoryStore final : public LeaseStore {
   std::optional<Lease> own_;
   std::vector<Lease> told_;  ///< what the listener was told last
   bool has_told_ = false;
-  std::map<std::string, std::string> skipped_;  ///< name -> value, of entries that cannot be read
+  std::map<std::string, std::string> skipped_;  ///< name -> value, of entries that are passed over
   bool failed_ = false;
+  bool told_full_ = false;  ///< that there is no free subnet
 };
 
 }  // namespace flanneld

@@ -28,15 +28,14 @@ bool is_token_trouble(const EtcdError& error) {
          error.text.find("user name is empty") != std::string::npos;
 }
 
-/// A URL may hold a user's password, and messages must not.
+}  // namespace
+
 std::string without_userinfo(const std::string& url) {
   const size_t scheme = url.find("://");
   const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
   const size_t sign = url.rfind('@');
   return sign == std::string::npos || sign < host ? url : url.substr(0, host) + url.substr(sign + 1);
 }
-
-}  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
     : access_(std::move(access)), http_(loop, access_.tls) {}
@@ -72,7 +71,7 @@ void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
     if (!access_.username.empty() && is_token_trouble(error) && !std::exchange(call->has_new_token, true))
       return get_token(call);
     if (is_member_trouble(error)) return try_next(call, error.text);
-    const std::string text = without_userinfo(endpoint()) + ": " + error.text;
+    const std::string text = endpoint() + ": " + error.text;
     return finish(call, nullptr, &text);
   }
   Json answer;
@@ -86,7 +85,7 @@ void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
 }
 
 void EtcdClient::try_next(Calls::iterator call, const std::string& reason) {
-  const std::string text = without_userinfo(endpoint()) + ": " + reason;
+  const std::string text = endpoint() + ": " + reason;
   current_ = (current_ + 1) % access_.endpoints.size();
   if (++call->tries >= access_.endpoints.size()) return finish(call, nullptr, &text);
   send(call);
@@ -106,8 +105,7 @@ void EtcdClient::get_token(Calls::iterator call) {
     if (!result.error.empty() || result.status == 0) return try_next(call, result.error);
     if (result.status >= 400) {
       const EtcdError error = parse_error(result.status, result.body);
-      const std::string text =
-          without_userinfo(endpoint()) + ": authenticate as '" + access_.username + "': " + error.text;
+      const std::string text = endpoint() + ": authenticate as '" + access_.username + "': " + error.text;
       // Without authentication in the cluster there is nothing to authenticate for.
       if (error.text.find("authentication is not enabled") != std::string::npos) return send(call);
       return finish(call, nullptr, &text);

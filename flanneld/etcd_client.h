@@ -21,6 +21,9 @@ struct EtcdAccess {
   std::string username, password;  ///< both empty: no authentication
 };
 
+/// A URL may hold a user's password, and messages must not.
+std::string without_userinfo(const std::string& url);
+
 class EtcdClient {
  public:
   /// `error` is null when the call was answered; else `answer` is null, and the text names the server and
@@ -43,7 +46,7 @@ class EtcdClient {
   [[nodiscard]] bool is_watch_current() const { return watch_ && watched_ == current_; }
 
   /// The member that calls go to now, without user or password.
-  [[nodiscard]] const std::string& endpoint() const { return access_.endpoints[current_]; }
+  [[nodiscard]] std::string endpoint() const { return without_userinfo(access_.endpoints[current_]); }
 
  private:
   struct Call {

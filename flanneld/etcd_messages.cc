@@ -196,9 +196,15 @@ EtcdError parse_error(long status, std::string_view body) {
                      "'enable-grpc-gateway: true' there"};
     return {0, http + ": " + in_quotes(body.substr(0, kShownBody))};
   }
-  std::string reason = text(answer, "message");
-  if (reason.empty()) reason = text(answer, "error");
-  return {static_cast<int>(number(answer, "code")), reason.empty() ? http : reason};
+  // A stream wraps its error in an object.
+  const auto wrapped = answer.find("error");
+  const bool is_wrapped = wrapped != answer.end() && wrapped->is_object();
+  const Json& error = is_wrapped ? *wrapped : answer;
+  std::string reason = text(error, "message");
+  if (reason.empty()) reason = text(error, "error");
+  const auto code = error.find(is_wrapped ? "grpc_code" : "code");
+  const bool has_code = code != error.end() && code->is_number_integer();
+  return {has_code ? code->get<int>() : 0, reason.empty() ? http : reason};
 }
 
 }  // namespace flanneld

@@ -88,6 +88,7 @@ struct EtcdError {
   int code = 0;  ///< gRPC's; 0: the server did not speak etcd
   std::string text;
 };
+/// Takes any body, so that a server that talks rubbish is an error like others.
 EtcdError parse_error(long status, std::string_view body);
 
 }  // namespace flanneld

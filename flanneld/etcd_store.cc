@@ -40,7 +40,7 @@ std::string clean_prefix(const std::string& prefix) {
 
 std::string joined(const std::vector<std::string>& endpoints) {
   std::string text;
-  for (const std::string& url : endpoints) text.append(text.empty() ? "" : ",").append(url);
+  for (const std::string& url : endpoints) text.append(text.empty() ? "" : ",").append(without_userinfo(url));
   return text;
 }
 
@@ -90,13 +90,20 @@ void EtcdStore::call(EtcdCall call, std::function<void(const cni::Json&)> done) 
 
 void EtcdStore::failed(const std::string& reason) {
   revoke_granted();
-  is_busy_ = false;
+  end_pass();
   is_stale_ = false;
   unreachable(reason);
 }
 
-void EtcdStore::unreachable(const std::string& reason) {
-  if (!std::exchange(problem_, reason)) listener_->store_unreachable("etcd does not serve: " + reason);
+void EtcdStore::end_pass() {
+  is_busy_ = false;
+  if (std::exchange(is_behind_, false)) watch(watched_to_ + 1);
+}
+
+void EtcdStore::unreachable(const std::string& reason, bool lacks_config) {
+  if (std::exchange(lacks_config_, lacks_config) != lacks_config) problem_.reset();  // another problem now
+  if (!std::exchange(problem_, reason))
+    listener_->store_unreachable((lacks_config ? "" : "etcd does not serve: ") + reason);
   if (!is_busy_) sync_soon(sync_backoff_.next());
 }
 
@@ -128,9 +135,12 @@ void EtcdStore::sync() {
 void EtcdStore::read_config() {
   call(range_key(prefix_ + "/config"), [this](const cni::Json& answer) {
     const EtcdRange range = parse_range(answer);
-    if (range.kvs.empty() && config_.empty() && !claim_)
-      return failed("there is no network configuration; put one: etcdctl put " + prefix_ +
-                    R"(/config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}')");
+    if (range.kvs.empty() && config_.empty() && !claim_) {
+      end_pass();
+      return unreachable(endpoints_ + " has no network configuration; put one: etcdctl put " + prefix_ +
+                             R"(/config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}')",
+                         true);
+    }
     if (!range.kvs.empty() && range.kvs.front().value != config_) {
       config_ = range.kvs.front().value;
       answered();
@@ -187,7 +197,7 @@ void EtcdStore::acquire() {
   }
   const auto plan = choose_subnets(claim_->config, pass_.leases, wish, random_below);
   if (!plan) {
-    is_busy_ = false;
+    end_pass();
     listener_->store_claim_failed("out of subnets: all " + std::to_string(pass_.leases.size()) +
                                   " that the network configuration allows are leased under " + subnets());
     sync_soon(kAfterLostRaces);
@@ -264,7 +274,7 @@ void EtcdStore::put() {
 /// Somebody else was faster: look again and choose again.
 void EtcdStore::lost_race() {
   revoke_granted();
-  is_busy_ = false;
+  end_pass();
   if (++lost_races_ < kMaxLostRaces)
     return sync_soon(milliseconds(1 + random_below(20) * static_cast<size_t>(lost_races_)));
   lost_races_ = 0;
@@ -283,6 +293,7 @@ void EtcdStore::claimed() {
 
 void EtcdStore::finish() {
   is_busy_ = false;
+  is_behind_ = false;  // the watch begins anew behind the list
   const Pass pass = std::exchange(pass_, {});
   listener_->store_listed(pass.leases, pass.is_wiped);
   if (!std::exchange(is_told_, true))

@@ -76,7 +76,9 @@ class EtcdStore final : public LeaseStore {
   void call(EtcdCall call, std::function<void(const cni::Json&)> done);
   void failed(const std::string& reason);
   /// The cluster does not answer; pending things are tried again.
-  void unreachable(const std::string& reason);
+  void unreachable(const std::string& reason, bool lacks_config = false);
+  /// The pass is over; what the watch brought during it is asked for again.
+  void end_pass();
   void answered();
   void revoke_granted();
 
@@ -90,12 +92,14 @@ class EtcdStore final : public LeaseStore {
   Backoff sync_backoff_, watch_backoff_, contest_backoff_;
 
   std::optional<std::string> problem_;  ///< told as unreachable
+  bool lacks_config_ = false;           ///< what problem_ is: no network configuration, not no answer
   std::string config_;
   std::optional<Claim> claim_;
   std::optional<Held> held_;
-  bool is_told_ = false;   ///< the listener knows of held_ as it is
-  bool is_busy_ = false;   ///< a pass is under way
-  bool is_stale_ = false;  ///< and another is due after it
+  bool is_told_ = false;    ///< the listener knows of held_ as it is
+  bool is_busy_ = false;    ///< a pass is under way
+  bool is_stale_ = false;   ///< and another is due after it
+  bool is_behind_ = false;  ///< a message of the watch was passed over during the pass
   bool is_probing_ = false;
   int lost_races_ = 0;
   Pass pass_;

@@ -34,6 +34,12 @@ void EtcdStore::watch(int64_t from_revision) {
 }
 
 void EtcdStore::take_watch(const EtcdWatchResponse& response) {
+  // The pass lists at an older revision: told in this order, the list would take back what the event said,
+  // and the store would look as if it had been wiped.
+  if (is_busy_) {
+    is_behind_ = true;
+    return;
+  }
   if (response.is_canceled) {  // compacted, or refused: what was missed is in a list
     client_.end_watch();
     return sync_soon(response.compact_revision != 0 ? milliseconds(0) : watch_backoff_.next());

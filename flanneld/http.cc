@@ -73,6 +73,7 @@ HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const T
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOPROXY, "*");
   set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // else a request that is given up would wait for its resolver thread
   set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   set(CURLOPT_TCP_KEEPALIVE, 1L);

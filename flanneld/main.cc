@@ -54,6 +54,8 @@ int run_agent(const flanneld::Options& options) {
 
   flanneld::EventLoop loop;
   loop.watch(signal_fd.get(), EPOLLIN, [&](uint32_t) {
+    signalfd_siginfo taken{};  // or it would be pending when it is no longer blocked, and kill
+    if (::read(signal_fd.get(), &taken, sizeof taken) < 0) return;
     base::log_info("asked to stop; the data path stays as it is");
     flanneld::notify_service_manager("STOPPING=1");
     ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "common/base/error.h"
 #include "flanneld/forward_policy.h"
@@ -33,6 +34,8 @@ constexpr auto kFightWithin = 1000ms;
 constexpr auto kRetryFirst = 1000ms, kRetryMost = 60'000ms;
 /// For what nobody tells of: legacy iptables, and lost notifications.
 constexpr auto kCheckEvery = 60'000ms;
+/// Whoever is told that a firewall blocks pods mends it by rules that concern nobody otherwise.
+constexpr auto kCheckWhileBlocked = 500ms;
 
 NftTransaction make_table(const TrafficPlan& plan, bool fully_random) {
   const netlink::NftTable table = flannel_table(plan.family);
@@ -108,12 +111,14 @@ void NftablesRules::open() {
 }
 
 void NftablesRules::read_changes() {
-  bool look = false;
+  bool look = false, any = false;
   const bool complete = monitor_->drain([&](const netlink::NftChange& change) {
+    any = true;
     look = look || change.is_base || change.table == "flannel-ipv4" || change.table == "flannel-ipv6" ||
            (change.table == "filter" && (change.chain == "FORWARD" || change.chain == kIptablesForwardChain));
   });
   if ((look || !complete) && !settle_.armed()) settle_.start(settle_delay_);
+  if (any && status_.blocked && !std::exchange(checks_soon_, true)) check_.start(kCheckWhileBlocked);
 }
 
 void NftablesRules::apply(const TrafficSpec& spec) {
@@ -126,6 +131,7 @@ void NftablesRules::apply(const TrafficSpec& spec) {
 void NftablesRules::reconcile(Cause cause) {
   const TrafficStatus before = status_;
   check_.start(kCheckEvery);
+  checks_soon_ = false;
   settle_.cancel();
   try {
     open();

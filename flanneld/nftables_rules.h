@@ -50,6 +50,7 @@ class NftablesRules : public TrafficRules {
   std::optional<netlink::NetlinkSocket> socket_;
   std::optional<netlink::NftMonitor> monitor_;
   Timer settle_, check_;
+  bool checks_soon_ = false;  ///< check_ is set to less than its usual time
   std::chrono::milliseconds settle_delay_;
   EventLoop::Clock::time_point restored_at_;
   Backoff pace_, retry_;

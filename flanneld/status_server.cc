@@ -47,9 +47,13 @@ base::UniqueFd listen_on(const ListenAddress& address) {
   return fd;
 }
 
+bool is_served(std::string_view method) {
+  return method == MHD_HTTP_METHOD_GET || method == MHD_HTTP_METHOD_HEAD;
+}
+
 HttpAnswer answer_for(const StatusServer::Handler& handler, const std::string& method,
                       const std::string& path) {
-  if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD)
+  if (!is_served(method))
     return {MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "only GET is served here\n"};
   try {
     return handler(path);
@@ -62,11 +66,14 @@ HttpAnswer answer_for(const StatusServer::Handler& handler, const std::string& m
 MHD_Result serve(void* context, MHD_Connection* connection, const char* path, const char* method, const char*,
                  const char*, size_t* upload_bytes, void** request) noexcept {
   static int seen;
-  if (*request == nullptr) {  // headers only; a body, if any, is still to come
+  if (*upload_bytes != 0) {  // no answer can be given within a body
+    *upload_bytes = 0;
+    return MHD_YES;
+  }
+  if (*request == nullptr && is_served(method)) {  // headers only; a body, if any, is still to come
     *request = &seen;
     return MHD_YES;
   }
-  *upload_bytes = 0;
   const HttpAnswer answer = answer_for(*static_cast<const StatusServer::Handler*>(context), method, path);
   MHD_Response* response = MHD_create_response_from_buffer(
       answer.body.size(), const_cast<char*>(answer.body.data()), MHD_RESPMEM_MUST_COPY);

@@ -13,7 +13,14 @@ using base::IpNet;
 
 constexpr size_t kMaxCandidates = 100;
 
+/// Upstream knows the own lease by the public address. That changes while the node runs, but who has the
+/// node's subnet with the node's backend data, its MAC in them, is the node.
 bool is_own(const Lease& lease, const SubnetWish& wish) {
+  if (lease.key == wish.previous && wish.identity &&
+      lease.attributes.backend_type == wish.identity->backend_type &&
+      lease.attributes.backend_data == wish.identity->backend_data &&
+      lease.attributes.backend_v6_data == wish.identity->backend_v6_data)
+    return true;
   if (!wish.public_ip.is_unspecified()) return lease.attributes.public_ip == wish.public_ip;
   return wish.public_ipv6 && lease.attributes.public_ipv6 == wish.public_ipv6;
 }

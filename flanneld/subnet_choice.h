@@ -18,6 +18,8 @@ struct SubnetWish {
   base::IpAddress public_ip;                   ///< 0.0.0.0: none, then public_ipv6 tells whose a lease is
   std::optional<base::IpAddress> public_ipv6;  ///< as it will be published
   std::optional<LeaseKey> previous;            ///< what the subnet file holds
+  /// What tells this node from others whatever its address is; nullopt when the backend has no such data.
+  std::optional<LeaseAttributes> identity = {};
 };
 
 enum class SubnetOrigin {
@@ -39,7 +41,7 @@ struct SubnetPlan {
 /// A number below `bound`, which is not 0.
 using RandomBelow = std::function<size_t(size_t bound)>;
 
-/// In this order: the own lease in `leases`, known by its public address; the subnets of the subnet
+/// In this order: the own lease in `leases`, known by its public address or its identity; the subnets of the subnet
 /// file or of an own lease that does not fit any more, each family for itself; one of the first 100
 /// free ones by `random`. `leases` is all that the store lists. nullopt: out of subnets.
 std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,

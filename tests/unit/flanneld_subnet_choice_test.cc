@@ -116,3 +116,23 @@ TEST_CASE("subnet choice: an own lease that does not fit makes way, its subnets 
   CHECK(text(choose_subnets(kV4, longer, wish(), first)) ==
         "fresh 10.5.1.0-24 -10.5.1.0-25; 10.5.1.0/25 is not one of the subnets of the network config");
 }
+
+TEST_CASE("subnet choice: a node with a new address keeps its subnet by its identity") {
+  const auto config = NetworkConfig::parse(R"({"Network": "10.5.0.0/16"})");
+  const std::string data = R"({"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"})";
+  const std::vector<Lease> leases{lease("10.5.7.0-24", "192.168.1.10", data),
+                                  lease("10.5.8.0-24", "192.168.1.11", "{}")};
+  flanneld::SubnetWish wish;
+  wish.public_ip = ip("192.168.1.12");
+  wish.previous = key("10.5.7.0-24");
+  const auto random = [](size_t) { return size_t{0}; };
+  CHECK(choose_subnets(config, leases, wish, random)->origin == SubnetOrigin::fresh);
+  wish.identity = leases.front().attributes;
+  wish.identity->public_ip = ip("192.168.1.12");
+  const auto plan = choose_subnets(config, leases, wish, random);
+  REQUIRE(plan);
+  CHECK(plan->key == key("10.5.7.0-24"));
+  CHECK(plan->origin == SubnetOrigin::own_lease);
+  wish.previous = key("10.5.8.0-24");  // another node's data
+  CHECK(choose_subnets(config, leases, wish, random)->origin == SubnetOrigin::fresh);
+}

@@ -1,0 +1,149 @@
+// What the lease stores understand of servers and files, without a server.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "common/base/file.h"
+#include "flanneld/base64.h"
+#include "flanneld/decode.h"
+#include "flanneld/directory_store.h"
+#include "flanneld/etcd_client.h"
+#include "flanneld/etcd_messages.h"
+#include "flanneld_test_support.h"
+
+using namespace flanneld;
+using namespace flanneld_test;
+
+namespace {
+
+const std::string kConfig = R"({"Network":"10.5.0.0/16","Backend":{"Type":"alloc"}})";
+
+/// Claims as soon as there is a configuration, and keeps what it is told.
+struct Listener final : LeaseStoreListener {
+  explicit Listener(LeaseStore& its_store) : store(its_store) {}
+  void store_has_config(const std::string& text) override {
+    Claim claim{NetworkConfig::parse(text), {}, {}};
+    claim.attributes.public_ip = claim.wish.public_ip = ip("192.168.0.1");
+    store.claim(claim);
+  }
+  void store_claimed(const Lease& own, SubnetOrigin, const std::vector<std::string>&) override {
+    claimed = own.key.format();
+  }
+  void store_renewed(const Lease&) override {}
+  void store_claim_failed(const std::string&) override { ++claim_failures; }
+  void store_listed(const std::vector<Lease>& leases, bool) override { listed.push_back(leases.size()); }
+  void store_changed(const std::vector<LeaseEvent>&) override {}
+  void store_skipped(const std::string& entry, const std::string&) override { skipped.push_back(entry); }
+  void store_connected() override {}
+  void store_unreachable(const std::string&) override {}
+
+  LeaseStore& store;
+  std::string claimed;
+  int claim_failures = 0;
+  std::vector<size_t> listed;
+  std::vector<std::string> skipped;
+};
+
+/// A directory that the test leaves behind under /tmp: small, and nothing is removed by mistake.
+struct LeaseDirectory {
+  LeaseDirectory() {
+    std::string name = "/tmp/flanneld_stores_test.XXXXXX";
+    REQUIRE(::mkdtemp(name.data()));
+    path = name;
+    base::make_directory(path + "/subnets", 0755);
+    base::write_file_atomic(path + "/config", kConfig, 0644);
+  }
+  void put(const std::string& name, const std::string& text, time_t expiry) const {
+    const std::string file = path + "/subnets/" + name;
+    base::write_file_atomic(file, text, 0644);
+    const std::array<timespec, 2> times{timespec{0, UTIME_OMIT}, timespec{expiry, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times.data(), 0) == 0);
+  }
+  std::string path;
+};
+
+void run_for(EventLoop& loop, std::chrono::milliseconds time) {
+  Timer end(loop, [&] { loop.stop(); });
+  end.start(time);
+  loop.run();
+}
+
+}  // namespace
+
+TEST_CASE("base64: all lengths and bytes, and what is none") {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) {
+    CHECK(base64_decode(base64_encode(bytes)) == bytes);
+    bytes += static_cast<char>(i);
+  }
+  for (const char* text : {"a", "ab=", "a===", "====", "ab=c", "ab c", "ab\n="})
+    CHECK_MESSAGE(!base64_decode(text), text);
+}
+
+TEST_CASE("etcd: any body of an error is an error") {
+  CHECK(parse_error(400, R"({"error":"x","message":"y","code":3})").text == "y");
+  CHECK(parse_error(400, R"({"error":"x","code":"abc"})").code == 0);
+  CHECK(parse_error(400, R"({"error":"x","code":{}})").text == "x");
+  CHECK(parse_error(500, "[1").code == 0);
+  const EtcdError stream = parse_error(401, R"({"error":{"grpc_code":16,"message":"invalid auth token"}})");
+  CHECK(stream.code == 16);
+  CHECK(stream.text == "invalid auth token");
+  CHECK(contains(parse_error(404, "404 page not found").text, "enable-grpc-gateway"));
+}
+
+TEST_CASE("etcd: a watch's messages") {
+  const auto compacted = parse_watch_response(R"({"result":{"canceled":true,"compact_revision":"4"}})");
+  CHECK(compacted.is_canceled);
+  CHECK(compacted.compact_revision == 4);
+  const auto gone = parse_watch_response(
+      R"({"result":{"header":{"revision":"5"},"events":[{"type":"DELETE","kv":{"key":"YQ=="}}]}})");
+  REQUIRE(gone.events.size() == 1);
+  CHECK(gone.events[0].is_delete);
+  CHECK(gone.events[0].kv.key == "a");
+  for (const char* line : {"", "[]", "{", R"({"result":[]})", R"({"result":{"events":[1]}})",
+                           R"({"result":{"events":[{"kv":{"key":"?"}}]}})"})
+    CHECK_MESSAGE(
+        !parse_failure([&] { decoding("line", [&] { return parse_watch_response(line); }); }).empty(), line);
+}
+
+TEST_CASE("etcd: no password in a message") {
+  CHECK(without_userinfo("https://root:p@ss@host:2379") == "https://host:2379");
+  CHECK(without_userinfo("http://host:2379") == "http://host:2379");
+}
+
+TEST_CASE("lease directory: a peer's lease that ends before the own one does is dropped in time") {
+  const LeaseDirectory directory;
+  EventLoop loop;
+  DirectoryStore store(loop, directory.path, std::chrono::minutes(60));
+  Listener listener(store);
+  store.start(listener);
+  run_for(loop, std::chrono::milliseconds(200));
+  REQUIRE(!listener.claimed.empty());
+  directory.put("10.5.250.0-24", R"({"PublicIP":"192.168.0.9","PublicIPv6":null})", ::time(nullptr) + 2);
+  run_for(loop, std::chrono::milliseconds(4500));
+  CHECK(listener.listed == std::vector<size_t>{1, 2, 1});
+}
+
+TEST_CASE("lease directory: bad entries are passed over, told once; a full one is told once") {
+  const LeaseDirectory directory;
+  base::write_file_atomic(
+      directory.path + "/config",
+      R"({"Network":"10.5.0.0/16","SubnetMin":"10.5.1.0","SubnetMax":"10.5.1.0","Backend":{"Type":"alloc"}})",
+      0644);
+  const time_t later = ::time(nullptr) + 3600;
+  directory.put("10.5.1.0-24", R"({"PublicIP":"192.168.0.9","PublicIPv6":null})", later);
+  directory.put("x10.5.2.0-24", R"({"PublicIP":"192.168.0.8","PublicIPv6":null})", later);
+  directory.put("10.5.3.0-24", "{", later);
+  EventLoop loop;
+  DirectoryStore store(loop, directory.path, std::chrono::minutes(60));
+  Listener listener(store);
+  store.start(listener);
+  run_for(loop, std::chrono::milliseconds(2500));
+  CHECK(listener.claimed.empty());
+  CHECK(listener.claim_failures == 1);
+  CHECK(listener.skipped.size() == 2);
+}
