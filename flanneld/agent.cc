@@ -1,5 +1,7 @@
 #include "flanneld/agent.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -291,12 +293,14 @@ void Agent::save() {
   SavedState state{store_identity(options_), config_text_, *own_, {}};
   for (const auto& [key, lease] : peers_.leases()) state.peers.push_back(lease);
   try {
-    save_state(options_.state_file, state);
+    save_state(options_.state_file, std::exchange(state, {}));
     save_problem_.reset();
   } catch (const base::SystemError& error) {
     if (!save_problem_) base::log_warning(std::string("save the leases: ") + error.what());
     save_problem_ = std::string("the leases cannot be saved: ") + error.what();
   }
+  // After a burst of leases this is the last thing to happen; what the decoding took goes back to the system.
+  ::malloc_trim(0);
 }
 
 }  // namespace flanneld

@@ -157,7 +157,8 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
   std::string buffered = std::exchange(watch_line_, {});
   size_t begin = 0;
   for (size_t end; (end = buffered.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string_view line = std::string_view(buffered).substr(begin, end - begin);
+    const std::string_view whole = buffered;
+    const std::string_view line = whole.substr(begin, end - begin);
     if (line.empty()) continue;
     try {
       on_watch(decoding("a message of the watch", [&] { return parse_watch_response(line); }));

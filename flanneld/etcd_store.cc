@@ -225,7 +225,7 @@ void EtcdStore::prepare_etcd_lease() {
   const int64_t existing = entry == pass_.entries.end() ? 0 : entry->second.lease;
   if (pass_.plan.reserved) return put();
   if (existing == 0) return grant();
-  call(keep_alive(existing), [this, existing](const cni::Json& answer) {
+  call(keep_alive(existing), [this](const cni::Json& answer) {
     const EtcdLease lease = parse_keep_alive(answer);
     if (lease.ttl <= 0) return grant();
     pass_.ttl = lease.ttl;

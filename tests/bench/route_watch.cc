@@ -1,7 +1,7 @@
 // Tells when the kernel has the COUNT-th route to another node, by its notifications: polls nothing.
 // Usage: bench_route_watch COUNT TIMEOUT_SECONDS; counts flanneld's own routes (kRouteProtocol).
-// Prints "ready" once it listens, then the time in milliseconds since the epoch, and how many routes
-// there are. Exit status 1 when time is up first.
+// Prints "ready" and how many there are once it listens, then the time in milliseconds since the epoch, and
+// how many routes there are. Exit status 1 when time is up first.
 #include <poll.h>
 
 #include <chrono>
@@ -60,7 +60,7 @@ int run(size_t wanted, std::chrono::seconds timeout) {
   netlink::Monitor monitor = netlink::Monitor::open();
   Routes routes;
   routes.look();
-  std::puts("ready");
+  std::printf("ready %zu\n", routes.count());
   std::fflush(stdout);
   const auto end = std::chrono::steady_clock::now() + timeout;
   while (routes.count() < wanted) {
