@@ -42,8 +42,9 @@ PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
     // A node that has claimed again holds what it claimed, and a subnet is whose it is now.
     const bool has_claimed =
         !peer.attributes.public_ip.is_unspecified() && nodes.contains(peer.attributes.public_ip);
-    const bool is_taken = std::any_of(leases.begin(), leases.end(),
-                                      [&](const Lease& lease) { return lease.key.shares_subnet(peer.key); });
+    const bool is_taken = std::any_of(leases.begin(), leases.end(), [&held = key](const Lease& lease) {
+      return lease.key.shares_subnet(held);
+    });
     if (!has_claimed && !is_taken) merged.push_back(peer);
   }
   return reset(merged);

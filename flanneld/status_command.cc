@@ -56,9 +56,11 @@ std::string duration(int64_t seconds) {
 
 /// What of two families is there, with a space between.
 std::string both(const Json& object, const char* v4, const char* v6) {
-  const std::string first = text_of(object, v4), second = text_of(object, v6);
-  if (second == "-") return first;
-  return first == "-" ? second : first + " " + second;
+  std::string text = text_of(object, v4);
+  std::string second = text_of(object, v6);
+  if (text == "-") return second;
+  if (second != "-") text.append(" ").append(second);
+  return text;
 }
 
 std::string lease_text(const Json& status) {

@@ -41,8 +41,8 @@ struct SubnetPlan {
 /// A number below `bound`, which is not 0.
 using RandomBelow = std::function<size_t(size_t bound)>;
 
-/// In this order: the own lease in `leases`, known by its public address or its identity; the subnets of the subnet
-/// file or of an own lease that does not fit any more, each family for itself; one of the first 100
+/// In this order: the own lease in `leases`, known by its public address or its identity; the subnets of the
+/// subnet file or of an own lease that does not fit any more, each family for itself; one of the first 100
 /// free ones by `random`. `leases` is all that the store lists. nullopt: out of subnets.
 std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,
                                          const SubnetWish& wish, const RandomBelow& random);

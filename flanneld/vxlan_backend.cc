@@ -80,6 +80,9 @@ VxlanBackend::Device VxlanBackend::make_device(const BackendContext& context, Fa
   spec.local = interface_address(context.external, family).value_or(published);
   spec.lower = context.external.ifindex;
   const uint32_t underlay_mtu = options_.mtu != 0 ? options_.mtu : context.external.mtu;
+  if (options_.mtu > context.external.mtu)
+    throw base::ParseError("Backend.MTU is " + std::to_string(options_.mtu) + ", more than the " +
+                           std::to_string(context.external.mtu) + " of interface '" + external_ + "'");
   if (underlay_mtu < overhead(family) + least_mtu(family))
     throw base::ParseError("the MTU of interface '" + external_ + "', " + std::to_string(underlay_mtu) +
                            ", is too small for vxlan over " + family_name(family) + ": it must be " +

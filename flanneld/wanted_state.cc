@@ -38,7 +38,10 @@ void WantedState::reset(std::map<LeaseKey, PeerPlan> peers) {
   for (const auto& [lease, plan] : peers_)
     if (!peers.contains(lease)) gone.push_back(lease);
   for (const LeaseKey& lease : gone) remove(lease);
-  for (auto& [lease, plan] : peers) put(lease, std::move(plan));
+  while (!peers.empty()) {
+    auto one = peers.extract(peers.begin());
+    put(one.key(), std::move(one.mapped()));
+  }
 }
 
 WantedState::Changes WantedState::take_changes() {

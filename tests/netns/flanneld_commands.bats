@@ -1,0 +1,319 @@
+# flanneld as people and service managers meet it: flags, status, doctor, cleanup, probes, log, signals, privileges.
+
+load ../support/flanneld_test.bash
+
+log_of() {
+  on "$1" node_exec cat /run/flanneld.log
+}
+
+# flanneld_run ARGUMENT...: a command of flanneld on host a, with the agent's lease directory.
+flanneld_run() {
+  on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" "$@"
+}
+
+vxlan_config() {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+}
+
+# http_code HOST PATH [curl option...]: the status that its status server answers with.
+http_code() {
+  on "$1" node_exec curl -s -o /dev/null --max-time 5 --noproxy '*' -w '%{http_code}' "${@:3}" "http://127.0.0.1:7000$2"
+}
+
+# doctor_says STATE TEXT: the finding is in its report with that state.
+doctor_says() {
+  local report
+  report=$(flanneld_run doctor) || true
+  grep -E "^$1 .*$2" <<<"$report" >/dev/null || fail "wanted: $1 … $2"$'\n'"got: $report"
+}
+
+@test "flags: help, version, mistakes" {
+  vxlan_config
+  run -0 flanneld_run --help
+  assert_match "$output" "usage: flanneld .*--lease-dir DIR.*--etcd-endpoints URL"
+  run -0 flanneld_run --version
+  assert_match "$output" '^[0-9]+\.[0-9]+\.[0-9]+$'
+  local flags text
+  while IFS='|' read -r flags text; do
+    # shellcheck disable=SC2086 # words
+    run -2 --separate-stderr flanneld_run $flags
+    assert_empty "$output" "output of $flags"
+    assert_match "$stderr" "$text"
+    assert_match "$stderr" "flanneld --help"
+  done <<'FLAGS'
+--nonsense|nonsense
+--iface|needs a value
+--ip-masq=perhaps|--ip-masq.*perhaps
+--iptables-resync 0|--iptables-resync.*0 is not between
+--subnet-lease-renew-margin 1440|--subnet-lease-renew-margin.*1440 is not between
+--public-ip fd00::1|--public-ip.*not an IPv4 address
+--iface-regex [|--iface-regex.*not a regular expression
+--status-listen 7000|--status-listen.*not an address and port
+--config /nonexistent|no file '/nonexistent'
+--kube-subnet-mgr|--kube-subnet-mgr.*not supported yet
+explode|'explode' is none of the commands
+status -o yaml|usage: flanneld .*status
+doctor --what|usage: flanneld .*doctor
+cleanup everything|usage: flanneld .*cleanup
+FLAGS
+  # A port that is taken is a failed start.
+  agent_start a
+  run -1 flanneld_run --subnet-file /run/other.env
+  assert_match "$output" "listen on 127.0.0.1:7000: Address already in use"
+}
+
+@test "the status server, status and healthz" {
+  vxlan_config
+  run -3 --separate-stderr flanneld_run status
+  assert_match "$stderr" "no answer from http://127.0.0.1:7000/status"
+  rm "$NODE_DIR/leases/config"
+  on a flanneld_start --lease-dir "$NODE_DIR/leases" --healthz-ip 192.168.1.10 --healthz-port 7001
+  wait_until 5 is_answering a
+  run -1 flanneld_run status
+  assert_match "$output" "NOT READY.*! waiting for .*no network configuration"
+  assert_equal "$(http_code a /healthz) $(http_code a /readyz) $(http_code a /metrics)" "200 503 200"
+  vxlan_config
+  agent_start b
+  on a flanneld_wait_ready
+  wait_until 3 peers_are a 1
+
+  run -0 flanneld_run status
+  assert_match "$output" "flanneld +0\.[0-9.]+, ready.*interface +eth0 192.168.1.10, MTU 1500, by default route"
+  assert_match "$output" "$(on b subnet_of).0/24 +192.168.1.20 +vxlan +$(on b mac_of flannel.1) +reached"
+  run -0 flanneld_run status -o json
+  assert_json "$output" ".ready and .mtu == 1450 and .rules.engine == \"nftables\" and .lease.subnet == \"$(on a subnet_of).0/24\"
+    and .peers[0].publicIP == \"192.168.1.20\" and .problems == [] and .kernel.failures == []"
+  assert_json "$(on a status_get /leases)" ".own.publicIP == \"192.168.1.10\" and (.peers | length) == 1 and .own.expiresInSeconds > 86000"
+  assert_json "$(on a status_get /routes)" ".routes[0].dst == \"$(on b subnet_of).0/24\" and .routes[0].dev == \"flannel.1\"
+    and .neighbours[0].mac == .fdb[0].mac and .fdb[0].dst == \"192.168.1.20\""
+  assert_equal "$(http_code a /healthz) $(http_code a /readyz) $(http_code a /nonsense) $(http_code a /status -X POST -d x)" "200 200 404 405"
+  assert_equal "$(on b node_exec curl -sS --max-time 5 http://192.168.1.10:7001/healthz)" "flanneld is running"
+  assert_equal "$(on b node_exec curl -sS --max-time 5 http://192.168.1.10:7001/readyz)" "flanneld is ready"
+  # Leases are not for everybody on the network.
+  assert_equal "$(on b node_exec curl -s -o /dev/null --max-time 5 -w '%{http_code}' http://192.168.1.10:7001/status)" 404
+  metrics_are_prometheus "$(on a status_get /metrics)"
+
+  # A peer that cannot be used does not make the node unready, and is told of.
+  lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"host-gw"}'
+  wait_until 3 status_fails
+  run -1 flanneld_run status
+  assert_match "$output" "! the lease 10.5.250.0/24 of a peer cannot be used: .*host-gw"
+  assert_equal "$(http_code a /readyz)" 200
+}
+
+is_answering() {
+  [[ $(http_code "$1" /healthz) == 200 ]]
+}
+
+status_fails() {
+  ! flanneld_run status >/dev/null
+}
+
+# metrics_are_prometheus TEXT: every line is of the text format, every metric explained once, before its value.
+metrics_are_prometheus() {
+  local wrong
+  wrong=$(awk '
+    /^# HELP flanneld_[a-z_]+ .+$/ { if (help[$3]++) print "twice: " $0; next }
+    /^# TYPE flanneld_[a-z_]+ (counter|gauge)$/ { if (type[$3] != "") print "twice: " $0; type[$3] = $4; next }
+    /^flanneld_[a-z_]+ -?[0-9]+$/ {
+      if (!help[$1] || type[$1] == "") print "not explained: " $0
+      if (value[$1]++) print "twice: " $0
+      if (type[$1] == "counter" && $1 !~ /_total$/) print "a counter without _total: " $0
+      next
+    }
+    { print "no line of the format: " $0 }
+    END { for (name in help) if (!value[name]) print "no value: " name }' <<<"$1")
+  assert_empty "$wrong" "wrong lines"
+  assert_match "$1" "flanneld_ready 1"
+  assert_match "$1" "flanneld_peers 1"
+}
+
+@test "doctor: a healthy node, and each fault with what to do" {
+  vxlan_config
+  agent_start a --ip-masq
+  on a pod_run pod >/dev/null
+  run -0 flanneld_run doctor
+  [[ $output != *fail* ]] || fail "$output"
+  assert_json "$(flanneld_run doctor -o json)" '[.checks[] | select(.state == "fail")] == [] and (.checks | length) >= 8'
+
+  on a node_exec sysctl -qw net.ipv4.ip_forward=0
+  doctor_says fail "IPv4 forwarding: net.ipv4.ip_forward is off.*sysctl -w net.ipv4.ip_forward=1"
+  run -1 flanneld_run doctor
+  assert_json "$(flanneld_run doctor -o json || true)" '[.checks[] | select(.state == "fail")] | length == 1'
+  on a node_exec sysctl -qw net.ipv4.ip_forward=1
+
+  local gateway
+  gateway=$(on a subnet_of).1/24
+  on a node_exec bash -euc 'ip addr add 10.5.254.1/24 dev cni0; ip addr del "$1" dev cni0' bash "$gateway"
+  doctor_says fail "bridge: cni0 has 10.5.254.1/24, and subnet.env says $gateway.*ip link delete cni0"
+  on a node_exec bash -euc 'ip addr add "$1" dev cni0; ip addr del 10.5.254.1/24 dev cni0' bash "$gateway"
+
+  on a node_exec mv /opt/cni/bin/flannel /opt/cni/gone
+  doctor_says fail "network configuration: .*names 'flannel', which /opt/cni/bin does not have.*install"
+  on a node_exec mv /opt/cni/gone /opt/cni/bin/flannel
+
+  on a node_exec bash -c 'echo "{\"name\": \"other\", \"type\": \"bridge\"}" >/etc/cni/net.d/00-other.conf'
+  doctor_says fail "network configuration: '00-other.conf' comes first, and is not flannel's"
+  on a node_exec bash -c 'echo "{" >/etc/cni/net.d/00-other.conf'
+  doctor_says fail "network configuration: '00-other.conf' cannot be read"
+  on a node_exec mv /etc/cni/net.d/00-other.conf /etc/cni/net.d/99-other.conf
+  doctor_says warn "network configuration: .*ignores 99-other.conf"
+  on a node_exec rm /etc/cni/net.d/99-other.conf
+
+  on a node_exec nft "add table inet fw; add chain inet fw gate { type filter hook forward priority 10; policy drop; }"
+  doctor_says fail "other filters: chain 'gate' of nftables table 'inet fw' drops"
+  on a node_exec nft "delete table inet fw"
+  on a node_exec ip link set cni0 mtu 1500
+  doctor_says fail "MTU: .*cni0 is larger than FLANNEL_MTU.*restart"
+  on a node_exec ip link set cni0 mtu 1450
+  run -0 flanneld_run doctor
+
+  on a flanneld_stop
+  doctor_says fail "agent: flanneld does not answer at 127.0.0.1:7000"
+  on a node_exec ip route del default
+  doctor_says fail "external interface: none serves: default route: there is no IPv4 default route.*--iface"
+  on a node_exec mv /run/flannel/subnet.env /run/flannel/gone
+  doctor_says fail "subnet file: there is no '/run/flannel/subnet.env'"
+  on a node_exec bash -c 'echo FLANNEL_SUBNET=nonsense >/run/flannel/subnet.env'
+  doctor_says fail "subnet file: .*subnet.env.*remove it and restart flanneld"
+}
+
+@test "SIGTERM leaves the data path; cleanup takes it away, and nothing else" {
+  vxlan_config
+  two_pods --ip-masq --ip-blackhole-route
+  local a
+  a=$(on a subnet_of)
+  on a node_exec bash -euc 'ip route add 10.5.250.0/24 via 192.168.1.99; nft add table ip mine'
+  run -1 flanneld_run cleanup
+  assert_match "$output" "an agent answers at 127.0.0.1:7000 and would make all anew: stop it first"
+  reaches b client "$WEB"
+
+  local before
+  before=$(kernel_of a)
+  on a flanneld_stop
+  assert_equal "$(kernel_of a)" "$before"
+  assert_match "$(log_of a)" "asked to stop; the data path stays as it is"
+  reaches b client "$WEB"
+
+  run -0 flanneld_run cleanup
+  assert_match "$output" "removed device 'flannel.1'.*left bridge 'cni0': it has 1 port.*removed nftables table 'ip flannel-ipv4'.*removed file '/run/flannel/subnet.env'"
+  assert_empty "$(on a links_of vxlan)" "devices"
+  assert_equal "$(on a node_exec ip route show | grep -E 'proto 95|blackhole|flannel' || true)" ""
+  assert_equal "$(on a node_exec nft list tables | grep -E 'flannel' || true)$(on a node_exec iptables-save | grep -iE flannel || true)" ""
+  run ! on a node_exec test -e /run/flannel/subnet.env
+  assert_match "$(on a node_exec ip route show 10.5.250.0/24)" 192.168.1.99
+  assert_match "$(on a node_exec nft list tables)" "table ip mine"
+  run -0 flanneld_run cleanup
+  assert_match "$output" "^(left bridge 'cni0': it has 1 ports?.)?nothing to remove\$"
+
+  # Back again, with the subnet that it had.
+  agent_start a --ip-masq
+  assert_equal "$(on a subnet_of)" "$a"
+  heals_within 3
+}
+
+# kernel_of HOST: what flannel has made there.
+kernel_of() {
+  on "$1" node_exec bash -c 'ip -o link show flannel.1 | sed "s/ state.*//"; ip route; ip neigh show dev flannel.1
+    bridge fdb show dev flannel.1; nft list ruleset; cat /run/flannel/subnet.env'
+}
+
+@test "exit status, sd_notify, secrets, and only two capabilities" {
+  vxlan_config
+  # Receives what the service manager would, a line each.
+  on a node_spawn notify.log perl -e 'use Socket; $| = 1; socket(S, PF_UNIX, SOCK_DGRAM, 0) or die;
+    bind(S, pack_sockaddr_un("/run/notify")) or die;
+    while (defined recv(S, $message, 4096, 0)) { $message =~ s/\n/ /g; print "$message\n"; last if $message =~ /^STOPPING/ }'
+  wait_until 5 on a node_exec test -S /run/notify
+  # As under systemd: root's files, but of its privileges these two alone.
+  on a node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; "$@"; echo "exit status $?" >/run/exit' bash \
+    env NOTIFY_SOCKET=/run/notify setpriv --bounding-set -all,+net_admin,+net_raw --inh-caps -all --no-new-privs \
+    "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" --ip-masq --etcd-username me --etcd-password sesame \
+    --etcd-endpoints http://me:sesame@192.168.1.99:2379
+  on a flanneld_wait_ready
+  local agent
+  agent=$(on a node_exec bash -c 'pgrep -P "$(cat /run/flanneld.pid)"')
+  assert_match "$(on a node_exec cat "/proc/$agent/status")" "CapEff:.0000000000003000"
+  agent_start b --ip-masq
+  wait_until 3 peers_are a 1
+  on b pod_run client >/dev/null
+  WEB=$(on a pod_run web)
+  heals_within 3
+  on a node_exec ip link del flannel.1
+  heals_within 3
+  on a node_exec nft flush ruleset
+  wait_until 3 on a node_exec nft list table ip flannel-ipv4 >/dev/null 2>&1
+  assert_json "$(on a status_get /status)" '.ready and .kernel.failures == [] and .rules.failure == null'
+  on a node_exec kill -TERM "$agent"
+  wait_until 5 on a node_exec test -s /run/exit
+  assert_equal "$(on a node_exec cat /run/exit)" "exit status 0"
+  assert_match "$(on a node_exec cat /run/notify.log)" "READY=1 STATUS=subnet $(on a subnet_of).0/24.*STOPPING=1"
+  assert_match "$(log_of a)" "etcd-password=\*\*\*"
+  assert_empty "$(log_of a | grep sesame)" "secrets in the log"
+
+  # Waiting, it says for what; SIGINT ends it as well; etcd's URL is shown without them.
+  on a node_spawn notify.log true
+  on a node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; "$@"; echo "exit status $?" >/run/exit2' bash \
+    "$BIN_DIR/flanneld" --etcd-endpoints http://me:sesame@192.168.1.99:2379 --etcd-username me --etcd-password sesame
+  wait_until 10 on a node_exec grep -q "warning .*192.168.1.99" /run/flanneld.log
+  assert_match "$(on a status_get /readyz)" "not ready yet: waiting for "
+  assert_empty "$(log_of a | grep sesame)$(on a status_get /status | grep sesame)$(on a status_get /readyz | grep sesame)" "secrets"
+  on a node_exec bash -c 'kill -INT "$(pgrep -P "$(cat /run/flanneld.pid)")"'
+  wait_until 5 on a node_exec test -s /run/exit2
+  assert_equal "$(on a node_exec cat /run/exit2)" "exit status 0"
+}
+
+@test "the interface: which rule chose it is in the log; a configuration file with flags" {
+  vxlan_config
+  on a node_exec bash -euc 'ip link add other type veth peer name other-end; ip addr add 172.20.0.10/24 dev other
+    ip link set other up; ip link set other-end up; ip route add 10.66.0.0/16 via 172.20.0.1'
+  local flags text
+  while IFS='|' read -r flags text; do
+    # shellcheck disable=SC2086 # words
+    on a flanneld_start --lease-dir "$NODE_DIR/leases" $flags
+    wait_until 5 on a node_exec grep -qE "external interface" /run/flanneld.log
+    assert_match "$(log_of a)" "$text"
+    on a flanneld_stop
+  done <<'FLAGS'
+--iface other|external interface 'other' 172.20.0.10, MTU 1500, by --iface=other
+--iface nope --iface 172.20.0.10|external interface 'other' 172.20.0.10, MTU 1500, by --iface=172.20.0.10
+--iface-regex ^172\.20\.|external interface 'other' 172.20.0.10, MTU 1500, by --iface-regex=\^172
+--iface nope --iface-regex ^oth.r$|external interface 'other' 172.20.0.10, MTU 1500, by --iface-regex=\^oth
+--iface-can-reach 10.66.1.1|external interface 'other' 172.20.0.10, MTU 1500, by --iface-can-reach=10.66.1.1
+--public-ip 172.20.0.10|external interface 'other' 172.20.0.10, MTU 1500, by --public-ip=172.20.0.10
+--iface eth0 --public-ip 203.0.113.9|external interface 'eth0' 192.168.1.10, public address 203.0.113.9, MTU 1500, by --iface=eth0
+--iface nope|no external interface serves: --iface=nope: there is no interface 'nope'; there are .*eth0, other
+--public-ip 203.0.113.9|no external interface serves: --public-ip=203.0.113.9: no interface has the address 203.0.113.9; behind NAT --iface must say
+FLAGS
+  # One that comes later is taken then.
+  on a flanneld_start --lease-dir "$NODE_DIR/leases" --iface late
+  wait_until 5 on a node_exec grep -q "there is no interface 'late'" /run/flanneld.log
+  assert_match "$(on a status_get /readyz)" "waiting for an external interface: --iface=late"
+  on a node_exec bash -euc 'ip link set other down; ip link set other name late; ip link set late up'
+  on a flanneld_wait_ready
+  assert_match "$(log_of a)" "external interface 'late' 172.20.0.10, MTU 1500, by --iface=late"
+  on a flanneld_stop
+  run -0 on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" cleanup
+
+  # The file's flags and network; the environment goes before it, the command line before that.
+  rm "$NODE_DIR/leases/config"
+  conf_write flanneld.yaml >/dev/null <<YAML
+Network: 10.9.0.0/16
+Backend: {Type: host-gw}
+lease-dir: $NODE_DIR/other
+ip-masq: true
+subnet-file: /run/from-file.env
+status-listen: 127.0.0.1:7099
+iface: [nope, eth0]
+YAML
+  on a node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash env FLANNELD_STATUS_LISTEN=127.0.0.1:7000 \
+    FLANNELD_SUBNET_FILE=/run/from-environment.env "$BIN_DIR/flanneld" --config "$NODE_DIR/flanneld.yaml" --subnet-file /run/flannel/subnet.env
+  on a flanneld_wait_ready
+  assert_match "$(on a node_exec cat /run/flannel/subnet.env)" "FLANNEL_NETWORK=10.9.0.0/16.*FLANNEL_MTU=1500.*FLANNEL_IPMASQ=true"
+  assert_match "$(log_of a)" "iface='nope' 'eth0' \($NODE_DIR/flanneld.yaml line 7: iface\)"
+  assert_match "$(log_of a)" "status-listen='127.0.0.1:7000' \(FLANNELD_STATUS_LISTEN\)"
+  run ! on a node_exec test -e /run/from-file.env -o -e /run/from-environment.env
+  echo 'no-such-flag: 1' >>"$NODE_DIR/flanneld.yaml"
+  run -2 on a node_exec "$BIN_DIR/flanneld" --config "$NODE_DIR/flanneld.yaml"
+  assert_match "$output" "flanneld.yaml line 8: 'no-such-flag' is neither a flag nor a key"
+}

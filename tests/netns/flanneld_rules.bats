@@ -1,0 +1,235 @@
+# flanneld's packet filter rules, by nftables and by iptables: what is written, what packets meet, what comes back.
+
+load ../support/flanneld_test.bash
+
+# Hosts a and b; the world routes between them and a third network, where the host `outside` is.
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+  node_exec bash -euc 'ip addr add 192.168.1.1/24 dev underlay; sysctl -qw net.ipv4.ip_forward=1
+    ip netns add outside
+    ip link add to-outside type veth peer name eth0 netns outside
+    ip addr add 10.99.0.1/24 dev to-outside; ip link set to-outside up
+    ip -n outside addr add 10.99.0.2/24 dev eth0; ip -n outside link set eth0 up
+    ip -n outside route add 192.168.1.0/24 via 10.99.0.1'
+}
+
+engine_config() {
+  network_config '{"Network": "10.5.0.0/16", "EnableNFTables": '"$1"', "Backend": {"Type": "vxlan"}}'
+}
+
+flannel_table() {
+  on "$1" node_exec nft list table ip flannel-ipv4
+}
+
+# table_is HOST TEXT
+table_is() {
+  [[ $(flannel_table "$1" 2>/dev/null) == "$2" ]]
+}
+
+# only_from ADDRESS COMMAND...: what runs COMMAND nft takes pings of that source only.
+only_from() {
+  "${@:2}" nft "add table ip only; add chain ip only in { type filter hook input priority 0; };
+    flush chain ip only in; add rule ip only in icmp type echo-request ip saddr != $1 drop"
+}
+
+outside() {
+  node_exec ip netns exec outside "$@"
+}
+
+# iptables_of HOST: flannel's lines of iptables-save.
+iptables_of() {
+  on "$1" node_exec iptables-save | grep -E '^\*|FLANNEL-|flanneld' | grep -v '^:' |
+    awk '/^\*/ { table = $0; next } { print table, $0 }'
+}
+
+# wanted_iptables SUBNET: those lines as upstream writes them.
+wanted_iptables() {
+  local nat='-A FLANNEL-POSTRTG' masq='-m comment --comment "flanneld masq" -j' net=10.5.0.0/16
+  local fwd='-m comment --comment "flanneld forward" -j'
+  printf '*filter %s\n' "-A FORWARD $fwd FLANNEL-FWD" "-A FLANNEL-FWD -s $net $fwd ACCEPT" "-A FLANNEL-FWD -d $net $fwd ACCEPT"
+  printf '*nat %s\n' "-A POSTROUTING $masq FLANNEL-POSTRTG" \
+    "$nat -m mark --mark 0x4000/0x4000 $masq RETURN" \
+    "$nat -s $1 -d $net $masq RETURN" \
+    "$nat -s $net -d $1 $masq RETURN" \
+    "$nat ! -s $net -d $1 $masq RETURN" \
+    "$nat -s $net ! -d 224.0.0.0/4 $masq MASQUERADE --random-fully" \
+    "$nat ! -s $net -d $net $masq MASQUERADE --random-fully"
+}
+
+# iptables_are HOST TEXT
+iptables_are() {
+  [[ $(iptables_of "$1") == "$2" ]]
+}
+
+# sources_are_right: pods are seen outside as their node, and by other nodes' pods as themselves.
+sources_are_right() {
+  only_from "$CLIENT" on a pod_exec web
+  only_from 192.168.1.20 outside
+  reaches b client "$WEB" || fail "a pod's own address does not come to another node's pod"
+  reaches b client 10.99.0.2 || fail "outside, the node's address does not come"
+  # From the node itself to a pod elsewhere: as the node's address in the overlay.
+  only_from "$(on b subnet_of).0" on a pod_exec web
+  on b node_exec busybox ping -c 1 -W 1 -I 192.168.1.20 "$WEB" >/dev/null || fail "the node's own packets do not come masqueraded"
+  on a pod_exec web nft delete table ip only
+}
+
+@test "nftables: the rules, what packets meet, and what comes back within 2 s; no process is started" {
+  engine_config true
+  two_pods --ip-masq
+  local a wanted undo start
+  node_spawn strace.log bash -c 'echo $$ >/run/strace.pid; exec strace -f -e trace=process -o /run/strace.out -p "$1"' \
+    bash "$(on b node_exec cat /run/flanneld.pid)"
+  wait_until 5 is_traced b
+  start=$SECONDS
+  a=$(on a subnet_of).0/24
+  wanted=$(flannel_table a)
+  assert_equal "$wanted" "table ip flannel-ipv4 {
+	comment \"rules for flannel-ipv4\"
+	chain postrtg {
+		comment \"chain to manage traffic masquerading by flannel\"
+		type nat hook postrouting priority srcnat; policy accept;
+		meta mark & 0x00004000 == 0x00004000 return comment \"flanneld masq\"
+		ip saddr $a ip daddr 10.5.0.0/16 return comment \"flanneld masq\"
+		ip saddr 10.5.0.0/16 ip daddr $a return comment \"flanneld masq\"
+		ip saddr != 10.5.0.0/16 ip daddr $a return comment \"flanneld masq\"
+		ip saddr 10.5.0.0/16 ip daddr != 224.0.0.0/4 masquerade fully-random comment \"flanneld masq\"
+		ip saddr != 10.5.0.0/16 ip daddr 10.5.0.0/16 masquerade fully-random comment \"flanneld masq\"
+	}
+
+	chain forward {
+		comment \"chain to accept flannel traffic\"
+		type filter hook forward priority filter; policy accept;
+		ip saddr 10.5.0.0/16 accept comment \"flanneld forward\"
+		ip daddr 10.5.0.0/16 accept comment \"flanneld forward\"
+	}
+}"
+  assert_empty "$(on a node_exec nft list tables | grep ip6)" "tables for IPv6"
+  sources_are_right
+
+  for undo in "flush ruleset" "delete table ip flannel-ipv4" "flush chain ip flannel-ipv4 postrtg" \
+    "insert rule ip flannel-ipv4 forward drop" "add table ip flannel-ipv4 { flags dormant; }"; do
+    on a node_exec nft "$undo"
+    wait_until 2 table_is a "$wanted" || fail "2 s after nft $undo: $(flannel_table a)"
+  done
+  assert_json "$(on a status_get /status)" '.rules.engine == "nftables" and .rules.restored >= 5 and .rules.failure == null'
+  sources_are_right
+
+  on a node_exec nft "add table ip other; add chain ip other mine" # no business of flannel's
+  on b node_exec nft flush ruleset
+  wait_until 2 flannel_table b >/dev/null 2>&1
+  assert_equal "$(on a node_exec nft list table ip other | xargs)" "table ip other { chain mine { } }"
+  sleep "$((start + 10 > SECONDS ? start + 10 - SECONDS : 0))"
+  is_traced b
+  node_exec bash -c 'kill -INT "$(cat /run/strace.pid)"'
+  wait_until 5 trace_is_over b
+  assert_empty "$(node_exec grep -E 'clone|fork|exec' /run/strace.out)" "processes started"
+  on b flanneld_is_ready
+}
+
+# is_traced HOST: strace looks at its agent.
+is_traced() {
+  ! on "$1" node_exec bash -c 'grep -q "TracerPid:.0$" "/proc/$(cat /run/flanneld.pid)/status"'
+}
+
+trace_is_over() {
+  ! is_traced "$1"
+}
+
+@test "nftables: FORWARD with policy DROP is opened for pods; another table's drop is told of" {
+  engine_config true
+  two_pods --ip-masq
+  on a node_exec iptables -P FORWARD DROP
+  on b node_exec iptables -P FORWARD DROP
+  heals_within 3 || fail "FORWARD drops: $(on a node_exec iptables-save -t filter)"
+  reaches b client 10.99.0.2
+  assert_equal "$(iptables_of a)" "$(wanted_iptables x | grep filter)"
+  assert_match "$(on a status_get /readyz)" '^flanneld is ready$'
+  on a node_exec iptables -F FORWARD
+  heals_within 3 || fail "after iptables -F FORWARD: $(on a node_exec iptables-save -t filter)"
+  on a node_exec iptables -P FORWARD ACCEPT
+  on b node_exec iptables -P FORWARD ACCEPT
+  wait_until 3 iptables_are a ""
+
+  on a node_exec nft "add table inet fw; add chain inet fw gate { type filter hook forward priority 10; policy drop; }"
+  wait_until 3 tells_of a "chain 'gate' of nftables table 'inet fw'"
+  assert_match "$(on a status_get /readyz)" "flanneld is ready.*but .*gate.*drops"
+  assert_match "$(on a status_get /metrics)" "flanneld_forward_blocked 1"
+  run ! reaches b client "$WEB" # it is true
+  on a node_exec nft "insert rule inet fw gate ip saddr 10.5.0.0/16 accept; insert rule inet fw gate ip daddr 10.5.0.0/16 accept"
+  wait_until 3 heals_within 1
+  wait_until 3 is_ready_without_but a
+  on a node_exec nft "delete table inet fw"
+}
+
+# tells_of HOST TEXT: /readyz has it.
+tells_of() {
+  [[ $(on "$1" status_get /readyz) == *"$2"* ]]
+}
+
+is_ready_without_but() {
+  [[ $(on "$1" status_get /readyz) == "flanneld is ready" ]]
+}
+
+@test "iptables: upstream's chains and rules, once, restored within the resync; both ways from one engine to the other" {
+  engine_config false
+  two_pods --ip-masq --iptables-resync 1
+  local wanted undo
+  wanted=$(wanted_iptables "$(on a subnet_of).0/24")
+  assert_equal "$(iptables_of a)" "$wanted"
+  assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
+  sources_are_right
+  on a flanneld_stop
+  assert_equal "$(iptables_of a)" "$wanted"
+  agent_start a --ip-masq --iptables-resync 1
+  assert_equal "$(iptables_of a)" "$wanted"
+  on a node_exec iptables -t nat -A POSTROUTING -s 10.77.0.0/16 -j RETURN # somebody else's
+  for undo in "iptables -t nat -F FLANNEL-POSTRTG" "iptables -F" "iptables -D FORWARD 1" \
+    "iptables -A FORWARD -m comment --comment twice -j FLANNEL-FWD" "iptables -I FLANNEL-FWD -j DROP"; do
+    # shellcheck disable=SC2086 # words
+    on a node_exec $undo
+    wait_until 3 iptables_are a "$wanted" || fail "after $undo: $(iptables_of a)"
+  done
+  on a node_exec iptables -t nat -C POSTROUTING -s 10.77.0.0/16 -j RETURN
+  on a node_exec iptables -t nat -F
+  wait_until 3 iptables_are a "$wanted" || fail "after iptables -t nat -F: $(iptables_of a)"
+  on a node_exec iptables -P FORWARD DROP
+  heals_within 2
+  sources_are_right
+
+  on a node_exec iptables -P FORWARD ACCEPT
+  on a flanneld_stop
+  engine_config true
+  agent_start a --ip-masq
+  assert_equal "$(iptables_of a)" ""
+  assert_match "$(flannel_table a)" "masquerade fully-random"
+  sources_are_right
+
+  on a flanneld_stop
+  engine_config false
+  agent_start a --ip-masq --iptables-resync 1
+  assert_equal "$(iptables_of a)" "$wanted"
+  assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
+  sources_are_right
+}
+
+@test "without --ip-masq, and without forward rules: none of them, also where they were" {
+  engine_config true
+  agent_start a --ip-masq
+  on a flanneld_stop
+  agent_start a
+  assert_equal "$(flannel_table a | grep -cE 'masquerade|postrtg')" 0
+  assert_match "$(flannel_table a)" 'ip saddr 10.5.0.0/16 accept'
+  on a flanneld_stop
+  agent_start a --iptables-forward-rules=false
+  assert_empty "$(on a node_exec nft list tables | grep flannel)" "tables"
+  on a flanneld_stop
+  agent_start a --ip-masq --ip-masq-fully-random-disable
+  assert_match "$(flannel_table a)" '224.0.0.0/4 masquerade comment'
+  on a flanneld_stop
+  engine_config false
+  agent_start a
+  assert_equal "$(iptables_of a)" "$(wanted_iptables x | grep filter)"
+  assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
+}
