@@ -132,8 +132,10 @@ void Agent::use_saved_state() {
     own_ = saved.own;
     peers_.reset(saved.peers);
     runs_from_saved_ = true;
-    if (!config_) use_config(saved.network_config);
-    attach();
+    if (config_)
+      attach();
+    else
+      use_config(saved.network_config);
   } catch (const base::ParseError& error) {
     base::log_warning("use the saved leases: " + std::string(error.what()) + ", ignoring");
     own_.reset();
@@ -176,12 +178,13 @@ void Agent::configure() {
     interface_problem_.reset();
     base::log_info("external interface " + describe(*choice.chosen));
     make_backend_for(*choice.chosen);
-    peers_.use(&*config_, backend_.get(), own_ ? &*own_ : nullptr);
-    set_node();
-    if (attached_ || own_)
+    if (own_) {
       attach();
-    else
+    } else {
+      peers_.use(&*config_, backend_.get(), nullptr);
+      set_node();
       reconciler_.reconcile();
+    }
     claim();
   } catch (const base::ParseError& error) {
     base::log_error("network configuration: " + std::string(error.what()));
@@ -260,7 +263,7 @@ void Agent::attach() {
     write_subnet_env();
     attached_ = true;
     waiting_for_.clear();
-    save_timer_.start(kSaveDelay);
+    save_soon();
     status_changed();
   } catch (const base::SystemError& error) {
     base::log_error(error.what());
@@ -286,6 +289,10 @@ void Agent::store_claimed(const Lease& own, SubnetOrigin origin, const std::vect
     attach();
   else
     status_changed();
+}
+
+void Agent::save_soon() {
+  if (!save_timer_.armed()) save_timer_.start(kSaveDelay);
 }
 
 void Agent::save() {

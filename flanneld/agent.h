@@ -71,6 +71,7 @@ class Agent final : private LeaseStoreListener {
   void peers_changed(const PeerChange& change);
   void log_peers(const PeerChange& change) const;
   void status_changed();
+  void save_soon();
   void save();
   void wait_because(const std::string& reason);
   /// ", expires …, next renewal …" for the log.

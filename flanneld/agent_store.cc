@@ -6,7 +6,6 @@
 namespace flanneld {
 namespace {
 
-constexpr std::chrono::milliseconds kSaveDelay = std::chrono::seconds(2);
 constexpr size_t kNamed = 5;  // peers that a log line names; of more it tells the number
 
 std::string name_of(const Lease& lease) {
@@ -65,7 +64,7 @@ void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
     log_peers(change);
     reconciler_.reset(peers_.plans());
   }
-  save_timer_.start(kSaveDelay);
+  save_soon();
   status_changed();
 }
 
@@ -78,7 +77,7 @@ void Agent::peers_changed(const PeerChange& change) {
   log_peers(change);
   if (change.upserted.empty() && change.removed.empty()) return;
   if (attached_) reconciler_.apply(change.upserted, change.removed);
-  if (!save_timer_.armed()) save_timer_.start(kSaveDelay);
+  save_soon();
   status_changed();
 }
 

@@ -4,14 +4,11 @@
 
 #include "common/base/log.h"
 #include "flanneld/agent.h"
+#include "flanneld/lease_time.h"
 #include "flanneld/notify.h"
 
 namespace flanneld {
 namespace {
-
-std::chrono::sys_seconds now() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
 
 /// "2026-11-24T15:04:05Z".
 std::string time_text(std::chrono::sys_seconds time) {

@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <random>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "flanneld/lease_time.h"
 
 namespace flanneld {
 
@@ -21,13 +21,10 @@ using std::chrono::sys_seconds;
 
 namespace {
 
-constexpr seconds kLeaseTime = std::chrono::hours(24);  // as upstream's in etcd
 constexpr seconds kRetry = seconds(1);
 constexpr size_t kMaxBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kFileMode = 0644, kDirectoryMode = 0755;
 constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
-
-sys_seconds now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
 
 /// The modification time, which tells when the lease ends.
 sys_seconds expiry_of(int dir_fd, const std::string& name) {
@@ -42,11 +39,6 @@ bool is_in_place(int dir_fd, const std::string& path) {
   }, there{};
   return ::fstat(dir_fd, &opened) == 0 && ::stat(path.c_str(), &there) == 0 &&
          opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
-}
-
-size_t random_below(size_t bound) {
-  static std::mt19937_64 engine{std::random_device{}()};
-  return std::uniform_int_distribution<size_t>(0, bound - 1)(engine);
 }
 
 }  // namespace

@@ -1,19 +1,17 @@
 #include "flanneld/etcd_store.h"
 
 #include <algorithm>
-#include <random>
 
 #include "common/base/error.h"
+#include "flanneld/lease_time.h"
 
 namespace flanneld {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::sys_seconds;
 
 namespace {
 
-constexpr int64_t kLeaseSeconds = 86400;  // as upstream's
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
 constexpr milliseconds kFirstContest(1000), kMostContest(600'000);
 constexpr seconds kProbeInterval(10);
@@ -21,13 +19,6 @@ constexpr int kMaxLostRaces = 20;
 constexpr seconds kAfterLostRaces(10);
 /// Other nodes, Go flanneld among them, have claimed again by then.
 constexpr seconds kAfterWipe(60);
-
-sys_seconds now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
-
-size_t random_below(size_t bound) {
-  static std::mt19937_64 engine{std::random_device{}()};
-  return std::uniform_int_distribution<size_t>(0, bound - 1)(engine);
-}
 
 /// Joins as upstream does: no empty component, no slash at the end.
 std::string clean_prefix(const std::string& prefix) {
@@ -234,7 +225,7 @@ void EtcdStore::prepare_etcd_lease() {
 }
 
 void EtcdStore::grant() {
-  call(grant_lease(kLeaseSeconds), [this](const cni::Json& answer) {
+  call(grant_lease(kLeaseTime.count()), [this](const cni::Json& answer) {
     const EtcdLease lease = parse_lease(answer);
     pass_.granted = lease.id;
     pass_.ttl = lease.ttl;

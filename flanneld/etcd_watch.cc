@@ -3,20 +3,17 @@
 
 #include "common/base/error.h"
 #include "flanneld/etcd_store.h"
+#include "flanneld/lease_time.h"
 
 namespace flanneld {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::sys_seconds;
 
 namespace {
 
 constexpr seconds kProbeInterval(10);
 constexpr seconds kRenewRetry(10);
-constexpr seconds kLeaseTime(86400);
-
-sys_seconds now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
 
 }  // namespace
 

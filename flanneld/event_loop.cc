@@ -29,14 +29,6 @@ void EventLoop::unwatch(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void EventLoop::run_deferred() {
-  // What these defer themselves waits for the next turn, so that no descriptor starves.
-  std::list<Callback> now = std::move(deferred_);
-  deferred_.clear();
-  for (const Callback& callback : now)
-    if (!stopped_) callback();
-}
-
 void EventLoop::run_timers() {
   const auto now = Clock::now();
   while (!stopped_ && !timers_.empty() && timers_.begin()->first <= now) {
@@ -47,7 +39,7 @@ void EventLoop::run_timers() {
 }
 
 int EventLoop::wait_milliseconds() const {
-  if (stopped_ || !deferred_.empty()) return 0;
+  if (stopped_) return 0;
   if (timers_.empty()) return -1;
   const auto left = timers_.begin()->first - Clock::now();
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
@@ -68,7 +60,6 @@ void EventLoop::run() {
       (*callback)(event.events);
     }
     if (!stopped_) run_timers();
-    run_deferred();
   }
 }
 

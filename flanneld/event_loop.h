@@ -1,4 +1,4 @@
-// The one loop of the one thread: descriptors, timers and deferred calls. A callback returns before the
+// The one loop of the one thread: descriptors and timers. A callback returns before the
 // next one runs, so nothing here or in its users needs a lock. Knows nothing of what it waits for.
 #pragma once
 
@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <memory>
 #include <utility>
@@ -32,9 +31,6 @@ class EventLoop {
   /// Harmless for a descriptor that is not watched; its callback is not called again.
   void unwatch(int fd);
 
-  /// Runs `callback` once, after the callbacks that run now and before the next wait.
-  void defer(Callback callback) { deferred_.push_back(std::move(callback)); }
-
   /// Serves until stop(). Exceptions of callbacks pass through.
   void run();
   void stop() { stopped_ = true; }
@@ -43,13 +39,11 @@ class EventLoop {
   friend class Timer;
   using Timers = std::multimap<Clock::time_point, Callback*>;
 
-  void run_deferred();
   void run_timers();
   [[nodiscard]] int wait_milliseconds() const;
 
   base::UniqueFd epoll_;
   std::map<int, std::shared_ptr<FdCallback>> watches_;
-  std::list<Callback> deferred_;
   Timers timers_;
   bool stopped_ = false;
 };

@@ -99,29 +99,38 @@ void NetlinkSocket::send(const Message& message, const std::string& doing) {
     if (errno != EINTR) base::throw_errno(doing + ": send netlink request");
 }
 
-NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::string& doing) {
+void NetlinkSocket::receive_until(const std::function<bool(const nlmsghdr*)>& is_last,
+                                  const std::string& doing) {
   alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
-  Answer answer;
   for (;;) {
     const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
     if (received < 0 && errno == EINTR) continue;
-    if (received < 0) base::throw_errno(doing + ": receive netlink answer");
+    if (received < 0) base::throw_errno(doing);
     auto length = static_cast<int>(received);
     for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length)) {
-      if (header->nlmsg_seq != sequence_) continue;  // the tail of an exchange that was given up
-      if (header->nlmsg_flags & NLM_F_DUMP_INTR) answer.interrupted = true;
-      if (header->nlmsg_type == NLMSG_ERROR || header->nlmsg_type == NLMSG_DONE) {
-        const bool has_code = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
-        answer.error_number = header->nlmsg_type == NLMSG_ERROR ? error_of(header)
-                              : has_code ? -*static_cast<const int*>(nlmsg_data(header))
-                                         : 0;
-        if (header->nlmsg_type == NLMSG_ERROR) answer.kernel_text = extended_text(header);
-        return answer;
-      }
-      if (visit) visit(header);
-    }
+         header = nlmsg_next(header, &length))
+      if (is_last(header)) return;
   }
+}
+
+NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::string& doing) {
+  Answer answer;
+  const auto take = [&](const nlmsghdr* header) {
+    if (header->nlmsg_seq != sequence_) return false;  // the tail of an exchange that was given up
+    if (header->nlmsg_flags & NLM_F_DUMP_INTR) answer.interrupted = true;
+    if (header->nlmsg_type != NLMSG_ERROR && header->nlmsg_type != NLMSG_DONE) {
+      if (visit) visit(header);
+      return false;
+    }
+    const bool has_code = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
+    answer.error_number = header->nlmsg_type == NLMSG_ERROR ? error_of(header)
+                          : has_code                        ? -*static_cast<const int*>(nlmsg_data(header))
+                                                            : 0;
+    if (header->nlmsg_type == NLMSG_ERROR) answer.kernel_text = extended_text(header);
+    return true;
+  };
+  receive_until(take, doing + ": receive netlink answer");
+  return answer;
 }
 
 NetlinkSocket::Answer NetlinkSocket::exchange(const Message& message, const Visitor& visit,
@@ -177,22 +186,16 @@ NetlinkSocket::BatchResult NetlinkSocket::send_batch(const std::vector<Message>&
   out.msg_iovlen = parts.size();
   if (::sendmsg(fd_.get(), &out, 0) < 0) base::throw_errno("send netlink batch");
 
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
   BatchResult result;
-  while (answers > 0) {
-    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) base::throw_errno("receive netlink answers");
-    auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length)) {
-      if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_seq < first) continue;
-      if (const int error = error_of(header); error != 0 && result.error_number == 0)
-        result = {error, header->nlmsg_seq - first, extended_text(header)};
-      // A refused frame (BATCH_BEGIN, say) is answered once and for all.
-      if (--answers == 0 || (result.error_number != 0 && header->nlmsg_seq == first)) return result;
-    }
-  }
+  if (answers == 0) return result;
+  const auto take = [&](const nlmsghdr* header) {
+    if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_seq < first) return false;
+    if (const int error = error_of(header); error != 0 && result.error_number == 0)
+      result = {error, header->nlmsg_seq - first, extended_text(header)};
+    // A refused frame (BATCH_BEGIN, say) is answered once and for all.
+    return --answers == 0 || (result.error_number != 0 && header->nlmsg_seq == first);
+  };
+  receive_until(take, "receive netlink answers");
   return result;
 }
 
@@ -208,21 +211,15 @@ std::vector<NetlinkSocket::Refusal> NetlinkSocket::send_packed(PackedRequests& r
                   reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
     if (errno != EINTR) base::throw_errno(doing + ": send netlink requests");
 
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
-  for (;;) {
-    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) base::throw_errno(doing + ": receive netlink answers");
-    auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length)) {
-      const uint32_t place = header->nlmsg_seq - first;
-      if (header->nlmsg_type != NLMSG_ERROR || place >= requests.count()) continue;
-      if (const int error = error_of(header); error != 0)
-        refusals.push_back({place, error, extended_text(header)});
-      if (place + 1 == requests.count()) return refusals;
-    }
-  }
+  const auto take = [&](const nlmsghdr* header) {
+    const uint32_t place = header->nlmsg_seq - first;
+    if (header->nlmsg_type != NLMSG_ERROR || place >= requests.count()) return false;
+    if (const int error = error_of(header); error != 0)
+      refusals.push_back({place, error, extended_text(header)});
+    return place + 1 == requests.count();
+  };
+  receive_until(take, doing + ": receive netlink answers");
+  return refusals;
 }
 
 bool NetlinkSocket::drain_notifications(const Visitor& visit) {

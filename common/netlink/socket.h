@@ -86,6 +86,8 @@ class NetlinkSocket {
     std::string kernel_text;
   };
   void send(const Message& message, const std::string& doing);
+  /// Shows every message that comes until one is the last. `doing` is for errors.
+  void receive_until(const std::function<bool(const nlmsghdr*)>& is_last, const std::string& doing);
   Answer receive(const Visitor& visit, const std::string& doing);
   Answer exchange(const Message& message, const Visitor& visit, const std::string& doing);
 

@@ -2,12 +2,7 @@
 # What the tests of flanneld share: two hosts, a (192.168.1.10) and b (192.168.1.20), whose agents keep their
 # leases in one directory. A test file may define its own setup and teardown.
 
-bats_require_minimum_version 1.5.0
-load ../support/assert.bash
-load ../support/node.bash
-load ../support/cni.bash
-load ../support/plugin.bash
-load ../support/web.bash
+load ../support/flannel_test.bash # the files; setup and teardown are others here
 load ../support/cluster.bash
 
 setup() {
