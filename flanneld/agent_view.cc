@@ -10,6 +10,8 @@
 namespace flanneld {
 namespace {
 
+constexpr size_t kNamed = 20;  // leases that cannot be used and are told of one by one
+
 /// "2026-11-24T15:04:05Z".
 std::string time_text(std::chrono::sys_seconds time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -97,8 +99,14 @@ std::vector<std::string> Agent::problems() const {
     all.push_back(*store_problem_ + (runs_from_saved_ ? "; working with the leases saved on disk" : ""));
   for (const auto& problem : {config_problem_, interface_problem_, save_problem_})
     if (problem) all.push_back(*problem);
-  for (const auto& [key, reason] : peers_.rejected())
+  size_t told = 0;
+  for (const auto& [key, reason] : peers_.rejected()) {
+    if (++told > kNamed) {
+      all.push_back(std::to_string(peers_.rejected().size() - kNamed) + " more leases cannot be used");
+      break;
+    }
     all.push_back("the lease " + key.str() + " of a peer cannot be used: " + reason);
+  }
   if (rules_ && rules_->status().blocked) all.push_back(*rules_->status().blocked);
   return all;
 }
@@ -114,6 +122,7 @@ void Agent::status_changed() {
   base::log_info("ready: " + std::to_string(peers_.plans().size()) + " peer" +
                  (peers_.plans().size() == 1 ? " is" : "s are") + " reached");
   notify_service_manager("READY=1\nSTATUS=subnet " + own_->key.str());
+  confine_timer_.start(std::chrono::milliseconds(0));
 }
 
 }  // namespace flanneld

@@ -176,6 +176,11 @@ std::string LeaseAttributes::format() const {
   return text + "}";
 }
 
+bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b) {
+  if (!a.public_ip.is_unspecified() || !b.public_ip.is_unspecified()) return a.public_ip == b.public_ip;
+  return a.public_ipv6 && a.public_ipv6 == b.public_ipv6;
+}
+
 std::optional<std::string> find_fault(const Lease& peer, const NetworkConfig& config, const Lease* own) {
   bool usable = false;
   for (const Family family : {Family::v4, Family::v6}) {

@@ -60,6 +60,9 @@ struct Lease {
   bool operator==(const Lease&) const = default;
 };
 
+/// Nodes are known by their public addresses: the IPv4 one, or the other where there is none.
+bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b);
+
 /// Why a peer's lease must not reach the kernel; nullopt if it may. Looks at the families that
 /// `config` enables only, and at `own` unless null. An address that is not given is no fault here:
 /// whether one is needed is for the backend to say.

@@ -1,14 +1,17 @@
-// The other nodes: their leases, and what each needs in the kernel or why it gets nothing. Pure; the plans
-// are the backend's.
+// The other nodes: their leases, and what each needs in the kernel or why it gets nothing. Where leases of
+// two nodes stand against each other, that which was there first counts; of those seen first in one list, the
+// smaller subnet, then the lower key. Pure; the plans are the backend's.
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "flanneld/backend.h"
 #include "flanneld/lease_table.h"
+#include "flanneld/peer_claims.h"
 
 namespace flanneld {
 
@@ -39,7 +42,19 @@ class PeerSet {
   [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
 
  private:
+  /// Lower goes first.
+  enum class Rank { held, waiting, come };
+  struct Candidate {
+    Rank rank;
+    const Lease* lease;
+    bool was_planned, is_known;
+  };
+
   PeerChange take(const LeaseDiff& diff);
+  [[nodiscard]] Candidate candidate(const Lease& lease) const;
+  static void put_in_order(std::vector<Candidate>& candidates);
+  /// False if the lease had no plan.
+  bool forget(const LeaseKey& key);
   /// Empty when the lease is usable, and then its plan is in plans_.
   std::string plan(const Lease& lease);
 
@@ -48,7 +63,9 @@ class PeerSet {
   const Lease* own_ = nullptr;
   LeaseTable table_;
   std::map<LeaseKey, PeerPlan> plans_;
+  PeerClaims claims_;  ///< of plans_, whose keys it refers to
   std::map<LeaseKey, std::string> rejected_;
+  std::set<LeaseKey> waiting_;  ///< those of rejected_ that another node stands in the way of
 };
 
 }  // namespace flanneld

@@ -126,6 +126,9 @@ void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan
       device.family == Family::v4 ? peer.attributes.backend_data : peer.attributes.backend_v6_data;
   const base::MacAddress mac =
       decoding("lease of " + peer.key.str(), [&] { return VxlanLeaseData::parse(text); }).vtep_mac;
+  if (mac == device.spec.mac)
+    throw base::ParseError("lease of " + peer.key.str() + ": VTEP MAC " + mac.str() +
+                           " is that of this node's own '" + device.spec.name + "'");
   if (options_.direct_routing && is_directly_connected_(remote)) {
     plan.routes.push_back({subnet, remote, external_, false});
     return;

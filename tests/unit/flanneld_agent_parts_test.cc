@@ -1,8 +1,10 @@
 // The parts of the agent that need neither kernel nor store: what it keeps, decides and shows.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "common/base/file.h"
 #include "common/cni/json.h"
@@ -33,7 +35,7 @@ struct TemporaryDirectory {
   std::string path;
 };
 
-/// Plans one route per IPv4 subnet, for peers of type vxlan only.
+/// Plans one route per IPv4 subnet, for peers of type vxlan only, and an FDB entry if the data are a MAC.
 class RouteBackend final : public flanneld::Backend {
  public:
   [[nodiscard]] flanneld::LeaseAttributes attributes() const override { return {}; }
@@ -43,6 +45,8 @@ class RouteBackend final : public flanneld::Backend {
     if (peer.attributes.backend_type != "vxlan") throw base::ParseError("another backend");
     flanneld::PeerPlan plan;
     plan.routes.push_back({*peer.key.subnet, peer.attributes.public_ip, "flannel.1", true});
+    if (const auto mac = base::MacAddress::parse(peer.attributes.backend_data))
+      plan.fdb.push_back({"flannel.1", *mac, peer.attributes.public_ip});
     return plan;
   }
 };
@@ -97,6 +101,84 @@ TEST_CASE("peer set: plans what is usable and says why the rest is not") {
   CHECK(change.left.size() == 3);
   CHECK(change.removed == std::vector{key("10.5.2.0-24")});
   CHECK(peers.plans().empty());
+  CHECK(peers.rejected().empty());
+}
+
+TEST_CASE("peer set: of two nodes that want the same, the one that was there first has it until it goes") {
+  const RouteBackend backend;
+  PeerSet peers;
+  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
+  peers.use(&kConfig, &backend, &own);
+  const Lease first = lease("10.5.2.0-24", "192.168.1.2"), other = lease("10.5.4.0-24", "192.168.1.4");
+  peers.apply({{LeaseEvent::Kind::put, first}, {LeaseEvent::Kind::put, other}});
+
+  for (const char* name :
+       {"10.5.0.0-17", "10.5.2.0-23", "10.5.2.128-25", "10.5.2.0-25", "10.5.2.0-24&fd00::-64"}) {
+    CAPTURE(name);
+    const Lease late = lease(name, "192.168.1.3");
+    auto change = peers.apply({{LeaseEvent::Kind::put, late}});
+    CHECK(change.upserted.empty());
+    REQUIRE(change.rejected.size() == 1);
+    CHECK(contains(change.rejected.front().second, "overlaps "));
+    CHECK(peers.plans().size() == 2);
+    change = peers.apply({{LeaseEvent::Kind::put, first}});  // nothing new, and nothing is told again
+    CHECK(change.rejected.empty());
+    change = peers.apply({{LeaseEvent::Kind::removed, late}});
+    CHECK(change.removed.empty());
+    CHECK(peers.rejected().empty());
+  }
+
+  const Lease late = lease("10.5.2.0-25", "192.168.1.3");
+  peers.apply({{LeaseEvent::Kind::put, late}});
+  Lease changed = first;
+  changed.attributes.public_ip = ip("192.168.1.22");
+  auto change = peers.apply({{LeaseEvent::Kind::put, changed}});  // it stays the one that was there
+  CHECK(change.upserted.contains(first.key));
+  CHECK(peers.rejected().contains(late.key));
+  peers.use(&kConfig, &backend, &own);
+  CHECK(peers.rejected().contains(late.key));
+  change = peers.apply({{LeaseEvent::Kind::removed, first}});
+  CHECK(change.removed == std::vector{first.key});
+  CHECK(change.upserted.contains(late.key));
+  CHECK(peers.rejected().empty());
+}
+
+TEST_CASE(
+    "peer set: in one list the smaller subnet counts, then the lower key; it is the same for every order") {
+  const RouteBackend backend;
+  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
+  std::vector<Lease> leases{lease("10.5.0.0-17", "192.168.1.9"), lease("10.5.2.0-24", "192.168.1.2"),
+                            lease("10.5.2.0-24&fd00::-64", "192.168.1.3"),
+                            lease("10.5.3.0-24", "192.168.1.4")};
+  for (int rotation = 0; rotation < 4; ++rotation) {
+    PeerSet peers;
+    peers.use(&kConfig, &backend, &own);
+    peers.reset(leases);
+    CHECK(peers.rejected().size() == 2);
+    CHECK(peers.plans().contains(key("10.5.2.0-24")));
+    CHECK(peers.plans().contains(key("10.5.3.0-24")));
+    std::rotate(leases.begin(), leases.begin() + 1, leases.end());
+  }
+}
+
+TEST_CASE("peer set: one node may have two leases, and no other node its MAC") {
+  const RouteBackend backend;
+  PeerSet peers;
+  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
+  peers.use(&kConfig, &backend, &own);
+  const std::string mac = "c6:d2:32:6f:8f:44", other_mac = "c6:d2:32:6f:8f:45";
+  peers.reset({lease("10.5.2.0-24", "192.168.1.2", mac), lease("10.5.3.0-24", "192.168.1.2", mac),
+               lease("10.5.2.0-24&fd00::-64", "192.168.1.2", mac)});
+  CHECK(peers.plans().size() == 3);
+  const auto change = peers.apply({{LeaseEvent::Kind::put, lease("10.5.4.0-24", "192.168.1.4", mac)},
+                                   {LeaseEvent::Kind::put, lease("10.5.5.0-24", "192.168.1.5", other_mac)}});
+  REQUIRE(change.rejected.size() == 1);
+  CHECK(change.rejected.front().second ==
+        "VTEP MAC " + mac + " is that of another node, which has 10.5.2.0/24");
+  // Two nodes that change their MACs for each other's in one step.
+  peers.reset({lease("10.5.4.0-24", "192.168.1.4", mac), lease("10.5.5.0-24", "192.168.1.5", other_mac)});
+  CHECK(peers.plans().size() == 2);
+  peers.reset({lease("10.5.4.0-24", "192.168.1.4", other_mac), lease("10.5.5.0-24", "192.168.1.5", mac)});
   CHECK(peers.rejected().empty());
 }
 

@@ -56,6 +56,18 @@ std::string failure(const Node& node) {
 
 }  // namespace
 
+TEST_CASE("vxlan: a peer with this node's own MAC is refused, whichever the family") {
+  Node node(R"({"Type":"vxlan"})", kDual);
+  const auto backend = node.backend();
+  Lease peer = dual_peer();
+  CHECK(parse_failure([&] { backend->peer_plan(peer); }).empty());
+  peer.attributes.backend_v6_data = backend->attributes().backend_v6_data;
+  CHECK(contains(parse_failure([&] { backend->peer_plan(peer); }), "this node's own 'flannel-v6.1'"));
+  peer = dual_peer();
+  peer.attributes.backend_data = backend->attributes().backend_data;
+  CHECK(contains(parse_failure([&] { backend->peer_plan(peer); }), "this node's own 'flannel.1'"));
+}
+
 TEST_CASE("backend: the configuration names it") {
   CHECK(contains(failure(Node(R"({"Type":"wireguard"})")), "'vxlan', 'host-gw' or 'alloc'"));
   Node unnamed("{\"Type\":\"udp\"}");
