@@ -131,6 +131,7 @@ EtcdRange parse_range(const Json& answer) {
   EtcdRange range;
   range.revision = number(object_in(answer, "header"), "revision");
   if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
+  range.cluster = text(object_in(answer, "header"), "cluster_id");
   for (const Json& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
   return range;
 }

@@ -32,6 +32,7 @@ struct EtcdEvent {
 
 struct EtcdRange {
   int64_t revision = 0;
+  std::string cluster;  ///< its ID as text; empty: the server did not say
   std::vector<EtcdKeyValue> kvs;
 };
 
@@ -52,7 +53,7 @@ struct EtcdLease {
 /// All keys that begin with `prefix` / one key.
 EtcdCall range_prefix(const std::string& prefix);
 EtcdCall range_key(const std::string& key);
-/// Something to see whether a majority of members answers.
+/// Whether there is such a key, by the word of a majority of members; the answer has no value.
 EtcdCall probe_key(const std::string& key);
 EtcdCall grant_lease(int64_t ttl_seconds);
 EtcdCall keep_alive(int64_t lease);

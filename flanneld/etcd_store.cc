@@ -155,17 +155,27 @@ void EtcdStore::list() {
 void EtcdStore::take_list(const EtcdRange& range) {
   answered();
   pass_.revision = range.revision;
-  pass_.is_wiped = range.revision < watched_to_;
   for (const EtcdKeyValue& kv : range.kvs) {
     const auto lease = to_lease(kv);
     if (!lease) continue;
     pass_.leases.push_back(*lease);
     pass_.entries[lease->key] = kv;
   }
+  pass_.is_wiped = looks_wiped(range);
+  cluster_ = range.cluster;
   if (is_held())
     finish();
   else
     acquire();
+}
+
+/// A store that is younger than what it told, or another one in its place. One that was wiped and has grown
+/// past that revision since shows it by the lack of the own key, whose end nobody told of. (It may also have
+/// ended while this node was cut off; then peers that left meanwhile stay a minute longer.)
+bool EtcdStore::looks_wiped(const EtcdRange& range) const {
+  const bool is_other = !cluster_.empty() && !range.cluster.empty() && cluster_ != range.cluster;
+  const bool lacks_own = held_ && !is_loss_told_ && !pass_.entries.contains(held_->lease.key);
+  return range.revision < watched_to_ || is_other || lacks_own;
 }
 
 bool EtcdStore::is_held() const {
@@ -285,6 +295,7 @@ void EtcdStore::claimed() {
 void EtcdStore::finish() {
   is_busy_ = false;
   is_behind_ = false;  // the watch begins anew behind the list
+  is_loss_told_ = false;
   const Pass pass = std::exchange(pass_, {});
   listener_->store_listed(pass.leases, pass.is_wiped);
   if (!std::exchange(is_told_, true))

@@ -39,7 +39,7 @@ class EtcdStore final : public LeaseStore {
   };
   /// One pass of sync(): what was read, and what is being done about it.
   struct Pass {
-    bool is_wiped = false;  ///< the store is younger than what it told before
+    bool is_wiped = false;  ///< the store has lost what it held; see looks_wiped()
     int64_t revision = 0;
     std::vector<Lease> leases;
     std::map<LeaseKey, EtcdKeyValue> entries;
@@ -53,6 +53,7 @@ class EtcdStore final : public LeaseStore {
   void read_config();
   void list();
   void take_list(const EtcdRange& range);
+  [[nodiscard]] bool looks_wiped(const EtcdRange& range) const;
   [[nodiscard]] bool is_held() const;
   void acquire();
   void remove_obsolete(size_t index);
@@ -69,6 +70,7 @@ class EtcdStore final : public LeaseStore {
   [[nodiscard]] std::optional<Lease> to_lease(const EtcdKeyValue& kv);
   void skip(const EtcdKeyValue& kv, const std::string& reason);
   void probe();
+  void take_probe(const EtcdRange& range, const std::string& key);
   void schedule_renewal();
   void renew();
 
@@ -103,6 +105,8 @@ class EtcdStore final : public LeaseStore {
   bool is_probing_ = false;
   int lost_races_ = 0;
   Pass pass_;
+  bool is_loss_told_ = false;                   ///< the watch has told that the own key went
+  std::string cluster_;                         ///< whose list was taken last
   int64_t watched_to_ = 0;                      ///< all events up to this revision have been told
   std::map<std::string, std::string> skipped_;  ///< key -> value that could not be read
   EtcdClient client_;                           ///< last: its calls refer to the rest

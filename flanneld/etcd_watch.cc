@@ -61,6 +61,7 @@ void EtcdStore::take_watch(const EtcdWatchResponse& response) {
   }
   if (!response.is_created) watched_to_ = std::max(watched_to_, response.revision);
   if (!events.empty()) listener_->store_changed(events);
+  is_loss_told_ = is_lost;
   if (is_lost) sync();  // claim it again in place
   if (is_contested) {
     listener_->store_claim_failed("another node writes to " + subnets() + held_->lease.key.format() +
@@ -113,13 +114,25 @@ void EtcdStore::skip(const EtcdKeyValue& kv, const std::string& reason) {
 void EtcdStore::probe() {
   if (is_probing_) return;
   is_probing_ = true;
-  client_.call(probe_key(prefix_ + "/config"), [this](const cni::Json&, const std::string* error) {
+  const std::string key = held_ ? subnets() + held_->lease.key.format() : prefix_ + "/config";
+  client_.call(probe_key(key), [this, key](const cni::Json& answer, const std::string* error) {
     is_probing_ = false;
     probe_timer_.start(kProbeInterval);
     if (error) return unreachable(*error);
-    if (problem_) return sync();  // what has happened meanwhile?
-    if (!client_.is_watch_current() && !watch_timer_.armed() && !is_busy_) watch(watched_to_ + 1);
+    try {
+      take_probe(parse_range(answer), key);
+    } catch (const base::ParseError& parse_error) {
+      unreachable(client_.endpoint() + ": " + parse_error.what());
+    }
   });
+}
+
+void EtcdStore::take_probe(const EtcdRange& range, const std::string& key) {
+  if (problem_) return sync();  // what has happened meanwhile?
+  // A watch that went on in a store that was wiped has nothing to say of it.
+  const bool is_gone = held_ && key == subnets() + held_->lease.key.format() && range.kvs.empty();
+  if (is_gone && !is_busy_) return sync();
+  if (!client_.is_watch_current() && !watch_timer_.armed() && !is_busy_) watch(watched_to_ + 1);
 }
 
 void EtcdStore::schedule_renewal() {

@@ -1,6 +1,7 @@
 #include "flanneld/event_loop.h"
 
 #include <sys/epoll.h>
+#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
@@ -73,6 +74,13 @@ void Timer::cancel() {
   if (!armed_) return;
   loop_.timers_.erase(place_);
   armed_ = false;
+}
+
+std::chrono::milliseconds Backoff::next() {
+  const std::chrono::milliseconds whole = std::exchange(next_, std::min(next_ * 2, most_));
+  uint32_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random) return whole;
+  return whole - whole / 2 * random / UINT32_MAX;
 }
 
 }  // namespace flanneld

@@ -73,12 +73,13 @@ class Timer {
   bool armed_ = false;
 };
 
-/// Delays that double from `first` to `most` and begin anew after success.
+/// Delays that double from `first` to `most` and begin anew after success. Each is cut by a random part of
+/// up to a half: agents that lost one server together don't come back together.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most)
       : first_(first), most_(most), next_(first) {}
-  [[nodiscard]] std::chrono::milliseconds next() { return std::exchange(next_, std::min(next_ * 2, most_)); }
+  [[nodiscard]] std::chrono::milliseconds next();
   void reset() { next_ = first_; }
 
  private:
