@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/netlink/route.h"
 #include "common/netlink/vxlan.h"
+#include "flanneld/confinement.h"
 #include "flanneld/lease_stores.h"
 #include "flanneld/notify.h"
 #include "flanneld/subnet_file.h"
@@ -54,6 +55,14 @@ std::string describe(const ExternalInterface& external) {
   return text + ", MTU " + std::to_string(external.mtu) + ", by " + external.rule;
 }
 
+std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
+  for (const PlannedDevice& device : backend.node_plan(nullptr).devices)
+    if (device.network.address.family() == family)
+      return Tunnel{device.vxlan.name,
+                    device.vxlan.port != 0 ? device.vxlan.port : netlink::kDefaultVxlanPort};
+  return std::nullopt;
+}
+
 const char* describe(SubnetOrigin origin) {
   switch (origin) {
     case SubnetOrigin::own_lease:
@@ -77,7 +86,8 @@ Agent::Agent(EventLoop& loop, const Options& options)
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       saved_timer_(loop, [this] { use_saved_state(); }),
-      save_timer_(loop, [this] { save(); }) {}
+      save_timer_(loop, [this] { save(); }),
+      confine_timer_(loop, [this] { confine(); }) {}
 
 Agent::~Agent() = default;
 
@@ -213,6 +223,15 @@ void Agent::host_changed() {
   }
 }
 
+void Agent::confine() {
+  if (rules_->needs_programs()) return;
+  try {
+    if (!forbid_programs()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
+  } catch (const base::SystemError& error) {
+    base::log_warning(std::string(error.what()) + ", ignoring");
+  }
+}
+
 void Agent::claim() {
   if (!own_) wait_because("a lease from the " + store_->describe());
   SubnetWish wish;
@@ -236,7 +255,8 @@ void Agent::apply_rules() {
   TrafficSpec spec;
   for (const base::Family family : {base::Family::v4, base::Family::v6})
     if (config_->of(family) && own_->key.of(family))
-      spec.networks.push_back({config_->of(family)->network, *own_->key.of(family)});
+      spec.networks.push_back(
+          {config_->of(family)->network, *own_->key.of(family), find_tunnel(*backend_, family)});
   spec.masquerade = options_.ip_masq;
   spec.fully_random = !options_.ip_masq_fully_random_disable;
   spec.forward = options_.iptables_forward_rules;

@@ -71,6 +71,8 @@ class Agent final : private LeaseStoreListener {
   void peers_changed(const PeerChange& change);
   void log_peers(const PeerChange& change) const;
   void status_changed();
+  /// Gives up what is of no more use.
+  void confine();
   void save_soon();
   void save();
   void wait_because(const std::string& reason);
@@ -88,7 +90,7 @@ class Agent final : private LeaseStoreListener {
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
   std::vector<std::unique_ptr<StatusServer>> servers_;
-  Timer configure_timer_, attach_timer_, saved_timer_, save_timer_;
+  Timer configure_timer_, attach_timer_, saved_timer_, save_timer_, confine_timer_;
 
   std::optional<LeaseKey> previous_;  ///< what subnet.env held at start
   std::optional<SavedState> saved_;   ///< until the store or it has been used

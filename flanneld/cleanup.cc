@@ -13,12 +13,11 @@
 #include "flanneld/flags.h"
 #include "flanneld/reconcile_diff.h"
 #include "flanneld/tcp_probe.h"
+#include "flanneld/traffic_plan.h"
 #include "flanneld/traffic_rules.h"
 
 namespace flanneld {
 namespace {
-
-constexpr const char* kBridge = "cni0";
 
 class Cleanup {
  public:
@@ -83,13 +82,13 @@ class Cleanup {
   }
 
   void bridge() {
-    const auto link = netlink::find_link(route_, kBridge);
+    const auto link = netlink::find_link(route_, kPodBridge);
     if (!link || link->kind != "bridge") return;
     if (const size_t ports = netlink::ports_of(route_, link->ifindex).size(); ports > 0) {
-      std::printf("left bridge '%s': it has %zu ports\n", kBridge, ports);
+      std::printf("left bridge '%s': it has %zu ports\n", kPodBridge, ports);
       return;
     }
-    if (netlink::remove_link(route_, kBridge)) done(std::string("removed bridge '") + kBridge + "'");
+    if (netlink::remove_link(route_, kPodBridge)) done(std::string("removed bridge '") + kPodBridge + "'");
   }
 
   void remove_file(const std::string& path) {

@@ -17,6 +17,7 @@
 #include "flanneld/forward_policy.h"
 #include "flanneld/iptables_programs.h"
 #include "flanneld/tcp_probe.h"
+#include "flanneld/traffic_plan.h"
 
 namespace flanneld {
 namespace {
@@ -26,7 +27,6 @@ using State = Finding::State;
 
 constexpr const char* kCniConfDir = "/etc/cni/net.d";
 constexpr const char* kCniBinDir = "/opt/cni/bin";
-constexpr const char* kBridge = "cni0";
 constexpr uint16_t kVxlanPort = 8472;
 constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
 
@@ -144,7 +144,7 @@ class Examination {
         if (const auto state = netlink::find_vxlan(route_, link.name); state && state->actual.port != 0)
           port = state->actual.port;
       }
-      if (link.name != kBridge) continue;
+      if (link.name != kPodBridge) continue;
       has_bridge = true;
       mtu_.bridge = link.mtu;
       for (const netlink::Address& address : netlink::addresses_of(route_, link))
@@ -175,7 +175,7 @@ class Examination {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
     std::vector<std::string> obstacles = find_nft_obstacles(socket, plans);
     for (const TrafficPlan& plan : plans)
-      if (has_legacy_table(plan.family, "filter") && has_iptables(plan.family, IptablesVariant::legacy))
+      if (has_legacy_tables(plan.family) && has_iptables(plan.family, IptablesVariant::legacy))
         if (auto text = find_obstacle(save_iptables(plan.family, IptablesVariant::legacy), plan.family))
           obstacles.push_back(std::move(*text));
     if (obstacles.empty()) add({State::ok, "other filters", "none drops what pods send to other nodes", {}});

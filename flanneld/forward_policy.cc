@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "flanneld/confinement.h"
 #include "flanneld/iptables_nft.h"
 #include "flanneld/iptables_programs.h"
 #include "flanneld/nftables_rules.h"
@@ -16,7 +17,6 @@ using netlink::NftFamily;
 using netlink::NftRuleInfo;
 
 constexpr std::array kFamilies{Family::v4, Family::v6};
-constexpr std::string_view kBridge = "cni0";
 
 bool is_end(const NftRuleInfo& rule) {
   return rule.unconditional && (rule.verdict == "drop" || rule.verdict == "reject");
@@ -45,7 +45,7 @@ bool concerns(const NftChainInfo& chain, const std::vector<TrafficPlan>& plans) 
 /// True for a rule that tests for the pods' network or bridge. The nft tool shortens the comparison with a
 /// network to its whole bytes.
 bool names_pods(const NftRuleInfo& rule, const std::vector<TrafficPlan>& plans) {
-  std::string padded(kBridge);
+  std::string padded(kPodBridge);
   padded.resize(16);
   if (rule.compares_with(padded)) return true;
   return std::any_of(plans.begin(), plans.end(), [&](const TrafficPlan& plan) {
@@ -92,12 +92,15 @@ void settle_nft(netlink::NetlinkSocket& socket, Family family, const TrafficPlan
   if (drops && plan && !plan->forward.empty())
     ensure_iptables_nft_forward(socket, *plan);
   else
-    remove_iptables_nft_chain(socket, family, "filter", "FORWARD", kIptablesForwardChain);
+    remove_iptables_nft_chain(socket, family, kForwardPlace);
 }
 
 /// What of the legacy variant still blocks.
 std::optional<std::string> settle_legacy(Family family, const TrafficPlan* plan) {
-  if (!has_legacy_table(family, "filter")) return std::nullopt;
+  if (!has_legacy_tables(family)) return std::nullopt;
+  if (programs_are_forbidden())
+    return std::string("the kernel has had rules of ") + iptables_name(family) +
+           "-legacy since flanneld gave up starting programs: restart it, and it looks at them";
   if (!has_iptables(family, IptablesVariant::legacy))
     return std::string("the kernel has rules of ") + iptables_name(family) +
            "-legacy, and the program to look at them is missing: install it";

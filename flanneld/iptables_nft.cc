@@ -36,6 +36,8 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_r
   if (rule.kube_mark) result.mark_is(kKubeMasqueradeMark, kKubeMasqueradeMark);
   if (rule.source) result.source(rule.source->net, rule.source->is_within);
   if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
+  if (!rule.input_link.empty()) result.input_interface_is(rule.input_link);
+  if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
   if (counted) result.counter();
   switch (rule.action) {
     case TrafficAction::return_:
@@ -44,21 +46,23 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_r
       return result.accept();
     case TrafficAction::masquerade:
       return result.masquerade(fully_random);
+    case TrafficAction::drop:
+      return result.drop();
   }
   return result;
 }
 
-bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family, const char* table,
-                               const char* built_in, const char* chain) {
-  const netlink::NftTable place = iptables_nft_table(family, table);
-  if (!find_nft_chain(socket, place, chain)) return false;
-  netlink::NftTransaction transaction(place);
-  for (const uint64_t handle : jumps_to(nft_rules(socket, place, built_in), chain))
-    transaction.delete_rule(built_in, handle);
-  transaction.flush_chain(chain);
-  transaction.delete_chain(chain);
+bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
+                               const IptablesPlace& place) {
+  const netlink::NftTable table = iptables_nft_table(family, place.table);
+  if (!find_nft_chain(socket, table, place.chain)) return false;
+  netlink::NftTransaction transaction(table);
+  for (const uint64_t handle : jumps_to(nft_rules(socket, table, place.built_in), place.chain))
+    transaction.delete_rule(place.built_in, handle);
+  transaction.flush_chain(place.chain);
+  transaction.delete_chain(place.chain);
   return transaction.commit(socket,
-                            "remove chain '" + std::string(chain) + "' of table '" + place.str() + "'");
+                            "remove chain '" + std::string(place.chain) + "' of table '" + table.str() + "'");
 }
 
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan) {

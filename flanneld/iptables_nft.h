@@ -14,8 +14,8 @@ namespace flanneld {
 netlink::NftTable iptables_nft_table(base::Family family, const char* name);
 
 /// Removes one of flannel's chains and all jumps to it; false if it was not there.
-bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family, const char* table,
-                               const char* built_in, const char* chain);
+bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
+                               const IptablesPlace& place);
 
 /// Puts the plan's forward rules where upstream has them, at the end of FORWARD; false if they were there.
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -64,11 +65,14 @@ bool restore_iptables(base::Family family, IptablesVariant variant, const std::s
   return run(family, variant, "restore", {"--noflush", "--wait", kLockSeconds}, input).exit_code == 0;
 }
 
-bool has_legacy_table(base::Family family, const std::string& table) {
+bool has_legacy_tables(base::Family family) {
   try {
     const auto names = base::read_file(
         family == base::Family::v4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names", 4096);
-    return names && ("\n" + *names).find("\n" + table + "\n") != std::string::npos;
+    return names &&
+           std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
+             return ("\n" + *names).find(std::string("\n") + place.table + "\n") != std::string::npos;
+           });
   } catch (const base::SystemError&) {
     return false;  // not for us to read: then these rules are not for us to change either
   }

@@ -24,8 +24,8 @@ IptablesSaved save_iptables(base::Family family, IptablesVariant variant);
 /// Throws base::SystemError.
 bool restore_iptables(base::Family family, IptablesVariant variant, const std::string& input);
 
-/// True if the kernel holds rules of the legacy variant in `table`.
-bool has_legacy_table(base::Family family, const std::string& table);
+/// True if the kernel holds tables of the legacy variant that flannel has chains in.
+bool has_legacy_tables(base::Family family);
 
 /// "iptables" or "ip6tables".
 const char* iptables_name(base::Family family);

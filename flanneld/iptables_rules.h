@@ -24,6 +24,7 @@ class IptablesRules : public TrafficRules {
 
   void apply(const TrafficSpec& spec) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
+  [[nodiscard]] bool needs_programs() const override { return true; }
 
  private:
   void reconcile(bool is_check);

@@ -1,25 +1,14 @@
 #include "flanneld/iptables_text.h"
 
 #include <algorithm>
-#include <array>
 
 namespace flanneld {
 namespace {
 
-/// One of upstream's chains: where it is, and where packets come into it from.
-struct Place {
-  const char* table;
-  const char* chain;
-  const char* built_in;
-  const char* comment;
-};
-constexpr Place kNat{"nat", kIptablesNatChain, "POSTROUTING", kMasqueradeComment};
-constexpr Place kForward{"filter", kIptablesForwardChain, "FORWARD", kForwardComment};
-
-bool is_of_interest(std::string_view chain) {
-  constexpr std::array<std::string_view, 4> kChains{kNat.chain, kNat.built_in, kForward.chain,
-                                                    kForward.built_in};
-  return std::find(kChains.begin(), kChains.end(), chain) != kChains.end();
+bool is_of_interest(std::string_view table, std::string_view chain) {
+  return std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
+    return table == place.table && (chain == place.chain || chain == place.built_in);
+  });
 }
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
@@ -28,11 +17,14 @@ std::string address_text(const char* option, const AddressMatch& match) {
   return std::string(match.is_within ? " " : " ! ") + option + " " + match.net.str();
 }
 
-/// Upstream's order, which is also iptables-save's: mark, source, destination, comment, target.
-std::string rule_line(const Place& place, const TrafficRule& rule, bool fully_random) {
+/// Upstream's order, which is also iptables-save's: source, destination, interface, protocol, matches,
+/// target.
+std::string rule_line(const IptablesPlace& place, const TrafficRule& rule, bool fully_random) {
   std::string line = std::string("-A ") + place.chain;
   if (rule.source) line += address_text("-s", *rule.source);
   if (rule.destination) line += address_text("-d", *rule.destination);
+  if (!rule.input_link.empty()) line += " -i " + rule.input_link;
+  if (rule.udp_port != 0) line += " -p udp -m udp --dport " + std::to_string(rule.udp_port);
   if (rule.kube_mark) line += " -m mark --mark 0x4000/0x4000";
   line += std::string(" -m comment --comment \"") + place.comment + "\" -j ";
   switch (rule.action) {
@@ -42,16 +34,18 @@ std::string rule_line(const Place& place, const TrafficRule& rule, bool fully_ra
       return line + "ACCEPT";
     case TrafficAction::masquerade:
       return line + "MASQUERADE" + (fully_random ? " --random-fully" : "");
+    case TrafficAction::drop:
+      return line + "DROP";
   }
   return line;
 }
 
-std::string jump_line(const Place& place) {
+std::string jump_line(const IptablesPlace& place) {
   return std::string("-A ") + place.built_in + " -m comment --comment \"" + place.comment + "\" -j " +
          place.chain;
 }
 
-std::vector<std::string> lines_of(const Place& place, const std::vector<TrafficRule>& rules,
+std::vector<std::string> lines_of(const IptablesPlace& place, const std::vector<TrafficRule>& rules,
                                   bool fully_random) {
   std::vector<std::string> lines;
   lines.reserve(rules.size());
@@ -60,7 +54,7 @@ std::vector<std::string> lines_of(const Place& place, const std::vector<TrafficR
 }
 
 /// The rules of the built-in chain that lead to ours, whatever else they say.
-std::vector<std::string> jumps_to(const Place& place, const IptablesChain* built_in) {
+std::vector<std::string> jumps_to(const IptablesPlace& place, const IptablesChain* built_in) {
   std::vector<std::string> jumps;
   if (!built_in) return jumps;
   const std::string target = std::string(" -j ") + place.chain;
@@ -77,7 +71,7 @@ const IptablesChain* find_chain(const IptablesSaved& saved, const char* table, c
 }
 
 /// The part of one table; empty when it is as wanted.
-std::string changes_of(const Place& place, const IptablesSaved& saved,
+std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved,
                        const std::vector<std::string>& wanted) {
   const IptablesChain* there = find_chain(saved, place.table, place.chain);
   const auto jumps = jumps_to(place, find_chain(saved, place.table, place.built_in));
@@ -109,31 +103,28 @@ IptablesSaved parse_iptables_save(std::string_view text) {
       table = line.substr(1);
     } else if (line.starts_with(':')) {
       const std::string_view chain = first_word(line.substr(1));
-      if (!is_of_interest(chain) || line.size() < chain.size() + 2) continue;
+      if (!is_of_interest(table, chain) || line.size() < chain.size() + 2) continue;
       saved[table][std::string(chain)].policy = first_word(line.substr(chain.size() + 2));
     } else if (line.starts_with("-A ")) {
       const std::string_view chain = first_word(line.substr(3));
-      if (is_of_interest(chain)) saved[table][std::string(chain)].rules.emplace_back(line);
+      if (is_of_interest(table, chain)) saved[table][std::string(chain)].rules.emplace_back(line);
     }
   }
   return saved;
 }
 
-std::vector<std::string> iptables_nat_lines(const TrafficPlan& plan) {
-  return lines_of(kNat, plan.nat, plan.fully_random);
-}
-
-std::vector<std::string> iptables_forward_lines(const TrafficPlan& plan) {
-  return lines_of(kForward, plan.forward, false);
-}
-
 std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  return changes_of(kNat, saved, plan ? iptables_nat_lines(*plan) : std::vector<std::string>{}) +
-         iptables_forward_changes(saved, plan);
+  const auto changes = [&](const IptablesPlace& place, const std::vector<TrafficRule> TrafficPlan::*rules) {
+    return changes_of(place, saved,
+                      plan ? lines_of(place, plan->*rules, plan->fully_random) : std::vector<std::string>{});
+  };
+  return changes(kNatPlace, &TrafficPlan::nat) + changes(kTunnelInputPlace, &TrafficPlan::tunnel_input) +
+         changes(kTunnelForwardPlace, &TrafficPlan::tunnel_forward) + iptables_forward_changes(saved, plan);
 }
 
 std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  return changes_of(kForward, saved, plan ? iptables_forward_lines(*plan) : std::vector<std::string>{});
+  return changes_of(kForwardPlace, saved,
+                    plan ? lines_of(kForwardPlace, plan->forward, false) : std::vector<std::string>{});
 }
 
 }  // namespace flanneld

@@ -16,19 +16,15 @@ struct IptablesChain {
   std::vector<std::string> rules;  ///< "-A CHAIN …" as printed
 };
 
-/// Table and chain, "nat" and "POSTROUTING", to what is in it. Only POSTROUTING, FORWARD and the chains of
-/// flannel are kept: a node may have ten thousands of others.
+/// Table and chain, "nat" and "POSTROUTING", to what is in it. Only the chains of flannel and those that lead
+/// to them are kept: a node may have ten thousands of others.
 using IptablesSaved = std::map<std::string, std::map<std::string, IptablesChain>>;
 IptablesSaved parse_iptables_save(std::string_view text);
-
-/// The rules of flannel's chains as iptables-save prints them.
-std::vector<std::string> iptables_nat_lines(const TrafficPlan& plan);
-std::vector<std::string> iptables_forward_lines(const TrafficPlan& plan);
 
 /// Input for iptables-restore --noflush that makes the tables as planned; what is not planned goes. Empty
 /// when nothing is to be done. nullptr plans nothing.
 std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan);
-/// Of the filter table only.
+/// Of the forward rules only.
 std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan);
 
 }  // namespace flanneld

@@ -22,8 +22,6 @@ using netlink::NftTransaction;
 using namespace std::chrono_literals;
 
 constexpr std::array kFamilies{Family::v4, Family::v6};
-constexpr const char* kNatChain = "postrtg";
-constexpr const char* kForwardChain = "forward";
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
 constexpr int32_t kFilterPriority = 0;       // NF_IP_PRI_FILTER
 
@@ -37,6 +35,42 @@ constexpr auto kCheckEvery = 60'000ms;
 /// Whoever is told that a firewall blocks pods mends it by rules that concern nobody otherwise.
 constexpr auto kCheckWhileBlocked = 500ms;
 
+/// A chain of our table and the rules that it should have.
+struct PlannedChain {
+  const char* name;
+  netlink::NftHook hook;
+  const char* comment;
+  const std::vector<TrafficRule>* rules;
+  const char* rule_comment;
+};
+
+/// Those that have rules. The first two are upstream's.
+std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
+  using netlink::NftHookPoint;
+  std::vector<PlannedChain> chains{{"postrtg",
+                                    {"nat", NftHookPoint::postrouting, kSourceNatPriority},
+                                    "chain to manage traffic masquerading by flannel",
+                                    &plan.nat,
+                                    kMasqueradeComment},
+                                   {"forward",
+                                    {"filter", NftHookPoint::forward, kFilterPriority},
+                                    "chain to accept flannel traffic",
+                                    &plan.forward,
+                                    kForwardComment},
+                                   {"tunnel-input",
+                                    {"filter", NftHookPoint::input, kFilterPriority},
+                                    "chain to drop tunnel packets that pods forge",
+                                    &plan.tunnel_input,
+                                    kTunnelComment},
+                                   {"tunnel-forward",
+                                    {"filter", NftHookPoint::forward, kFilterPriority},
+                                    "chain to drop tunnel packets that pods forge",
+                                    &plan.tunnel_forward,
+                                    kTunnelComment}};
+  std::erase_if(chains, [](const PlannedChain& chain) { return chain.rules->empty(); });
+  return chains;
+}
+
 NftTransaction make_table(const TrafficPlan& plan, bool fully_random) {
   const netlink::NftTable table = flannel_table(plan.family);
   NftTransaction transaction(table);
@@ -45,32 +79,25 @@ NftTransaction make_table(const TrafficPlan& plan, bool fully_random) {
   transaction.ensure_table();
   transaction.delete_table();
   transaction.ensure_table("rules for " + table.name);
-  if (!plan.nat.empty())
-    transaction.ensure_base_chain(kNatChain, {"nat", netlink::NftHookPoint::postrouting, kSourceNatPriority},
-                                  "chain to manage traffic masquerading by flannel");
-  if (!plan.forward.empty())
-    transaction.ensure_base_chain(kForwardChain, {"filter", netlink::NftHookPoint::forward, kFilterPriority},
-                                  "chain to accept flannel traffic");
-  for (const TrafficRule& rule : plan.nat)
-    transaction.add_rule(kNatChain, make_nft_rule(rule, plan.family, fully_random), kMasqueradeComment);
-  for (const TrafficRule& rule : plan.forward)
-    transaction.add_rule(kForwardChain, make_nft_rule(rule, plan.family, false), kForwardComment);
+  for (const PlannedChain& chain : planned_chains(plan)) {
+    transaction.ensure_base_chain(chain.name, chain.hook, chain.comment);
+    for (const TrafficRule& rule : *chain.rules)
+      transaction.add_rule(chain.name, make_nft_rule(rule, plan.family, fully_random), chain.rule_comment);
+  }
   return transaction;
 }
 
 /// Whether what the kernel shows can be what was written just now: somebody may have been quicker.
 bool is_as_planned(const NftTableInfo& table, const TrafficPlan& plan) {
-  const auto matches = [&](const char* chain, size_t rules, const char* comment) {
-    const auto found = table.rules.find(chain);
-    if (found == table.rules.end()) return rules == 0;
-    return found->second.size() == rules &&
-           std::all_of(found->second.begin(), found->second.end(),
-                       [&](const netlink::NftRuleInfo& rule) { return rule.comment == comment; });
-  };
-  const size_t chains = (plan.nat.empty() ? 0U : 1U) + (plan.forward.empty() ? 0U : 1U);
-  return table.flags == 0 && table.chains.size() == chains &&
-         matches(kNatChain, plan.nat.size(), kMasqueradeComment) &&
-         matches(kForwardChain, plan.forward.size(), kForwardComment);
+  const auto chains = planned_chains(plan);
+  return table.flags == 0 && table.chains.size() == chains.size() &&
+         std::all_of(chains.begin(), chains.end(), [&](const PlannedChain& chain) {
+           const auto found = table.rules.find(chain.name);
+           return found != table.rules.end() && found->second.size() == chain.rules->size() &&
+                  std::all_of(
+                      found->second.begin(), found->second.end(),
+                      [&](const netlink::NftRuleInfo& rule) { return rule.comment == chain.rule_comment; });
+         });
 }
 
 }  // namespace
@@ -101,6 +128,11 @@ NftablesRules::NftablesRules(EventLoop& loop, std::function<void()> changed)
 
 NftablesRules::~NftablesRules() {
   if (monitor_) loop_.unwatch(monitor_->fd());
+}
+
+/// For legacy iptables, whose rules the kernel shows to no one else.
+bool NftablesRules::needs_programs() const {
+  return !iptables_leftovers_removed_ || std::any_of(kFamilies.begin(), kFamilies.end(), has_legacy_tables);
 }
 
 void NftablesRules::open() {
@@ -161,7 +193,7 @@ void NftablesRules::reconcile(Cause cause) {
 /// What is not in our tables. A failure here leaves these as they are, and is tried again at the next check.
 void NftablesRules::settle_others() {
   try {
-    remove_iptables_nat();
+    remove_iptables_leftovers();
     status_.blocked = open_forward_chains(*socket_, plans_);
   } catch (const base::SystemError& error) {
     status_.failure = error.what();
@@ -170,7 +202,7 @@ void NftablesRules::settle_others() {
 
 bool NftablesRules::reconcile_family(Family family) {
   const TrafficPlan* plan = plan_of(plans_, family);
-  if (!plan || (plan->nat.empty() && plan->forward.empty())) {
+  if (!plan || plan->empty()) {
     written_.erase(family);
     return remove_flannel_table(*socket_, family);
   }
@@ -202,13 +234,14 @@ void NftablesRules::write(const TrafficPlan& plan) {
   written_[plan.family] = std::move(*now);
 }
 
-/// Upstream's iptables rules masquerade as ours do: while both are there nothing is amiss. So they go
-/// after ours are in place, and no connection sees none of them.
-void NftablesRules::remove_iptables_nat() {
-  if (iptables_nat_removed_) return;
+/// The rules of iptables do what ours do: while both are there nothing is amiss. So they go after ours
+/// are in place, and no packet meets none of them.
+void NftablesRules::remove_iptables_leftovers() {
+  if (iptables_leftovers_removed_) return;
   for (const Family family : kFamilies) {
-    remove_iptables_nft_chain(*socket_, family, "nat", "POSTROUTING", kIptablesNatChain);
-    if (!has_legacy_table(family, "nat") || !has_iptables(family, IptablesVariant::legacy)) continue;
+    for (const IptablesPlace& place : {kNatPlace, kTunnelInputPlace, kTunnelForwardPlace})
+      remove_iptables_nft_chain(*socket_, family, place);
+    if (!has_legacy_tables(family) || !has_iptables(family, IptablesVariant::legacy)) continue;
     IptablesSaved saved = save_iptables(family, IptablesVariant::legacy);
     saved.erase("filter");  // open_forward_chains() sees to it
     const std::string changes = iptables_changes(saved, nullptr);
@@ -216,7 +249,7 @@ void NftablesRules::remove_iptables_nat() {
       throw base::SystemError(EIO, std::string("remove flannel's rules from ") + iptables_name(family) +
                                        "-legacy, which refused and told stderr why");
   }
-  iptables_nat_removed_ = true;
+  iptables_leftovers_removed_ = true;
 }
 
 }  // namespace flanneld

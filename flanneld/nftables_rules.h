@@ -29,6 +29,7 @@ class NftablesRules : public TrafficRules {
 
   void apply(const TrafficSpec& spec) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
+  [[nodiscard]] bool needs_programs() const override;
 
  private:
   enum class Cause { asked, watched };
@@ -38,7 +39,7 @@ class NftablesRules : public TrafficRules {
   void settle_others();
   bool reconcile_family(base::Family family);
   void write(const TrafficPlan& plan);
-  void remove_iptables_nat();
+  void remove_iptables_leftovers();
 
   EventLoop& loop_;
   std::function<void()> changed_;
@@ -46,7 +47,7 @@ class NftablesRules : public TrafficRules {
   std::vector<TrafficPlan> plans_;
   std::map<base::Family, netlink::NftTableInfo> written_;  ///< as the kernel showed it afterwards
   bool fully_random_refused_ = false;
-  bool iptables_nat_removed_ = false;
+  bool iptables_leftovers_removed_ = false;
   std::optional<netlink::NetlinkSocket> socket_;
   std::optional<netlink::NftMonitor> monitor_;
   Timer settle_, check_;

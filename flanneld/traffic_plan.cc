@@ -30,6 +30,41 @@ std::vector<TrafficRule> forward_rules(const TrafficNetwork& family) {
   return {{false, cluster, {}, TrafficAction::accept}, {false, {}, cluster, TrafficAction::accept}};
 }
 
+TrafficRule drop_tunnel(const Tunnel& tunnel) {
+  TrafficRule rule;
+  rule.action = TrafficAction::drop;
+  rule.udp_port = tunnel.port;
+  return rule;
+}
+
+/// What pods send, by their addresses and, as a pod may be able to forge these too, by their bridge; also
+/// out of the tunnel, whose other end's pods are no better.
+std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
+  std::vector<TrafficRule> rules;
+  const auto drop_from = [&](const base::IpNet& net) {
+    rules.push_back(drop_tunnel(*family.tunnel));
+    rules.back().source = AddressMatch{net, true};
+  };
+  const auto drop_through = [&](const std::string& link) {
+    rules.push_back(drop_tunnel(*family.tunnel));
+    rules.back().input_link = link;
+  };
+  drop_from(family.network.network());
+  if (!family.network.address.is_v4()) drop_from(base::IpNet::parse("fe80::/10").value());
+  drop_through(kPodBridge);
+  drop_through(family.tunnel->link);
+  return rules;
+}
+
+/// From pods to other nodes. To other pods they may go: a cluster within the cluster may use the same port.
+std::vector<TrafficRule> tunnel_forward_rules(const TrafficNetwork& family) {
+  TrafficRule by_address = drop_tunnel(*family.tunnel), by_bridge = by_address;
+  by_address.source = AddressMatch{family.network.network(), true};
+  by_bridge.input_link = kPodBridge;
+  by_address.destination = by_bridge.destination = AddressMatch{family.network.network(), false};
+  return {by_address, by_bridge};
+}
+
 }  // namespace
 
 std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
@@ -41,6 +76,10 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     plan.fully_random = spec.fully_random;
     if (spec.masquerade) plan.nat = nat_rules(family);
     if (spec.forward) plan.forward = forward_rules(family);
+    if (family.tunnel) {
+      plan.tunnel_input = tunnel_input_rules(family);
+      plan.tunnel_forward = tunnel_forward_rules(family);
+    }
   }
   return plans;
 }

@@ -28,15 +28,13 @@ void remove_family(Family family, std::vector<std::string>& notes) {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
     note(notes, "nftables table '" + flannel_table(family).str() + "'",
          [&] { return remove_flannel_table(socket, family); });
-    note(notes, name + " chain 'FLANNEL-POSTRTG' and the jump to it",
-         [&] { return remove_iptables_nft_chain(socket, family, "nat", "POSTROUTING", kIptablesNatChain); });
-    note(notes, name + " chain 'FLANNEL-FWD' and the jump to it", [&] {
-      return remove_iptables_nft_chain(socket, family, "filter", "FORWARD", kIptablesForwardChain);
-    });
+    for (const IptablesPlace& place : kIptablesPlaces)
+      note(notes, name + " chain '" + place.chain + "' and the jump to it",
+           [&] { return remove_iptables_nft_chain(socket, family, place); });
   } catch (const base::SystemError&) {
     // A kernel without nf_tables.
   }
-  if (has_legacy_table(family, "nat") || has_legacy_table(family, "filter"))
+  if (has_legacy_tables(family))
     note(notes, "flannel's chains of " + name + "-legacy and the jumps to them",
          [&] { return remove_iptables_rules(family, IptablesVariant::legacy); });
 }

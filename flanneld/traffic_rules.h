@@ -1,4 +1,6 @@
-// The packet filter's part: masquerade what leaves the pod network, and let pods' packets be forwarded.
+// The packet filter's part: masquerade what leaves the pod network, let pods' packets be forwarded, and keep
+// pods from sending packets of the tunnel, which would reach other pods as whatever they are made to look
+// like.
 #pragma once
 
 #include <chrono>
@@ -14,9 +16,17 @@
 
 namespace flanneld {
 
+/// What nodes alone may send to each other: UDP to this port, which the node receives for this device.
+struct Tunnel {
+  std::string link;
+  uint16_t port = 0;
+  bool operator==(const Tunnel&) const = default;
+};
+
 /// One family: all pods of the cluster, and those of this node.
 struct TrafficNetwork {
   base::IpNet network, subnet;
+  std::optional<Tunnel> tunnel = {};
   bool operator==(const TrafficNetwork&) const = default;
 };
 
@@ -45,6 +55,8 @@ class TrafficRules {
   /// again.
   virtual void apply(const TrafficSpec& spec) = 0;
   [[nodiscard]] virtual const TrafficStatus& status() const = 0;
+  /// Whether programs must be started to keep the rules, as things are now.
+  [[nodiscard]] virtual bool needs_programs() const = 0;
 };
 
 /// The first apply() makes the rules of the engine asked for, then removes what the other one, ours or

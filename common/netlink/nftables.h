@@ -48,6 +48,8 @@ class NftRule {
   NftRule& destination(const base::IpNet& net, bool is_within);
   NftRule& input_interface_is(const std::string& name);
   NftRule& ethernet_source_is(const base::MacAddress& mac);
+  /// `udp dport port`.
+  NftRule& udp_port_is(uint16_t port);
   /// `meta mark & mask == value`.
   NftRule& mark_is(uint32_t value, uint32_t mask);
   NftRule& counter();

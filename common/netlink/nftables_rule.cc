@@ -6,6 +6,8 @@
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 
+#include <endian.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -103,6 +105,17 @@ NftRule& NftRule::mark_is(uint32_t value, uint32_t mask) {
   });
   bits_of(&mask, sizeof mask);  // the kernel keeps marks in its own byte order
   return compare(NFT_CMP_EQ, &value, sizeof value);
+}
+
+NftRule& NftRule::udp_port_is(uint16_t port) {
+  expression("meta", [](Message& message) {
+    message.put_be32(NFTA_META_KEY, NFT_META_L4PROTO).put_be32(NFTA_META_DREG, kRegister);
+  });
+  const uint8_t protocol = IPPROTO_UDP;
+  compare(NFT_CMP_EQ, &protocol, sizeof protocol);
+  expression("payload", load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2));  // RFC 768: after the source port
+  const uint16_t wire = htobe16(port);
+  return compare(NFT_CMP_EQ, &wire, sizeof wire);
 }
 
 NftRule& NftRule::counter() {

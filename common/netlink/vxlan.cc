@@ -12,8 +12,6 @@
 namespace netlink {
 namespace {
 
-constexpr uint16_t kDefaultPort = 8472;
-
 int local_attribute(const base::IpAddress& address) {
   return address.is_v4() ? IFLA_VXLAN_LOCAL : IFLA_VXLAN_LOCAL6;
 }
@@ -150,7 +148,7 @@ std::optional<std::string> incompatibility(const VxlanState& state, const VxlanS
   if (!state.is_vxlan)
     return "it is " + (state.link.kind.empty() ? "no virtual device" : "a '" + state.link.kind + "' device");
   if (actual.vni != spec.vni) return differs("its VNI", actual.vni, spec.vni);
-  const uint16_t port = spec.port != 0 ? spec.port : kDefaultPort;
+  const uint16_t port = spec.port != 0 ? spec.port : kDefaultVxlanPort;
   if (actual.port != port) return differs("its port", actual.port, port);
   if (actual.gbp != spec.gbp)
     return std::string("its group policy extension is ") + (actual.gbp ? "on" : "off");

@@ -13,10 +13,13 @@
 
 namespace netlink {
 
+/// UDP: the kernel's, not IANA's.
+inline constexpr uint16_t kDefaultVxlanPort = 8472;
+
 struct VxlanSpec {
   std::string name;
   uint32_t vni = 0;
-  uint16_t port = 0;                     ///< UDP; 0: the kernel's default, 8472
+  uint16_t port = 0;                     ///< UDP; 0: kDefaultVxlanPort
   std::optional<base::IpAddress> local;  ///< the outer source address; nullopt: the kernel chooses
   int lower = 0;                         ///< ifindex of the link that carries the packets; 0: any
   uint32_t mtu = 0;                      ///< bytes; 0: the kernel's default, for an existing device: as is

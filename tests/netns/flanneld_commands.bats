@@ -234,6 +234,7 @@ kernel_of() {
   local agent
   agent=$(on a node_exec bash -c 'pgrep -P "$(cat /run/flanneld.pid)"')
   assert_match "$(on a node_exec cat "/proc/$agent/status")" "CapEff:.0000000000003000"
+  wait_until 3 is_confined a "$agent"
   agent_start b --ip-masq
   wait_until 3 peers_are a 1
   on b pod_run client >/dev/null
@@ -261,6 +262,11 @@ kernel_of() {
   on a node_exec bash -c 'kill -INT "$(pgrep -P "$(cat /run/flanneld.pid)")"'
   wait_until 5 on a node_exec test -s /run/exit2
   assert_equal "$(on a node_exec cat /run/exit2)" "exit status 0"
+}
+
+# is_confined HOST PID: no thread of that process can start a program any more.
+is_confined() {
+  [[ $(on "$1" node_exec bash -c 'sort -u <(sed -n "/^NoNewPrivs/p; /^Seccomp:/p" /proc/$1/task/*/status) | xargs' bash "$2") == "NoNewPrivs: 1 Seccomp: 2" ]]
 }
 
 @test "the interface: which rule chose it is in the log; a configuration file with flags" {

@@ -44,10 +44,14 @@ iptables_of() {
     awk '/^\*/ { table = $0; next } { print table, $0 }'
 }
 
-# wanted_iptables SUBNET: those lines as upstream writes them.
+# wanted_iptables SUBNET: those lines: upstream's as upstream writes them, and ours in the table mangle.
 wanted_iptables() {
   local nat='-A FLANNEL-POSTRTG' masq='-m comment --comment "flanneld masq" -j' net=10.5.0.0/16
   local fwd='-m comment --comment "flanneld forward" -j'
+  local tunnel='-p udp -m udp --dport 8472 -m comment --comment "flanneld tunnel" -j' jump='-m comment --comment "flanneld tunnel" -j'
+  printf '*mangle %s\n' "-A INPUT $jump FLANNEL-TUNNEL-IN" "-A FORWARD $jump FLANNEL-TUNNEL-FWD" \
+    "-A FLANNEL-TUNNEL-FWD -s $net ! -d $net $tunnel DROP" "-A FLANNEL-TUNNEL-FWD ! -d $net -i cni0 $tunnel DROP" \
+    "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN -i cni0 $tunnel DROP" "-A FLANNEL-TUNNEL-IN -i flannel.1 $tunnel DROP"
   printf '*filter %s\n' "-A FORWARD $fwd FLANNEL-FWD" "-A FLANNEL-FWD -s $net $fwd ACCEPT" "-A FLANNEL-FWD -d $net $fwd ACCEPT"
   printf '*nat %s\n' "-A POSTROUTING $masq FLANNEL-POSTRTG" \
     "$nat -m mark --mark 0x4000/0x4000 $masq RETURN" \
@@ -104,16 +108,31 @@ sources_are_right() {
 		ip saddr 10.5.0.0/16 accept comment \"flanneld forward\"
 		ip daddr 10.5.0.0/16 accept comment \"flanneld forward\"
 	}
+
+	chain tunnel-input {
+		comment \"chain to drop tunnel packets that pods forge\"
+		type filter hook input priority filter; policy accept;
+		ip saddr 10.5.0.0/16 udp dport 8472 drop comment \"flanneld tunnel\"
+		iifname \"cni0\" udp dport 8472 drop comment \"flanneld tunnel\"
+		iifname \"flannel.1\" udp dport 8472 drop comment \"flanneld tunnel\"
+	}
+
+	chain tunnel-forward {
+		comment \"chain to drop tunnel packets that pods forge\"
+		type filter hook forward priority filter; policy accept;
+		ip saddr 10.5.0.0/16 ip daddr != 10.5.0.0/16 udp dport 8472 drop comment \"flanneld tunnel\"
+		ip daddr != 10.5.0.0/16 iifname \"cni0\" udp dport 8472 drop comment \"flanneld tunnel\"
+	}
 }"
   assert_empty "$(on a node_exec nft list tables | grep ip6)" "tables for IPv6"
   sources_are_right
 
   for undo in "flush ruleset" "delete table ip flannel-ipv4" "flush chain ip flannel-ipv4 postrtg" \
-    "insert rule ip flannel-ipv4 forward drop" "add table ip flannel-ipv4 { flags dormant; }"; do
+    "insert rule ip flannel-ipv4 forward drop" "flush chain ip flannel-ipv4 tunnel-input" "add table ip flannel-ipv4 { flags dormant; }"; do
     on a node_exec nft "$undo"
     wait_until 2 table_is a "$wanted" || fail "2 s after nft $undo: $(flannel_table a)"
   done
-  assert_json "$(on a status_get /status)" '.rules.engine == "nftables" and .rules.restored >= 5 and .rules.failure == null'
+  assert_json "$(on a status_get /status)" '.rules.engine == "nftables" and .rules.restored >= 6 and .rules.failure == null'
   sources_are_right
 
   on a node_exec nft "add table ip other; add chain ip other mine" # no business of flannel's
@@ -177,6 +196,8 @@ is_ready_without_but() {
   two_pods --ip-masq --iptables-resync 1
   local wanted undo
   wanted=$(wanted_iptables "$(on a subnet_of).0/24")
+  # This engine needs its programs, so it must stay able to start them.
+  assert_match "$(on a node_exec bash -c 'cat "/proc/$(cat /run/flanneld.pid)/status"')" "Seccomp:.0"
   assert_equal "$(iptables_of a)" "$wanted"
   assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
   sources_are_right
@@ -186,7 +207,7 @@ is_ready_without_but() {
   assert_equal "$(iptables_of a)" "$wanted"
   on a node_exec iptables -t nat -A POSTROUTING -s 10.77.0.0/16 -j RETURN # somebody else's
   for undo in "iptables -t nat -F FLANNEL-POSTRTG" "iptables -F" "iptables -D FORWARD 1" \
-    "iptables -A FORWARD -m comment --comment twice -j FLANNEL-FWD" "iptables -I FLANNEL-FWD -j DROP"; do
+    "iptables -A FORWARD -m comment --comment twice -j FLANNEL-FWD" "iptables -I FLANNEL-FWD -j DROP" "iptables -t mangle -F"; do
     # shellcheck disable=SC2086 # words
     on a node_exec $undo
     wait_until 3 iptables_are a "$wanted" || fail "after $undo: $(iptables_of a)"
@@ -214,6 +235,74 @@ is_ready_without_but() {
   sources_are_right
 }
 
+# forge HOST POD DESTINATION [OUTER_SOURCE]: a pod's hand-made tunnel packet for the device of host a, in it an
+# echo request to the web pod.
+forge() {
+  on "$1" pod_exec "$2" perl "$repo/tests/support/forge-vxlan.perl" "$3" 8472 1 "$VTEP" "$CLIENT" "$WEB" "${@:4}"
+}
+
+# forge_all: in every way in which a pod may hope to reach another.
+forge_all() {
+  local a
+  a=$(on a subnet_of)
+  for to in 192.168.1.10 "$a.1" "$a.0"; do # the node by its own address, its bridge's and its device's
+    forge a mate "$to" && forge b client "$to" || return
+    forge a mate "$to" 192.168.1.20 && forge b client "$to" 192.168.1.20 || return # as if it were another node
+  done
+}
+
+# forged_packets: how many the web pod has got.
+forged_packets() {
+  on a pod_exec web nft -j list chain ip forged in | jq '[.. | .counter? // empty | .packets] | add'
+}
+
+# pods_cannot_forge: and what the tunnel's port is used for otherwise goes on.
+pods_cannot_forge() {
+  on a pod_exec web nft "add table ip forged; flush table ip forged;
+    add chain ip forged in { type filter hook input priority 0; };
+    add rule ip forged in icmp type echo-request @th,64,64 0x666f726765642121 counter"
+  forge_all
+  reaches b client "$WEB" # sent later, come later
+  reaches a mate "$WEB"
+  assert_equal "$(forged_packets)" 0
+  # A cluster within the cluster: a pod's tunnel ends at a pod.
+  on a pod_exec web nft "add rule ip forged in udp dport 8472 counter"
+  forge b client "$WEB"
+  wait_until 2 is_one_forged
+}
+
+is_one_forged() {
+  (($(forged_packets) == 1))
+}
+
+@test "packets of the tunnel that pods forge reach nobody, with either engine; without the rules they would" {
+  local engine
+  for engine in true false; do
+    engine_config "$engine"
+    if [[ $engine == true ]]; then
+      two_pods --ip-masq
+      on a pod_run mate >/dev/null
+      VTEP=$(on a mac_of flannel.1)
+    else
+      for host in a b; do on "$host" flanneld_stop && agent_start "$host" --ip-masq; done
+    fi
+    pods_cannot_forge
+    assert_match "$(on a status_get /status | jq -r .rules.engine)" "$([[ $engine == true ]] && echo nftables || echo iptables)"
+  done
+  # The same packets when nobody looks.
+  for host in a b; do
+    on "$host" flanneld_stop
+    on "$host" node_exec nft flush ruleset
+  done
+  forge_all
+  reaches b client "$WEB"
+  (($(forged_packets) >= 6)) || fail "only $(forged_packets) forged packets come without the rules: is this test blind?"
+  agent_start a --ip-masq
+  run -0 on a flanneld_stop
+  run -0 on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" cleanup
+  assert_empty "$(iptables_of a)" "rules after cleanup"
+}
+
 @test "without --ip-masq, and without forward rules: none of them, also where they were" {
   engine_config true
   agent_start a --ip-masq
@@ -223,13 +312,14 @@ is_ready_without_but() {
   assert_match "$(flannel_table a)" 'ip saddr 10.5.0.0/16 accept'
   on a flanneld_stop
   agent_start a --iptables-forward-rules=false
-  assert_empty "$(on a node_exec nft list tables | grep flannel)" "tables"
+  assert_equal "$(flannel_table a | grep -E 'chain|accept|masq' | xargs)" \
+    "chain tunnel-input { comment chain to drop tunnel packets that pods forge type filter hook input priority filter; policy accept; chain tunnel-forward { comment chain to drop tunnel packets that pods forge type filter hook forward priority filter; policy accept;"
   on a flanneld_stop
   agent_start a --ip-masq --ip-masq-fully-random-disable
   assert_match "$(flannel_table a)" '224.0.0.0/4 masquerade comment'
   on a flanneld_stop
   engine_config false
   agent_start a
-  assert_equal "$(iptables_of a)" "$(wanted_iptables x | grep filter)"
+  assert_equal "$(iptables_of a)" "$(wanted_iptables x | grep -E 'filter|mangle')"
   assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
 }

@@ -100,6 +100,52 @@ TEST_CASE("traffic plan: host bits of what the operator gave do not matter") {
   CHECK(plan_traffic(loose) == plan_traffic(spec()));
 }
 
+TEST_CASE("traffic plan: forged packets of the tunnel, by where they come from and where they go") {
+  TrafficSpec both = spec();
+  both.networks.push_back({net("fd00:10:244::/48"), net("fd00:10:244:1::/64")});
+  CHECK(plan_traffic(both)[0].tunnel_input.empty());
+  both.networks[0].tunnel = Tunnel{"flannel.1", 8472};
+  both.networks[1].tunnel = Tunnel{"flannel-v6.1", 4789};
+  both.masquerade = both.forward = false;
+  const auto plans = plan_traffic(both);
+  REQUIRE(plans[0].tunnel_input.size() == 3);
+  CHECK(plans[0].tunnel_input[0].source->net == net("10.244.0.0/16"));
+  CHECK(plans[0].tunnel_input[2].input_link == "flannel.1");
+  REQUIRE(plans[1].tunnel_input.size() == 4);
+  CHECK(plans[1].tunnel_input[1].source->net == net("fe80::/10"));
+  CHECK(plans[1].tunnel_forward[0].destination == AddressMatch{net("fd00:10:244::/48"), false});
+  for (const auto* rules : {&plans[1].tunnel_input, &plans[1].tunnel_forward})
+    for (const TrafficRule& rule : *rules) {
+      CHECK(rule.udp_port == 4789);
+      CHECK(rule.action == TrafficAction::drop);
+    }
+}
+
+TEST_CASE("iptables: the chains for the tunnel's packets, from nothing and away again") {
+  TrafficSpec guarded = spec();
+  guarded.networks[0].tunnel = Tunnel{"flannel.1", 8472};
+  const TrafficPlan wanted = plan_traffic(guarded).front();
+  const std::string match = "-p udp -m udp --dport 8472 -m comment --comment \"flanneld tunnel\" -j DROP\n";
+  const std::string input = ":FLANNEL-TUNNEL-IN - [0:0]\n-A FLANNEL-TUNNEL-IN -s 10.244.0.0/16 " + match +
+                            "-A FLANNEL-TUNNEL-IN -i cni0 " + match + "-A FLANNEL-TUNNEL-IN -i flannel.1 " +
+                            match;
+  const std::string forward =
+      ":FLANNEL-TUNNEL-FWD - [0:0]\n-A FLANNEL-TUNNEL-FWD -s 10.244.0.0/16 ! -d "
+      "10.244.0.0/16 " +
+      match + "-A FLANNEL-TUNNEL-FWD ! -d 10.244.0.0/16 -i cni0 " + match;
+  const std::string input_jump = "INPUT -m comment --comment \"flanneld tunnel\" -j FLANNEL-TUNNEL-IN\n";
+  const std::string forward_jump = "FORWARD -m comment --comment \"flanneld tunnel\" -j FLANNEL-TUNNEL-FWD\n";
+  CHECK(changes(kFilter + kNat, &wanted) == "*mangle\n" + input + "-A " + input_jump + "COMMIT\n*mangle\n" +
+                                                forward + "-A " + forward_jump + "COMMIT\n");
+  const std::string saved =
+      "*mangle\n" + input + forward + "-A " + input_jump + "-A " + forward_jump + "COMMIT\n" + kFilter + kNat;
+  CHECK(changes(saved, &wanted).empty());
+  const TrafficPlan without_tunnel = plan();
+  CHECK(changes(saved, &without_tunnel) ==
+        "*mangle\n-D " + input_jump + "-F FLANNEL-TUNNEL-IN\n-X FLANNEL-TUNNEL-IN\nCOMMIT\n*mangle\n-D " +
+            forward_jump + "-F FLANNEL-TUNNEL-FWD\n-X FLANNEL-TUNNEL-FWD\nCOMMIT\n");
+}
+
 TEST_CASE("iptables: upstream's rules are as wanted, and nothing is written") {
   const TrafficPlan wanted = plan();
   CHECK(changes(kFilter + kNat, &wanted).empty());
@@ -148,7 +194,8 @@ TEST_CASE("iptables: what is not wanted goes, and others' rules stay") {
 
 TEST_CASE("iptables: damaged text of iptables-save is no trouble") {
   CHECK(parse_iptables_save("").empty());
-  CHECK(parse_iptables_save("*\n:\n-A \n:FORWARD\n-A FORWARD").size() == 1);
+  CHECK(parse_iptables_save("*\n:\n-A \n:FORWARD\n-A FORWARD").empty());
+  CHECK(parse_iptables_save("*filter\n:\n-A \n:FORWARD\n-A FORWARD").size() == 1);
   CHECK(parse_iptables_save("*filter\n:FORWARD DROP [0:0]").at("filter").at("FORWARD").policy == "DROP");
 }
 
