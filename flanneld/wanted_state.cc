@@ -20,10 +20,10 @@ void WantedState::put(const LeaseKey& lease, PeerPlan plan) {
   }
   place->second = std::move(plan);
   const PeerPlan& kept = place->second;
-  for (const PlannedRoute& route : kept.routes) routes_.put(holder, route.dst, route);
+  for (const PlannedRoute& route : kept.routes) routes_.put(holder, route.dst, &route);
   for (const PlannedNeighbour& neighbour : kept.neighbours)
-    neighbours_.put(holder, {neighbour.link, neighbour.address}, neighbour);
-  for (const PlannedFdbEntry& entry : kept.fdb) fdb_.put(holder, {entry.link, entry.mac.bytes}, entry);
+    neighbours_.put(holder, {neighbour.link, neighbour.address}, &neighbour);
+  for (const PlannedFdbEntry& entry : kept.fdb) fdb_.put(holder, {entry.link, entry.mac.bytes}, &entry);
 }
 
 void WantedState::remove(const LeaseKey& lease) {

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,35 +22,42 @@ struct WantedChange {
   std::optional<Object> before, after;
 };
 
-/// The objects of one kind. `Id` is what the kernel tells them apart by.
+/// The objects of one kind, each within the plan of the lease that wants it: the plan must stay where it is
+/// for as long as the claim. `Id` is what the kernel tells them apart by.
 template <class Id, class Object>
 class Claims {
  public:
-  void put(const LeaseKey* holder, const Id& id, const Object& object) {
+  /// A second claim of the same holder counts instead of its first.
+  void put(const LeaseKey* holder, const Id& id, const Object* object) {
+    remove(holder, id);
     remember(id);
-    auto& claims = claims_[id];
-    std::erase_if(claims, [&](const Claim& claim) { return claim.first == holder; });
-    claims.emplace_back(holder, object);
+    if (!claims_.contains(id)) ++size_;
+    claims_.emplace(id, Claim{holder, object});  // behind those that there are
   }
 
   void remove(const LeaseKey* holder, const Id& id) {
-    const auto found = claims_.find(id);
-    if (found == claims_.end()) return;
+    const auto [first, last] = claims_.equal_range(id);
+    const auto found =
+        std::find_if(first, last, [&](const auto& entry) { return entry.second.holder == holder; });
+    if (found == last) return;
     remember(id);
-    std::erase_if(found->second, [&](const Claim& claim) { return claim.first == holder; });
-    if (found->second.empty()) claims_.erase(found);
+    claims_.erase(found);
+    if (!claims_.contains(id)) --size_;
   }
 
   [[nodiscard]] const Object* find(const Id& id) const {
-    const auto found = claims_.find(id);
-    return found == claims_.end() ? nullptr : &found->second.back().second;
+    const auto [first, last] = claims_.equal_range(id);
+    return first == last ? nullptr : std::prev(last)->second.object;
   }
 
-  [[nodiscard]] size_t size() const { return claims_.size(); }
+  /// Of objects, however many claim each.
+  [[nodiscard]] size_t size() const { return size_; }
 
   template <class Visit>
   void for_each(Visit&& visit) const {
-    for (const auto& [id, claims] : claims_) visit(claims.back().second);
+    for (auto claim = claims_.begin(); claim != claims_.end(); ++claim)
+      if (const auto next = std::next(claim); next == claims_.end() || next->first != claim->first)
+        visit(*claim->second.object);
   }
 
   /// What is another since the last call.
@@ -63,7 +73,10 @@ class Claims {
   }
 
  private:
-  using Claim = std::pair<const LeaseKey*, Object>;
+  struct Claim {
+    const LeaseKey* holder;
+    const Object* object;
+  };
 
   void remember(const Id& id) {
     if (before_.contains(id)) return;
@@ -71,7 +84,8 @@ class Claims {
     before_.emplace(id, now ? std::optional<Object>(*now) : std::nullopt);
   }
 
-  std::map<Id, std::vector<Claim>> claims_;
+  std::multimap<Id, Claim> claims_;  ///< of one Id the last one counts
+  size_t size_ = 0;
   std::map<Id, std::optional<Object>> before_;  ///< of those touched since the last take_changes()
 };
 
@@ -81,7 +95,7 @@ class WantedState {
   using LinkMac = std::pair<std::string, std::array<uint8_t, 6>>;
 
   WantedState() = default;
-  WantedState(const WantedState&) = delete;  // claims refer to the keys of peers_
+  WantedState(const WantedState&) = delete;  // claims refer to what peers_ holds
   WantedState& operator=(const WantedState&) = delete;
 
   /// Replaces what the lease needs, if it had anything.
