@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # The agent's part of scripts/bench: flanneld on a host of tests/support/cluster.bash, its leases in a real etcd
-# on another host there. Each figure is one line of JSON in $flanneld_results: what, value, unit.
-# Needs BIN_DIR and $machine, and tests/support/{node,cluster}.bash loaded.
+# on another host there. Needs bench_report.bash and tests/support/{node,cluster}.bash; $rounds, $peers (the numbers of
+# leases to start with, rising) and $agents.
 
 etcd_prefix=/coreos.com/network
 lease_value='{"PublicIP":"%s","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"%s"}}'
 
-# figure WHAT VALUE UNIT: keeps one figure.
+# figure WHAT SIZE UNIT VALUE: keeps one figure.
 figure() {
-  jq -nc --arg what "$1" --argjson value "$2" --arg unit "$3" '{$what, $value, $unit}' >>"$flanneld_results"
+  sample flanneld "$1" "$2" ours "$3" "$4"
 }
 
 now_ms() {
@@ -86,12 +86,12 @@ routes_seen() {
 
 # memory HOST PEERS: resident and private memory and threads.
 memory() {
-  local kb
-  for kb in VmRSS RssAnon; do
-    figure "$2 peers: $kb" "$(on "$1" node_exec bash -c 'awk -v key="$1:" "\$1 == key { print \$2 }" "/proc/$(cat /run/flanneld.pid)/status"' bash "$kb")" kB
+  local key
+  for key in VmRSS RssAnon; do
+    figure "memory, $key, leases" "$2" kB "$(on "$1" node_exec bash -c 'awk -v key="$1:" "\$1 == key { print \$2 }" "/proc/$(cat /run/flanneld.pid)/status"' bash "$key")"
   done
-  figure "$2 peers: private" "$(on "$1" node_exec bash -c 'awk "/^Private_/ { sum += \$2 } END { print sum }" "/proc/$(cat /run/flanneld.pid)/smaps_rollup"')" kB
-  figure "$2 peers: threads" "$(on "$1" node_exec bash -c 'ls "/proc/$(cat /run/flanneld.pid)/task" | wc -l')" ""
+  figure "memory, private, leases" "$2" kB "$(on "$1" node_exec bash -c 'awk "/^Private_/ { sum += \$2 } END { print sum }" "/proc/$(cat /run/flanneld.pid)/smaps_rollup"')"
+  figure "threads, leases" "$2" "" "$(on "$1" node_exec bash -c 'ls "/proc/$(cat /run/flanneld.pid)/task" | wc -l')"
 }
 
 # cpu_ms HOST: processor time that flanneld has used.
@@ -108,55 +108,65 @@ metric_exceeds() {
   (($(metric "$1" "$2" 2>/dev/null) > $3))
 }
 
-# From exec of flanneld to the notification of the last route; then memory, after the leases have been saved.
-bench_start() {
-  local peers=$1 began seen count
+# start_once LEASES: from exec of flanneld to the notification of the last route.
+start_once() {
+  local began seen count
   agent_clean agent
-  ((peers == 0)) || watch_routes agent "$peers" 30
+  (($1 == 0)) || watch_routes agent "$1" 30
   agent_begin agent
   on agent flanneld_wait_ready
-  if ((peers > 0)); then
-    read -r seen count < <(routes_seen agent)
-    began=$(on agent node_exec cat /run/flanneld.began)
-    figure "start, $peers leases: routes" "$count" ""
-    figure "start, $peers leases: exec to last route" "$(jq -n "$seen - $began * 1000 | floor")" ms
-  fi
-  sleep 3
-  memory agent "$peers"
+  (($1 > 0)) || return 0
+  read -r seen count < <(routes_seen agent)
+  began=$(on agent node_exec cat /run/flanneld.began)
+  figure "start, routes missing, leases" "$1" "" $(($1 - count))
+  figure "start, exec to last route, leases" "$1" ms "$(jq -n "$seen - $began * 1000 | floor")"
 }
 
-# 2,000 leases in 20 transactions within some 3 s. The time is counted from before the last transaction, so it
+# bench_start LEASES: some starts, the first of which is a warm-up too; of the last one, which stays, the memory after
+# the leases have been saved.
+bench_start() {
+  local i
+  for ((i = 1; i < ($1 > 0 ? rounds : 1); i++)); do
+    start_once "$1"
+    on agent flanneld_stop
+  done
+  start_once "$1"
+  sleep 3
+  memory agent "$1"
+}
+
+# $burst leases in 20 transactions within some 3 s. The time is counted from before the last transaction, so it
 # holds etcdctl and etcd too. Routes that are still missing after 30 s are lost.
 bench_burst() {
-  local i first last due seen count
-  watch_routes agent 2000 30
+  local i each=$((burst / 20)) first last due seen count
+  watch_routes agent "$burst" 30
   first=$(now_ms)
   for ((i = 0; i < 20; i++)); do
     due=$((first + i * 150 - $(now_ms)))
     ((due <= 0)) || sleep "$(printf '0.%03d' "$due")"
     last=$(now_ms)
-    lease_puts $((i * 100)) $((i * 100 + 99)) | on etcd etcd_ctl txn >/dev/null
+    lease_puts $((i * each)) $((i * each + each - 1)) | on etcd etcd_ctl txn >/dev/null
   done
   read -r seen count < <(routes_seen agent)
-  figure "burst, 2000 leases: put within" $((last - first)) ms
-  figure "burst, 2000 leases: lost" $((2000 - count)) ""
-  figure "burst, 2000 leases: last transaction's begin to last route" "$(jq -n "$seen - $last | floor")" ms
+  figure "burst, put within, leases" "$burst" ms $((last - first))
+  figure "burst, lost, leases" "$burst" "" $((burst - count))
+  figure "burst, last transaction to last route, leases" "$burst" ms "$(jq -n "$seen - $last | floor")"
 }
 
-# Ten changes a second, each another MAC of another lease.
+# Ten changes a second, each another MAC of another lease, for 10 s.
 bench_changes() {
   local i first due changes before
   changes=$(metric agent store_changes_total)
   before=$(cpu_ms agent)
   first=$(now_ms)
-  for ((i = 0; i < 200; i++)); do
+  for ((i = 0; i < 100; i++)); do
     due=$((first + i * 100 - $(now_ms)))
     ((due <= 0)) || sleep "$(printf '0.%03d' "$due")"
     lease_puts "$i" "$i" 1 | on etcd etcd_ctl txn >/dev/null
   done
-  figure "changes: per second" "$(jq -n "200000 / ($(now_ms) - $first) * 10 | round / 10")" ""
-  figure "changes: CPU" "$(jq -n "($(cpu_ms agent) - $before) / ($(now_ms) - $first) * 1000 | round / 10")" "% of a core"
-  figure "changes: not taken" $((200 - $(metric agent store_changes_total) + changes)) ""
+  figure "lease changes: rate" "" "per s" "$(jq -n "100000 / ($(now_ms) - $first)")"
+  figure "lease changes: processor time" "" "% of a core" "$(jq -n "($(cpu_ms agent) - $before) / ($(now_ms) - $first) * 100")"
+  figure "lease changes: not taken" "" "" $((100 - $(metric agent store_changes_total) + changes))
 }
 
 # etcd away and back with the same leases: a list, and nothing to write.
@@ -168,20 +178,20 @@ bench_relist() {
   etcd_run
   wait_until 30 metric_exceeds agent store_lists_total "$lists"
   sleep 1
-  figure "list without change: kernel writes" $(($(metric agent kernel_writes_total) - writes)) ""
+  figure "list without change: kernel writes" "" "" $(($(metric agent kernel_writes_total) - writes))
 }
 
-# 50 agents that wait for one lock and begin together; ready by their own log.
+# $agents agents that wait for one lock and begin together; ready by their own log.
 bench_together() {
   local i lock subnets=() ready last=0
-  for ((i = 1; i <= 50; i++)); do
+  for ((i = 1; i <= agents; i++)); do
     host_add "n$i" "192.168.1.$i/24"
     on "n$i" node_exec ip route add default via 192.168.1.254
   done
   lock=$NODE_DIR/together
   exec {together}>"$lock"
   flock "$together"
-  for ((i = 1; i <= 50; i++)); do
+  for ((i = 1; i <= agents; i++)); do
     on "n$i" node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; flock --shared "$1" true; exec "${@:2}"' \
       bash "$lock" "$BIN_DIR/flanneld" --etcd-endpoints http://192.168.1.250:2379
   done
@@ -189,48 +199,43 @@ bench_together() {
   began=$(now_ms)
   flock --unlock "$together" # closing would not do: the agents' shells have inherited it
   exec {together}>&-
-  for ((i = 1; i <= 50; i++)); do
+  for ((i = 1; i <= agents; i++)); do
     on "n$i" flanneld_wait_ready
     subnets+=("$(on "n$i" subnet_of)")
     ready=$(on "n$i" node_exec awk '/ info ready: / { print $1; exit }' /run/flanneld.log)
     ready=$(date -d "$ready" +%s%3N)
     ((ready <= last)) || last=$ready
   done
-  figure "50 agents at once: distinct subnets" "$(printf '%s\n' "${subnets[@]}" | sort -u | wc -l)" ""
-  figure "50 agents at once: last one ready" $((last - began)) ms
+  figure "subnets shared, agents at once" "$agents" "" $((agents - $(printf '%s\n' "${subnets[@]}" | sort -u | wc -l)))
+  figure "last one ready, agents at once" "$agents" ms $((last - began))
 }
 
-# All of it, in a world of its own, which node_stop removes: bench_flanneld SUMMARY.
+# All of it, in a world of its own.
 bench_flanneld() {
+  local filled=0 leases
   cluster_start
-  flanneld_results=$NODE_DIR/flanneld
-  : >"$flanneld_results"
   host_add etcd 192.168.1.250/24
   host_add agent 192.168.1.200/24
   on agent node_exec ip route add default via 192.168.1.254
   etcd_fresh
-  echo "flanneld: no peers, burst" >&2
+  echo "flanneld: a burst of $burst leases" >&2
   bench_start 0
   bench_burst
-  echo "flanneld: start with 2000 and 5000 leases" >&2
-  on agent flanneld_stop
-  bench_start 2000
+  echo "flanneld: lease changes" >&2
   bench_changes
   bench_relist
   on agent flanneld_stop
-  leases_fill 2000 4999
-  bench_start 5000
-  on agent flanneld_stop
-  echo "flanneld: 50 agents at once" >&2
+  etcd_end
+  etcd_fresh
+  for leases in "${peers[@]}"; do
+    echo "flanneld: starts with $leases leases" >&2
+    leases_fill "$filled" $((leases - 1))
+    filled=$leases
+    bench_start "$leases"
+    on agent flanneld_stop
+  done
+  echo "flanneld: $agents agents at once" >&2
   etcd_end
   etcd_fresh
   bench_together
-  jq -s --arg machine "$machine" '{machine: $machine, flanneld: .}' "$flanneld_results" >"$1"
-  flanneld_table <"$1"
-}
-
-# The table for people.
-flanneld_table() {
-  jq -r '"machine: \(.machine)", ((["what", "value", "unit"], (.flanneld[] | [.what, .value, .unit])) | @tsv)' |
-    column -t -s $'\t'
 }

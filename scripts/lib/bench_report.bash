@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What scripts/bench does with figures: keeps samples, one line of JSON each in $samples; makes one document of
+# them; prints that as a table, and against that of another run.
+#   a sample: part, what and size name the row; who is ours, reference or limit; unit; values, one per call or run
+#   a row:    part, what, size, unit, and for each who: median, p95, n
+# Of the unit "per s" and "Gbit/s" more is better, of all others less. Values of the unit "calls" are added up.
+
+# sample PART WHAT SIZE WHO UNIT VALUE...: keeps one sample. SIZE is what WHAT's last word counts, or empty.
+sample() {
+  jq -nc --arg part "$1" --arg what "$2" --arg size "$3" --arg who "$4" --arg unit "$5" \
+    '{$part, $what, size: ($size | if . == "" then null else tonumber end), $who, $unit,
+      values: ($ARGS.positional | map(tonumber))}' --args "${@:6}" >>"$samples"
+}
+
+# quotient PART WHAT WHAT1 SIZE1 WHAT2 SIZE2: keeps how the medians (ms) of two rows compare, for each who has both.
+quotient() {
+  jq -sc --arg part "$1" --arg what "$2" --arg what1 "$3" --arg size1 "$4" --arg what2 "$5" --arg size2 "$6" '
+    def median($what; $size): map(select(.what == $what and (.size // "" | tostring) == $size) | .values[]) | sort
+      | .[(length - 1) / 2 | floor];
+    map(select(.part == $part and .unit == "ms")) | group_by(.who)[] | {$part, $what, size: null, who: .[0].who, unit: "×",
+      values: [(median($what1; $size1) // empty) / (median($what2; $size2) // empty)]} | select(.values != [])' \
+    "$samples" >"$samples.quotients"
+  cat "$samples.quotients" >>"$samples"
+  rm "$samples.quotients"
+}
+
+# What this machine is, as JSON.
+machine_description() {
+  jq -n --arg cpu "$(awk -F ': ' '/^model name/ { print $2; exit }' /proc/cpuinfo)" --arg processors "$(nproc)" \
+    --arg memory "$(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)" --arg kernel "Linux $(uname -r)" \
+    --arg load "$(cut -d ' ' -f 1 /proc/loadavg)" \
+    '{$cpu, processors: ($processors | tonumber), memory_mb: ($memory | tonumber / 1024 | round), $kernel,
+      load_at_start: ($load | tonumber)}'
+}
+
+# What is measured, as JSON: version and commit, "-changed" if the work tree is not as committed.
+project_description() {
+  jq -n --arg version "$(sed -n 's/^project(flannel VERSION \([0-9.]*\).*/\1/p' "$repo/CMakeLists.txt")" \
+    --arg commit "$(git -C "$repo" describe --always --dirty=-changed --exclude '*' 2>/dev/null)" '{$version, $commit}'
+}
+
+# document MACHINE SETTINGS: the samples as one document. Rows of one WHAT stand together, failed calls last in a part.
+document() {
+  jq -s --argjson machine "$1" --argjson settings "$2" --argjson project "$(project_description)" \
+    --arg date "$(date -u +%Y-%m-%dT%H:%M:%SZ)" '
+    def quantile($q): sort | .[((length - 1) * $q) | floor];
+    def summary($unit): map(.values[]) |
+      if $unit == "calls" then {median: add, n: length} else {median: quantile(0.5), p95: quantile(0.95), n: length} end;
+    {$project, $machine, $date, $settings, rows:
+      (map(select(.values != [])) | to_entries
+      | group_by(.value.part) | sort_by(.[0].key) | map(group_by(.value.what) | sort_by([.[0].value.unit == "calls", .[0].key])
+        | map(group_by([.value.unit, .value.size]) | sort_by(.[0].key))) | flatten(2)
+      | map(map(.value) | .[0].unit as $unit | {part: .[0].part, what: .[0].what, size: .[0].size, unit: $unit}
+        + (group_by(.who) | map({(.[0].who): summary($unit)}) | add)))}' "$samples"
+}
+
+# table DOCUMENT: the table for people.
+table() {
+  local lines
+  lines=$(jq -r '
+    def figure: if . == null then "" else
+      ((if . < 0 then -. else . end) as $size | if $size >= 100 or . == round then round
+        elif $size >= 10 then . * 10 | round / 10 elif $size >= 1 then . * 100 | round / 100
+        else . * 1000 | round / 1000 end) | tostring end;
+    def cell: if . == null then "" else
+      (.median | figure) + (if .n > 1 and .p95 then " (\(.p95 | figure))" else "" end) end;
+    def ratio($a; $b): if ($a.median // 0) == 0 or ($b.median // 0) == 0 then "" else ($a.median / $b.median | figure) end;
+    def more: .unit | IN("per s", "Gbit/s");
+    def line: [([.what, .size] | map(select(. != null)) | join(": ")), .unit,
+      (.ours | cell), (.reference | cell), (.limit | cell),
+      (if more then ratio(.ours; .reference) else ratio(.reference; .ours) end),
+      (if more then ratio(.limit; .ours) else ratio(.ours; .limit) end)];
+    .rows | reduce .[] as $row ([]; if .[-1][0].part == $row.part then .[-1] += [$row] else . + [[$row]] end)
+    | .[] | ([.[0].part, "unit", "ours", "reference", "limit", "× better", "× limit"], (.[] | line), [" "]) | @tsv' <<<"$1")
+  jq -r '"flannel \(.project.version) (\(.project.commit)), \(.date)",
+    "\(.machine.cpu), \(.machine.processors) processors, \(.machine.memory_mb) MB, \(.machine.kernel), load \(.machine.load_at_start)",
+    "\(.settings | to_entries | map("\(.key) \(.value)") | join(", "))", ""' <<<"$1"
+  column -t -s $'\t' <<<"$lines"
+  cat <<'TEXT'
+
+median (p95). The ratios say how many times better ours is than the reference, and how many times the limit it takes;
+of rates and throughput, more is better. Reference: Debian's bridge and host-local; in `datapath`, the same network made
+by hand with upstream's settings and rules. Limit: the bare rtnetlink requests; in `datapath`, by hand without any rules.
+TEXT
+}
