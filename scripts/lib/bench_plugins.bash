@@ -57,11 +57,16 @@ fill_node() {
     keep plugins "ADD, pods up to" "$full_node" "$1" times_ms:ms
 }
 
+# dual_env_write: a second subnet.env in the node, for the candidates with dual stack.
+dual_env_write() {
+  printf '%s\n' FLANNEL_NETWORK=10.97.0.0/16 FLANNEL_SUBNET=10.97.1.1/24 FLANNEL_IPV6_NETWORK=fd00:97::/48 \
+    FLANNEL_IPV6_SUBNET=fd00:97:0:1::1/64 FLANNEL_MTU=1450 FLANNEL_IPMASQ=true | node_exec bash -c 'cat >/run/dual.env'
+}
+
 bench_plugins() {
   local round parallel who
   cni_node_start bridge host-local
-  printf '%s\n' FLANNEL_NETWORK=10.97.0.0/16 FLANNEL_SUBNET=10.97.1.1/24 FLANNEL_IPV6_NETWORK=fd00:97::/48 \
-    FLANNEL_IPV6_SUBNET=fd00:97:0:1::1/64 FLANNEL_MTU=1450 FLANNEL_IPMASQ=true | node_exec bash -c 'cat >/run/dual.env'
+  dual_env_write
   plugins_candidates
   candidates_write
   namespaces_add $((full_node > pods ? full_node : pods))

@@ -54,7 +54,7 @@ document() {
         + (group_by(.who) | map({(.[0].who): summary($unit)}) | add)))}' "$samples"
 }
 
-# table DOCUMENT: the table for people.
+# table DOCUMENT: the table for people. A p95 that is the median too is left out.
 table() {
   local lines
   lines=$(jq -r '
@@ -63,7 +63,7 @@ table() {
         elif $size >= 10 then . * 10 | round / 10 elif $size >= 1 then . * 100 | round / 100
         else . * 1000 | round / 1000 end) | tostring end;
     def cell: if . == null then "" else
-      (.median | figure) + (if .n > 1 and .p95 then " (\(.p95 | figure))" else "" end) end;
+      (.median | figure) + (if .n > 1 and .p95 and .p95 != .median then " (\(.p95 | figure))" else "" end) end;
     def ratio($a; $b): if ($a.median // 0) == 0 or ($b.median // 0) == 0 then "" else ($a.median / $b.median | figure) end;
     def more: .unit | IN("per s", "Gbit/s");
     def line: [([.what, .size] | map(select(. != null)) | join(": ")), .unit,
@@ -82,4 +82,58 @@ median (p95). The ratios say how many times better ours is than the reference, a
 of rates and throughput, more is better. Reference: Debian's bridge and host-local; in `datapath`, the same network made
 by hand with upstream's settings and rules. Limit: the bare rtnetlink requests; in `datapath`, by hand without any rules.
 TEXT
+}
+
+# comparison DOCUMENT FILE: what our medians have become since that run, in percent; more than 10 % is pointed out.
+comparison() {
+  local lines
+  lines=$(jq -r --slurpfile kept "$2" '
+    def key: [.part, .what, .size, .unit];
+    def figure: if . == null then "" elif . == round then tostring else . * 1000 | round / 1000 | tostring end;
+    ($kept[0].rows | map({key: (key | tojson), value: .ours.median}) | from_entries) as $before
+    | ["part", "what", "unit", "before", "now", "change", ""], (.rows[] | select(.ours) | . as $row | $before[key | tojson] as $old
+    | [.part, ([.what, .size] | map(select(. != null)) | join(": ")), .unit, ($old | figure), (.ours.median | figure)]
+      + if $old == null then ["", "new"] elif $old == 0 then ["", if .ours.median == 0 then "" else "was 0" end] else
+        ((.ours.median / $old - 1) * 100 | round) as $change
+        | ["\($change) %", if ($change | fabs) <= 10 then "" elif (.unit | IN("per s", "Gbit/s")) == ($change > 0) then "better"
+          else "WORSE" end] end) | @tsv' <<<"$1") || return
+  jq -r --slurpfile kept "$2" '$kept[0] as $before | "",
+    "compared with flannel \($before.project.version) (\($before.project.commit)), \($before.date)",
+    if ($before.machine | [.cpu, .processors, .kernel]) == (.machine | [.cpu, .processors, .kernel]) then empty
+    else "on another machine: \($before.machine.cpu), \($before.machine.processors) processors, \($before.machine.kernel)" end, ""' <<<"$1"
+  column -t -s $'\t' <<<"$lines"
+}
+
+# plot DOCUMENT FILE: cost against size, as SVG: IPAM ADD, and flanneld's start, against the number of leases. Zero
+# leases are drawn at one, where a logarithmic axis begins.
+plot() {
+  local data who
+  data=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
+  for who in ours reference; do
+    jq -r --arg who "$who" '.rows[] | select(.part == "ipam" and .what == "ADD, leases" and .[$who])
+      | "\([.size, 1] | max) \(.[$who].median)"' <<<"$1" >"$data/$who"
+  done
+  jq -r '.rows[] | select(.part == "flanneld" and .what == "start, exec to last route, leases") | "\(.size) \(.ours.median)"' \
+    <<<"$1" >"$data/start"
+  (cd "$data" && gnuplot) >"$2" <<'TEXT'
+set terminal svg size 900,380 font "sans-serif,13" background "white"
+set multiplot layout 1,2
+set logscale xy
+set grid
+set key top left
+set xlabel "leases held"
+set ylabel "ms, median"
+set title "IPAM: one ADD"
+set xrange [0.8:120000]
+set yrange [0.1:3000]
+plot "ours" with linespoints lw 2 pt 7 title "flannel-ipam", "reference" with linespoints lw 2 pt 5 title "host-local"
+set title "flanneld: from start to the last route"
+set xlabel "leases of other nodes"
+set xrange [300:8000]
+set yrange [10:2000]
+set xtics ("500" 500, "1000" 1000, "2000" 2000, "5000" 5000)
+plot "start" with linespoints lw 2 pt 7 title "flanneld"
+TEXT
+  rm "$data"/{ours,reference,start}
+  rmdir "$data"
 }
