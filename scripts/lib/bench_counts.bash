@@ -2,7 +2,7 @@
 # The counting part of scripts/bench: what does not depend on how busy the machine is. System calls, netlink messages
 # and started processes of a call come from strace, page faults from the kernel, instructions (of the program, not of
 # the kernel) from callgrind. Not every time the same only for programs with threads.
-# Needs bench_calls.bash, bench_report.bash, and the candidates of bench_plugins.bash and bench_ipam.bash.
+# Needs bench_calls.bash, bench_report.bash, the candidates of bench_plugins.bash and bench_ipam.bash; $rounds.
 
 # call_under CANDIDATE VERB COMMAND...: one call, for container bench0, run by that command in the node.
 call_under() {
@@ -40,7 +40,7 @@ counts_of() {
   local verb i
   calls "$1" ADD 1 1 >/dev/null
   calls "$1" DEL 1 1 >/dev/null
-  for ((i = 0; i < 3; i++)); do
+  for ((i = 0; i < rounds; i++)); do
     for verb in ADD DEL; do traced_call "$1" "$2" "$verb" "$verb$3"; done
     for verb in ADD DEL; do calls "$1" "$verb" 1 1 | keep counts "$verb$3" "" "$2" "faults::page faults"; done
   done

@@ -12,7 +12,8 @@ node_packages=(
   containerd runc busybox-static containernetworking-plugins
   etcd-server etcd-client openssl curl
 )
-bench_packages=(strace valgrind iperf3 gnuplot-nox)
+bench_packages=(strace valgrind iperf3)
+plot_packages=(gnuplot-nox)
 check_packages=(bats strace tcpdump clang-format clang-tidy shellcheck codespell)
 
 # Installs those of the given packages that are missing and says which; needs root and Debian then.

@@ -1,0 +1,51 @@
+# scripts/bench: that it measures what it says, on a run too small to mean anything. No figure is judged.
+
+load ../support/flannel_test.bash
+
+setup() {
+  BENCH_DIR=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
+}
+
+teardown() {
+  rm -f "$BENCH_DIR"/{run,before}.json
+  rmdir "$BENCH_DIR"
+}
+
+# figures PART WHO: the rows that who has, "what: size", each once.
+figures() {
+  jq -r --arg part "$1" --arg who "$2" '.rows[] | select(.part == $part and .[$who])
+    | [.what, .size] | map(select(. != null)) | join(": ")' "$BENCH_DIR/run.json" | sort -u
+}
+
+@test "a run has every figure, none zero, and can be compared" {
+  run -0 "$repo/scripts/bench" plugins ipam counts --smoke --json "$BENCH_DIR/run.json"
+  local json calls
+  json=$(<"$BENCH_DIR/run.json")
+  assert_json "$json" '.settings.failed == null and .project.version and (.machine | .cpu and .processors > 0 and .kernel)'
+  assert_json "$json" '[.rows[] | select(.unit == "calls") | (.ours, .reference).median] | length == 6 and all(. == 0)'
+  assert_json "$json" '[.rows[] | select(.unit == "ms" or .unit == "kB" or .unit == "per s") | (.ours.median, .ours.p95) > 0] | length > 40 and all'
+  for calls in "ADD, calls at once: "{1,8,32} "DEL, calls at once: "{1,8,32} {ADD,DEL}": processor time" {ADD,DEL}": peak memory" \
+    "ADD, pods up to: "{1,10}; do
+    assert_match "$(figures plugins ours)" "$calls"
+    assert_match "$(figures plugins reference)" "$calls"
+    assert_match "$(figures plugins limit)" "$calls"
+  done
+  for calls in "ADD, dual stack" "ADD, ipMasq" "ADD, dual stack ÷ single" "ADD, last pods ÷ first"; do
+    assert_match "$(figures plugins ours)" "$calls"
+    assert_match "$(figures plugins reference)" "$calls"
+  done
+  for calls in {ADD,CHECK,DEL}", leases: "{0,50} {ADD,CHECK,DEL}", almost full range, leases: 250"; do
+    assert_match "$(figures ipam ours)" "$calls"
+    assert_match "$(figures ipam reference)" "$calls"
+  done
+  for calls in {ADD,CHECK,DEL}", both programs in turn, leases: 50"; do assert_match "$(figures ipam ours)" "$calls"; done
+  assert_json "$json" '[.rows[] | select(.part == "counts" and .what == "ADD: processes") | .ours.median, .reference.median] == [1, 2]'
+  assert_json "$json" '[.rows[] | select(.part == "counts" and (.what | test("ADD.*: (system calls|page faults|instructions)$"))) | .ours.median > 0]
+    | length == 12 and all'
+  assert_json "$json" '[.rows[] | select(.part == "counts" and (.what | test("^ADD(, dual stack|, ipMasq)?: netlink messages$"))) | .ours.median > 5]
+    | length == 3 and all'
+
+  jq '(.rows[] | select(.part == "counts" and .what == "ADD: processes")).ours.median = 2' <<<"$json" >"$BENCH_DIR/before.json"
+  run -0 "$repo/scripts/bench" --show "$BENCH_DIR/run.json" --compare "$BENCH_DIR/before.json"
+  assert_match "$output" "ADD: processes +2 +1 +-50 % +better"
+}
