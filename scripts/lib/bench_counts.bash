@@ -48,6 +48,12 @@ counts_of() {
   for verb in ADD DEL; do instructions_of "$1" "$2" "$verb" "$verb$3"; done
 }
 
+# program_size WHO FILE WHAT: without symbols.
+program_size() {
+  node_exec strip -o /run/stripped "$2"
+  sample counts "size of $3" "" "$1" kB "$(node_exec stat -c %s /run/stripped | jq '. / 1024 | round')"
+}
+
 bench_counts() {
   local who
   echo "counts" >&2
@@ -58,6 +64,11 @@ bench_counts() {
   ipam_candidate ipam flannel-ipam ipam-ours 10.0.0.0/16
   ipam_candidate host-local host-local ipam-reference 10.0.0.0/16
   candidates_write
+  program_size ours "$BIN_DIR/flannel" "the plugin"
+  program_size reference /usr/lib/cni/bridge "the plugin"
+  program_size ours "$BIN_DIR/flannel-ipam" "the IPAM program"
+  program_size reference /usr/lib/cni/host-local "the IPAM program"
+  program_size ours "$BIN_DIR/flanneld" "the agent"
   instructions_of ours ours VERSION start
   for who in ours reference limit; do counts_of "$who" "$who" ""; done
   for who in ours reference; do

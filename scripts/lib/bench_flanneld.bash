@@ -84,14 +84,17 @@ routes_seen() {
   on "$1" node_exec tail -n 1 /run/routes
 }
 
+# status_field HOST KEY: what the kernel says of the agent's process.
+status_field() {
+  on "$1" node_exec bash -c 'awk -v key="$1:" "\$1 == key { print \$2 }" "/proc/$(cat /run/flanneld.pid)/status"' bash "$2"
+}
+
 # memory HOST PEERS: resident and private memory and threads.
 memory() {
-  local key
-  for key in VmRSS RssAnon; do
-    figure "memory, $key, leases" "$2" kB "$(on "$1" node_exec bash -c 'awk -v key="$1:" "\$1 == key { print \$2 }" "/proc/$(cat /run/flanneld.pid)/status"' bash "$key")"
-  done
-  figure "memory, private, leases" "$2" kB "$(on "$1" node_exec bash -c 'awk "/^Private_/ { sum += \$2 } END { print sum }" "/proc/$(cat /run/flanneld.pid)/smaps_rollup"')"
-  figure "threads, leases" "$2" "" "$(on "$1" node_exec bash -c 'ls "/proc/$(cat /run/flanneld.pid)/task" | wc -l')"
+  figure "resident memory, leases" "$2" kB "$(status_field "$1" VmRSS)"
+  figure "anonymous memory, leases" "$2" kB "$(status_field "$1" RssAnon)"
+  figure "threads, leases" "$2" "" "$(status_field "$1" Threads)"
+  figure "private memory, leases" "$2" kB "$(on "$1" node_exec bash -c 'awk "/^Private_/ { sum += \$2 } END { print sum }" "/proc/$(cat /run/flanneld.pid)/smaps_rollup"')"
 }
 
 # cpu_ms HOST: processor time that flanneld has used.

@@ -54,34 +54,53 @@ document() {
         + (group_by(.who) | map({(.[0].who): summary($unit)}) | add)))}' "$samples"
 }
 
-# table DOCUMENT: the table for people. A p95 that is the median too is left out.
+# How the tables write a row's figures. A p95 that is the median too is left out.
+report_jq='
+  def figure: if . == null then "" else
+    ((if . < 0 then -. else . end) as $size | if $size >= 100 or . == round then round
+      elif $size >= 10 then . * 10 | round / 10 elif $size >= 1 then . * 100 | round / 100
+      else . * 1000 | round / 1000 end) | tostring end;
+  def cell: if . == null then "" else
+    (.median | figure) + (if .n > 1 and .p95 and .p95 != .median then " (\(.p95 | figure))" else "" end) end;
+  def name: [.what, .size] | map(select(. != null)) | join(": ");
+  def more: .unit | IN("per s", "Gbit/s");
+  def ratio($a; $b): if ($a.median // 0) == 0 or ($b.median // 0) == 0 then "" else ($a.median / $b.median | figure) end;
+  def better: if more then ratio(.ours; .reference) else ratio(.reference; .ours) end;
+  def over_limit: if more then ratio(.limit; .ours) else ratio(.ours; .limit) end;'
+
+# table DOCUMENT: the table for people.
 table() {
   local lines
-  lines=$(jq -r '
-    def figure: if . == null then "" else
-      ((if . < 0 then -. else . end) as $size | if $size >= 100 or . == round then round
-        elif $size >= 10 then . * 10 | round / 10 elif $size >= 1 then . * 100 | round / 100
-        else . * 1000 | round / 1000 end) | tostring end;
-    def cell: if . == null then "" else
-      (.median | figure) + (if .n > 1 and .p95 and .p95 != .median then " (\(.p95 | figure))" else "" end) end;
-    def ratio($a; $b): if ($a.median // 0) == 0 or ($b.median // 0) == 0 then "" else ($a.median / $b.median | figure) end;
-    def more: .unit | IN("per s", "Gbit/s");
-    def line: [([.what, .size] | map(select(. != null)) | join(": ")), .unit,
-      (.ours | cell), (.reference | cell), (.limit | cell),
-      (if more then ratio(.ours; .reference) else ratio(.reference; .ours) end),
-      (if more then ratio(.limit; .ours) else ratio(.ours; .limit) end)];
-    .rows | reduce .[] as $row ([]; if .[-1][0].part == $row.part then .[-1] += [$row] else . + [[$row]] end)
-    | .[] | ([.[0].part, "unit", "ours", "reference", "limit", "× better", "× limit"], (.[] | line), [" "]) | @tsv' <<<"$1")
+  lines=$(jq -r "$report_jq"'
+    reduce .rows[] as $row ([]; if .[-1][0].part == $row.part then .[-1] += [$row] else . + [[$row]] end)
+    | .[] | ([.[0].part, "unit", "ours", "reference", "limit", "× better", "× limit"],
+      (.[] | [name, .unit, (.ours | cell), (.reference | cell), (.limit | cell), better, over_limit]), [" "]) | @tsv' <<<"$1")
   jq -r '"flannel \(.project.version) (\(.project.commit)), \(.date)",
     "\(.machine.cpu), \(.machine.processors) processors, \(.machine.memory_mb) MB, \(.machine.kernel), load \(.machine.load_at_start)",
     "\(.settings | to_entries | map("\(.key) \(.value)") | join(", "))", ""' <<<"$1"
   column -t -s $'\t' <<<"$lines"
   cat <<'TEXT'
 
-median (p95). The ratios say how many times better ours is than the reference, and how many times the limit it takes;
-of rates and throughput, more is better. Reference: Debian's bridge and host-local; in `datapath`, the same network made
-by hand with upstream's settings and rules. Limit: the bare rtnetlink requests; in `datapath`, by hand without any rules.
+median (p95). × better: how many times better ours is than the reference; × limit: how many times the limit it takes.
+Of rates and throughput more is better, of all else less. Reference: Debian's bridge and host-local; in `datapath`, the
+same network made by hand with upstream's settings and rules. Limit: the bare rtnetlink requests of an ADD or DEL, and
+for ADD one process start; in `datapath`, the network by hand without any rules.
 TEXT
+}
+
+# markdown DOCUMENT: the rows that a reader asks for first, as README.md has them.
+markdown() {
+  jq -r "$report_jq"'
+    def shown: [.part, .what, .unit] | IN(
+      (("ADD", "DEL") | ["plugins", . + ", calls at once", "ms"], ["plugins", . + ": processor time", "ms"]),
+      (("ADD, dual stack", "ADD, ipMasq", "ADD, pods up to") | ["plugins", ., "ms"]), ["plugins", "ADD: peak memory", "kB"],
+      ["ipam", "ADD, leases", "ms"], ["ipam", "ADD, almost full range, leases", "ms"],
+      ["flanneld", "start, exec to last route, leases", "ms"], ["flanneld", "resident memory, leases", "kB"],
+      ["flanneld", "burst, lost, leases", ""], (("vxlan", "host-gw") | ["datapath", "TCP over " + ., "Gbit/s"]),
+      (("system calls", "netlink messages", "processes", "page faults") | ["counts", "ADD: " + ., ""]));
+    "| | ours | reference | limit | × better | × limit |", "|---|---|---|---|---|---|",
+    (.rows[] | select(shown) | "| \(if .part == "ipam" then "IPAM " elif .part == "flanneld" then "flanneld: " else "" end)\(name
+      )\(if .unit != "" then ", " + .unit else "" end) | \(.ours | cell) | \(.reference | cell) | \(.limit | cell) | \(better) | \(over_limit) |")' <<<"$1"
 }
 
 # comparison DOCUMENT FILE: what our medians have become since that run, in percent; more than 10 % is pointed out.
