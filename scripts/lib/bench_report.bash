@@ -43,7 +43,7 @@ project_description() {
 document() {
   jq -s --argjson machine "$1" --argjson settings "$2" --argjson project "$(project_description)" \
     --arg date "$(date -u +%Y-%m-%dT%H:%M:%SZ)" '
-    def quantile($q): sort | .[((length - 1) * $q) | floor];
+    def quantile($q): sort | .[(length * $q | ceil) - 1];
     def summary($unit): map(.values[]) |
       if $unit == "calls" then {median: add, n: length} else {median: quantile(0.5), p95: quantile(0.95), n: length} end;
     {$project, $machine, $date, $settings, rows:
@@ -124,16 +124,19 @@ comparison() {
 }
 
 # plot DOCUMENT FILE: cost against size, as SVG: IPAM ADD, and flanneld's start, against the number of leases. Zero
-# leases are drawn at one, where a logarithmic axis begins.
+# leases are drawn at one, as a logarithmic axis has no zero. Fails when these parts were not measured.
 plot() {
   local data who
   data=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
+  # shellcheck disable=SC2064 # the path is this function's own
+  trap "rm -f '$data'/{ours,reference,start}; rmdir '$data'" RETURN
   for who in ours reference; do
     jq -r --arg who "$who" '.rows[] | select(.part == "ipam" and .what == "ADD, leases" and .[$who])
       | "\([.size, 1] | max) \(.[$who].median)"' <<<"$1" >"$data/$who"
   done
   jq -r '.rows[] | select(.part == "flanneld" and .what == "start, exec to last route, leases") | "\(.size) \(.ours.median)"' \
     <<<"$1" >"$data/start"
+  [[ -s $data/ours && -s $data/start ]] || { echo "bench: a plot needs the parts ipam and flanneld" >&2 && return 1; }
   (cd "$data" && gnuplot) >"$2" <<'TEXT'
 set terminal svg size 900,380 font "sans-serif,13" background "white"
 set multiplot layout 1,2
@@ -144,7 +147,8 @@ set xlabel "leases held"
 set ylabel "ms, median"
 set title "IPAM: one ADD"
 set xrange [0.8:120000]
-set yrange [0.1:3000]
+set yrange [0.1:10000]
+set xtics ("0" 1, "250" 250, "4000" 4000, "60000" 60000)
 plot "ours" with linespoints lw 2 pt 7 title "flannel-ipam", "reference" with linespoints lw 2 pt 5 title "host-local"
 set title "flanneld: from start to the last route"
 set xlabel "leases of other nodes"
@@ -153,6 +157,4 @@ set yrange [10:2000]
 set xtics ("500" 500, "1000" 1000, "2000" 2000, "5000" 5000)
 plot "start" with linespoints lw 2 pt 7 title "flanneld"
 TEXT
-  rm "$data"/{ours,reference,start}
-  rmdir "$data"
 }
