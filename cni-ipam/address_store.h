@@ -48,13 +48,16 @@ class AddressStore {
   AddressStore& operator=(const AddressStore&) = delete;
   virtual ~AddressStore() = default;
 
-  /// The addresses whose lease bears exactly `mark`, sorted.
+  /// The addresses whose lease is known to bear exactly `mark`, sorted. What another program gave out
+  /// may not be known.
   virtual std::vector<base::IpAddress> held_by(const std::string& mark) = 0;
   /// The mark of the lease of `address`; nullopt if it is free.
   virtual std::optional<std::string> mark_of(const base::IpAddress& address) = 0;
   /// The lowest address from `first` to `last` that is not taken; nullopt if all are.
   virtual std::optional<base::IpAddress> first_free(const base::IpAddress& first,
                                                     const base::IpAddress& last) = 0;
+  /// Looks for what others gave back and gave out; false if that is known already.
+  virtual bool look_again() = 0;
   /// Takes `address` for `owner`; false if it is taken.
   virtual bool reserve(const base::IpAddress& address, const Owner& owner) = 0;
   /// Gives back the lease of `address`, which bears `mark`. Its absence is no error.

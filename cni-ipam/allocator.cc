@@ -62,16 +62,25 @@ Allocation take_requested(const RangeSet& set, const Requested& requested, const
   return {{address, range->subnet.prefix}, range->gateway};
 }
 
-Allocation take_next(const RangeSet& set, size_t number, const Owner& owner, AddressStore& store) {
+/// The first address of a turn that can be had; nullopt if all are taken, as far as is known.
+std::optional<Allocation> take_in_turn(const RangeSet& set, size_t number, const Owner& owner,
+                                       AddressStore& store) {
   for (const Interval& interval : full_turn(set, store.last_reserved(number))) {
     auto address = store.first_free(interval.first, interval.last);
     while (address) {
       if (store.reserve(*address, owner))
-        return {{*address, interval.range->subnet.prefix}, interval.range->gateway};
+        return Allocation{{*address, interval.range->subnet.prefix}, interval.range->gateway};
       if (*address == interval.last) break;
       address = store.first_free(address->next(), interval.last);
     }
   }
+  return std::nullopt;
+}
+
+Allocation take_next(const RangeSet& set, size_t number, const Owner& owner, AddressStore& store) {
+  if (const auto taken = take_in_turn(set, number, owner, store)) return *taken;
+  if (store.look_again())
+    if (const auto taken = take_in_turn(set, number, owner, store)) return *taken;
   throw Error(ErrorCode::try_again_later, "no IP addresses available in range set: " + to_string(set),
               "the range set has " + figures(store.usage(set)) +
                   "; an address becomes free when its pod is deleted (DEL), when the runtime sends GC, or by "

@@ -1,6 +1,5 @@
 #include "cni-ipam/disk_store.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -24,7 +23,7 @@ using cni::ErrorCode;
 constexpr int64_t kBootMargin = 2 * kSecond;  // the clock that is read at boot counts whole seconds
 constexpr const char* kLockName = "lock";
 constexpr const char* kCursorPrefix = "last_reserved_ip.";
-constexpr const char* kTemporaryPrefix = ".tmp.";
+constexpr size_t kMostSurprises = 64;  // then a look at all of it is cheaper
 
 base::FileLock lock_store(int dir_fd, const std::string& directory, unsigned timeout_seconds) {
   const std::string path = directory + "/" + kLockName;
@@ -60,18 +59,7 @@ timespec random_past() {
   return {now.tv_sec - 2, static_cast<long>(1 + random % (kSecond - 1))};
 }
 
-struct DirCloser {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
-
 }  // namespace
-
-/// What a scan may clear away.
-struct DiskStore::ScanRules {
-  std::optional<int64_t> oldest;                                     ///< leases modified before that are dead
-  const std::function<bool(const std::string&)>* is_live = nullptr;  ///< nullptr: all are
-  cni::Attempts* failures = nullptr;
-};
 
 std::unique_ptr<DiskStore> DiskStore::open(const std::string& directory, Mode mode, const Machine& machine,
                                            unsigned lock_timeout_seconds) {
@@ -79,11 +67,12 @@ std::unique_ptr<DiskStore> DiskStore::open(const std::string& directory, Mode mo
     base::UniqueFd dir =
         mode == Mode::create ? base::make_directory(directory, 0755) : base::open_directory(directory);
     if (!dir.valid()) return nullptr;
+    const std::string boot_id = machine.boot_id();  // before the lock: others wait for it
     std::optional<base::FileLock> lock;
     if (mode != Mode::look || ::faccessat(dir.get(), kLockName, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
       lock.emplace(lock_store(dir.get(), directory, lock_timeout_seconds));
     std::unique_ptr<DiskStore> store(new DiskStore(directory, std::move(dir), std::move(lock), mode));
-    store->load(machine);
+    store->load(machine, boot_id);
     return store;
   });
 }
@@ -98,99 +87,42 @@ DiskStore::~DiskStore() {
   }
 }
 
-void DiskStore::load(const Machine& machine) {
+void DiskStore::load(const Machine& machine, const std::string& boot_id) {
   const struct stat status = stat_directory(dir_.get(), directory_);
-  identity_ = {machine.boot_id(), status.st_dev, status.st_ino};
+  identity_ = {boot_id, status.st_dev, status.st_ino};
   if (!identity_.boot_id.empty()) index_path_ = index_path(machine.state_directory, directory_);
-  bool swept = false;
   if (!index_path_.empty()) {
     index_ = LeaseIndex::open(index_path_, identity_, mode_ != Mode::look);
-    swept = index_ && index_->swept();
     complete_ = index_ && index_->mark() != 0 && index_->mark() == modified_ns(status);
-    if (complete_) return;
+    if (index_ && index_->swept()) return;
   }
   ScanRules rules;
-  if (!swept)
-    if (const auto boot = machine.boot_time()) rules.oldest = *boot - kBootMargin;
+  if (const auto boot = machine.boot_time()) rules.oldest = *boot - kBootMargin;
   scan(rules);
-}
-
-void DiskStore::scan(const ScanRules& rules) {
-  complete_ = false;
-  changed_ = true;
-  index_.emplace(identity_);
-  index_->set_swept();
-  unreadable_.clear();
-  const int fd = ::openat(dir_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, DirCloser> dir(fd < 0 ? nullptr : ::fdopendir(fd));
-  if (!dir) base::throw_errno("read directory '" + directory_ + "'");
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (!entry) break;
-    const std::string name = entry->d_name;
-    if (const auto address = lease_address(name)) {
-      scan_lease(name, *address, rules);
-    } else if (rules.failures && name.starts_with(kTemporaryPrefix)) {
-      rules.failures->run("remove file '" + path_of(name) + "'",
-                          [&] { base::remove_file_at(dir_.get(), name); });
-    }
-  }
-  if (errno != 0) base::throw_errno("read directory '" + directory_ + "'");
-  complete_ = true;
-}
-
-void DiskStore::scan_lease(const std::string& name, const IpAddress& address, const ScanRules& rules) {
-  const LeaseFile lease = read_lease(dir_.get(), name, rules.oldest.has_value());
-  if (lease.state == LeaseFile::State::absent) return;
-  if (lease.state != LeaseFile::State::read) {
-    if (lease.state == LeaseFile::State::unreadable) unreadable_.push_back(path_of(name));
-    index_->insert_unowned(address);
-    return;
-  }
-  const bool torn = lease.mark.empty();
-  const bool dead = torn ||
-                    (rules.oldest && lease.modified < *rules.oldest && lease.modified >= kClockUnset) ||
-                    (rules.is_live && !(*rules.is_live)(lease.mark));
-  if (dead && mode_ == Mode::look) return;  // as good as free: the next ADD takes it back
-  if (dead) {
-    cni::Attempts ignored;
-    bool removed = false;
-    (rules.failures ? *rules.failures : ignored).run("remove lease '" + path_of(name) + "'", [&] {
-      base::remove_file_at(dir_.get(), name);
-      removed = true;
-    });
-    if (removed) return;
-  }
-  if (torn) {
-    index_->insert_unowned(address);
-  } else {
-    index_->insert(address, lease.mark);
-  }
-}
-
-void DiskStore::collect(const std::function<bool(const std::string& mark)>& is_live) {
-  cni::Attempts failures;
-  scan({std::nullopt, &is_live, &failures});
-  failures.throw_if_any();
 }
 
 std::vector<IpAddress> DiskStore::held_by(const std::string& mark) {
   std::vector<IpAddress> held;
-  for (const bool last_try : {false, true}) {
-    held.clear();
-    bool doubtful = false;
-    for (const IpAddress& address : index_->find(mark)) {
-      const LeaseFile lease = read_lease(dir_.get(), address.str(), false);
-      if (lease.mark == mark) held.push_back(address);
-      // Another owner with the same hash is no reason to doubt.
-      doubtful = doubtful || hash_mark(lease.mark) != hash_mark(mark);
-    }
-    if (!doubtful || last_try) break;
-    scan({});  // the index does not tell what is there
+  for (const IpAddress& address : index_->find(mark)) {
+    const LeaseFile lease = read_lease(dir_.get(), address.str(), false);
+    if (lease.mark == mark)
+      held.push_back(address);
+    else
+      complete_ = false;  // another's hand was here, or the owner's hash is another's too
   }
   std::sort(held.begin(), held.end());
   return held;
+}
+
+std::vector<IpAddress> DiskStore::find_all(const std::string& mark, const std::vector<RangeSet>& sets) {
+  auto held = held_by(mark);
+  const bool one_of_each = !sets.empty() && std::all_of(sets.begin(), sets.end(), [&](const RangeSet& set) {
+    return std::any_of(held.begin(), held.end(),
+                       [&](const IpAddress& address) { return find_range(set, address); });
+  });
+  if (complete_ || scanned_ || one_of_each) return held;
+  scan({});
+  return held_by(mark);
 }
 
 std::optional<std::string> DiskStore::mark_of(const IpAddress& address) {
@@ -204,38 +136,45 @@ std::optional<IpAddress> DiskStore::first_free(const IpAddress& first, const IpA
   return index_->first_free(first, last);
 }
 
+/// From here until the seal the index says that it may not be complete: so it is when we are killed.
+void DiskStore::begin_change() {
+  changed_ = true;
+  index_->set_mark(0);
+}
+
+/// Under the lock an empty lease is a dead one.
+bool DiskStore::take_over_torn(const std::string& name, const std::string& mark) {
+  const LeaseFile lease = read_lease(dir_.get(), name, false);
+  return lease.state == LeaseFile::State::read && lease.mark.empty() &&
+         base::remove_file_at(dir_.get(), name) && base::create_file_at(dir_.get(), name, mark, 0600);
+}
+
 bool DiskStore::reserve(const IpAddress& address, const Owner& owner) {
   const std::string name = address.str();
   const std::string mark = owner.mark();
-  return guarded("create lease '" + path_of(name) + "'", [&] {
-    bool created = base::create_file_at(dir_.get(), name, mark, 0600);
-    if (!created && !index_->is_taken(address)) {
-      // Someone wrote here without the lock. Under the lock an empty lease is a dead one.
-      complete_ = false;
-      index_->distrust();
-      const LeaseFile lease = read_lease(dir_.get(), name, false);
-      if (lease.state == LeaseFile::State::read && lease.mark.empty() &&
-          base::remove_file_at(dir_.get(), name))
-        created = base::create_file_at(dir_.get(), name, mark, 0600);
-    }
-    if (created) {
-      changed_ = true;
-      index_->insert(address, mark);
-    }
-    return created;
+  const bool was_free = !index_->is_taken(address);
+  begin_change();
+  index_->insert(address, mark);  // first: when we are killed in between, it is known whose it is
+  const bool created = guarded("create lease '" + path_of(name) + "'", [&] {
+    return base::create_file_at(dir_.get(), name, mark, 0600) || take_over_torn(name, mark);
   });
+  if (created) return true;
+  index_->erase(address, mark);
+  learn(address);
+  if (was_free) complete_ = false;
+  if (was_free && ++surprises_ == kMostSurprises) scan({});
+  return false;
 }
 
 void DiskStore::release(const IpAddress& address, const std::string& mark) {
   const std::string name = address.str();
+  begin_change();
   guarded("remove lease '" + path_of(name) + "'", [&] { base::remove_file_at(dir_.get(), name); });
-  changed_ = true;
   index_->erase(address, mark);
 }
 
 std::optional<IpAddress> DiskStore::last_reserved(size_t set) {
-  const LeaseFile file = read_lease(dir_.get(), kCursorPrefix + std::to_string(set), false);
-  return IpAddress::parse(file.mark);
+  return IpAddress::parse(read_lease(dir_.get(), kCursorPrefix + std::to_string(set), false).mark);
 }
 
 void DiskStore::set_last_reserved(size_t set, const IpAddress& address) {
@@ -250,6 +189,7 @@ void DiskStore::set_last_reserved(size_t set, const IpAddress& address) {
   const auto size = static_cast<off_t>(text.size());
   if (::pwrite(fd.get(), text.data(), text.size(), 0) != size) return;
   if (status.st_size > size && ::ftruncate(fd.get(), size) != 0) return;
+  index_->set_cursor(set, address);
 }
 
 Usage DiskStore::usage(const RangeSet& set) {
@@ -267,17 +207,21 @@ Usage DiskStore::usage(const RangeSet& set) {
   return usage;
 }
 
-/// Makes the index believable for the next call: whoever changes the directory from now on gives it
-/// another time than the one that is set and recorded here.
+/// Leaves the index for the next call. One that is complete is made believable as such: whoever changes the
+/// directory from now on gives it another time than the one that is set and recorded here.
 void DiskStore::seal() {
-  if (!changed_ || !complete_ || mode_ == Mode::look || index_path_.empty() || !unreadable_.empty()) return;
-  const timespec past = random_past();
-  const timespec times[2] = {{0, UTIME_OMIT}, past};
-  if (::futimens(dir_.get(), times) != 0) return;
-  const int64_t mark = modified_ns(stat_directory(dir_.get(), directory_));
-  if (mark != past.tv_sec * kSecond + past.tv_nsec) return;  // a file system with coarse times
-  index_->publish(index_path_, mark);
-  changed_ = false;
+  if (!index_ || mode_ == Mode::look || index_path_.empty()) return;
+  if (!complete_) {
+    index_->set_mark(0);
+  } else if (changed_) {
+    const timespec past = random_past();
+    const timespec times[2] = {{0, UTIME_OMIT}, past};
+    const bool set = ::futimens(dir_.get(), times) == 0;
+    const int64_t mark = set ? modified_ns(stat_directory(dir_.get(), directory_)) : 0;
+    const bool kept = mark == past.tv_sec * kSecond + past.tv_nsec;  // else: a file system with coarse times
+    index_->set_mark(kept ? mark : 0);
+  }
+  index_->publish(index_path_);
 }
 
 }  // namespace ipam

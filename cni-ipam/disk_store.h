@@ -1,5 +1,9 @@
 // Leases as host-local keeps them: a directory per network, a file per address (README.md has the
 // format). Both programs may work on one directory at once; the lock file orders them.
+//
+// The index is complete until another program changes the directory. From then on it still holds all
+// that we did, but an owner that it does not know may hold an address, and an address that is taken in it
+// may be free. No call trusts it beyond that; README.md, Decisions, has what each does then.
 #pragma once
 
 #include <functional>
@@ -34,10 +38,18 @@ class DiskStore final : public AddressStore {
   /// Seals the index.
   ~DiskStore() override;
 
+  /// Learns what others gave out by round robin over `sets`: the addresses between where the round robin
+  /// stood at our last call and where it stands now. Nothing to do when the index is complete.
+  void follow_round_robin(const std::vector<RangeSet>& sets);
+
   std::vector<base::IpAddress> held_by(const std::string& mark) override;
+  /// As held_by, and certain: all leases are read when the index may not be complete, unless an address
+  /// out of each of `sets` is known. That is as many as ADD gives.
+  std::vector<base::IpAddress> find_all(const std::string& mark, const std::vector<RangeSet>& sets);
   std::optional<std::string> mark_of(const base::IpAddress& address) override;
   std::optional<base::IpAddress> first_free(const base::IpAddress& first,
                                             const base::IpAddress& last) override;
+  bool look_again() override;
   bool reserve(const base::IpAddress& address, const Owner& owner) override;
   void release(const base::IpAddress& address, const std::string& mark) override;
   std::optional<base::IpAddress> last_reserved(size_t set) override;
@@ -52,11 +64,20 @@ class DiskStore final : public AddressStore {
   [[nodiscard]] const std::vector<std::string>& unreadable() const { return unreadable_; }
 
  private:
-  struct ScanRules;
+  /// What a scan may clear away.
+  struct ScanRules {
+    std::optional<int64_t> oldest;  ///< leases modified before that (ns) are dead
+    const std::function<bool(const std::string&)>* is_live = nullptr;  ///< nullptr: all are
+    cni::Attempts* failures = nullptr;                                 ///< nullptr: ignored
+  };
   DiskStore(std::string directory, base::UniqueFd dir, std::optional<base::FileLock> lock, Mode mode);
-  void load(const Machine& machine);
+  void load(const Machine& machine, const std::string& boot_id);
   void scan(const ScanRules& rules);
-  void scan_lease(const std::string& name, const base::IpAddress& address, const ScanRules& rules);
+  void scan_lease(const base::IpAddress& address, const ScanRules& rules);
+  LeaseIndex list_leases(const ScanRules& rules);
+  void learn(const base::IpAddress& address);
+  bool take_over_torn(const std::string& name, const std::string& mark);
+  void begin_change();
   void seal();
   [[nodiscard]] std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
 
@@ -69,7 +90,10 @@ class DiskStore final : public AddressStore {
   std::optional<LeaseIndex> index_;
   std::vector<std::string> unreadable_;
   bool changed_ = false;   ///< the directory or the index has changed since the last seal
-  bool complete_ = false;  ///< the index holds every lease
+  bool complete_ = false;  ///< the index holds every lease and nothing else
+  bool listed_ = false;    ///< the names in the directory were looked at in this call
+  bool scanned_ = false;   ///< and the leases were read
+  size_t surprises_ = 0;   ///< addresses that were thought to be free and were not
 };
 
 }  // namespace ipam

@@ -1,11 +1,13 @@
 // Who holds what, as two hash tables in one block of memory that may be a file's: owner to addresses,
 // and a bitmap of taken addresses. It makes answers fast and vouches for none: the store compares its
-// mark with the directory before it believes it, and reads a lease before it acts on it.
+// mark with the directory before it takes it for complete, and reads a lease before it acts on it.
 //
-// The file is one machine's and one boot's: native byte order, dropped when anything looks odd.
+// The file is one machine's and one boot's: native byte order, dropped when anything looks odd. A lease
+// takes 20 bytes of it, and a call touches a few pages.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,44 +29,52 @@ struct StoreIdentity {
 /// Empty when that is too long for a file name: such a store has no index.
 std::string index_path(const std::string& state_directory, const std::string& directory);
 
-uint64_t hash_mark(std::string_view mark);
-
 class LeaseIndex {
  public:
-  /// An empty one, in memory.
-  explicit LeaseIndex(const StoreIdentity& identity);
+  /// Round robins that it can remember: range sets 0 to 7.
+  static constexpr size_t kCursors = 8;
+
+  /// An empty one, in memory, that takes `leases` before it has to grow.
+  explicit LeaseIndex(const StoreIdentity& identity, uint64_t leases = 0);
   /// Maps the file at `path`; nullopt if it is absent, odd or not of `identity`. `writable` false
   /// gives a private view.
   static std::optional<LeaseIndex> open(const std::string& path, const StoreIdentity& identity,
                                         bool writable);
 
-  /// The directory time (ns) at which the index was complete; 0: never.
+  /// The directory time (ns) at which the index held every lease and nothing else; 0: it may not do so
+  /// whatever the directory says.
   [[nodiscard]] int64_t mark() const;
+  void set_mark(int64_t mark);
   /// Whether leases from before this boot were taken back already.
   [[nodiscard]] bool swept() const;
   void set_swept();
-  /// Makes the next call build another one.
-  void distrust();
+  /// Where the round robin of range set number `set` stood at the last call; nullopt: not known.
+  [[nodiscard]] std::optional<base::IpAddress> cursor(size_t set) const;
+  void set_cursor(size_t set, const base::IpAddress& address);
 
   void insert(const base::IpAddress& address, std::string_view mark);
   /// Taken, by nobody that could ever ask for it.
   void insert_unowned(const base::IpAddress& address);
   void erase(const base::IpAddress& address, std::string_view mark);
+  /// Forgets what is not taken in `present`.
+  void retain(const LeaseIndex& present);
 
   /// May name addresses of another owner whose hash is the same.
   [[nodiscard]] std::vector<base::IpAddress> find(std::string_view mark) const;
   [[nodiscard]] bool is_taken(const base::IpAddress& address) const;
   [[nodiscard]] std::optional<base::IpAddress> first_free(const base::IpAddress& first,
                                                           const base::IpAddress& last) const;
-  /// The taken addresses from `first` to `last`.
+  /// The taken addresses, in no order.
+  void for_each(const std::function<void(const base::IpAddress&)>& visit) const;
+  [[nodiscard]] uint64_t count() const;
+  /// Those from `first` to `last`.
   [[nodiscard]] uint64_t count(const base::IpAddress& first, const base::IpAddress& last) const;
   /// The hashes of the containers that hold these; in no order, with repeats.
   void containers(const base::IpAddress& first, const base::IpAddress& last,
                   std::vector<uint64_t>& out) const;
 
-  /// Makes `path` hold this index with `mark`; an index that is that file already gets just the mark.
-  /// Throws base::SystemError.
-  void publish(const std::string& path, int64_t mark);
+  /// Makes `path` hold this index; nothing is to do for one that is that file. Throws base::SystemError.
+  void publish(const std::string& path);
 
  private:
   /// Owns a memory mapping.
@@ -88,17 +98,33 @@ class LeaseIndex {
     size_t size_;
   };
 
-  struct Header;
+  struct Header {
+    char magic[8];
+    char boot_id[40];
+    uint64_t device, inode;
+    int64_t mark;
+    uint64_t swept;
+    uint64_t lease_room, lease_count;  ///< room for leases is the number of buckets as well; a power of 2
+    uint64_t block_room, block_count;  ///< likewise a power of 2
+    uint32_t free_lease, padding;      ///< head of the list of unused lease entries
+    struct {
+      LeaseKey address;
+      uint64_t known;
+    } cursors[kCursors];
+  };
   struct Lease {  // a link in the chain of a bucket, or of the free list
-    uint64_t owner, container;
-    LeaseKey address;
-    uint32_t next, padding;
+    uint64_t owner;
+    uint32_t place;  ///< of the address: number of its block * 64 + its bit there
+    uint32_t next;
   };
   struct Block {  // open addressing, never taken out: a rehash drops those that are 0
     LeaseKey base;
     uint64_t taken;
     uint64_t used;
   };
+
+  static constexpr uint64_t kMostRoom = 1ULL << 26;
+  static constexpr uint32_t kEnd = UINT32_MAX;  ///< of a chain
 
   explicit LeaseIndex(Region region) : region_(std::move(region)) {}
   static LeaseIndex with_room(const StoreIdentity& identity, uint64_t leases, uint64_t blocks);
@@ -109,7 +135,10 @@ class LeaseIndex {
   [[nodiscard]] Block* blocks() const;
   [[nodiscard]] bool fits(const StoreIdentity& identity) const;
   [[nodiscard]] Block* find_block(const LeaseKey& base) const;  ///< it, or the free slot for it
-  void add_lease(uint64_t owner, uint64_t container, const LeaseKey& address);
+  [[nodiscard]] std::optional<uint32_t> place_of(const LeaseKey& address) const;
+  [[nodiscard]] std::optional<base::IpAddress> address_at(uint32_t place) const;
+  void add_lease(uint64_t owner, uint32_t place);
+  void remove_lease(uint32_t* link);  ///< `link` leads to it
   void set_taken(const LeaseKey& address, uint64_t bits);
   void make_room();
 

@@ -26,10 +26,21 @@ Owner owner_of(const cni::Request& request) {
 }
 
 /// What the attachment holds, and the mark that says so: its own, else the one of old host-locals.
-std::pair<std::vector<IpAddress>, std::string> held_by(DiskStore& store, const Owner& owner) {
-  auto held = store.held_by(owner.mark());
+std::pair<std::vector<IpAddress>, std::string> held_by(DiskStore& store, const Owner& owner,
+                                                       const std::vector<RangeSet>& sets) {
+  store.follow_round_robin(sets);
+  auto held = store.find_all(owner.mark(), sets);
   if (!held.empty()) return {std::move(held), owner.mark()};
-  return {store.held_by(owner.legacy_mark()), owner.legacy_mark()};
+  return {store.find_all(owner.legacy_mark(), sets), owner.legacy_mark()};
+}
+
+/// Ranges that became invalid must not keep an attachment alive, and say nothing about a pod that runs.
+std::vector<RangeSet> valid_ranges(const cni::Request& request) {
+  try {
+    return parse_ranges(request);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 [[noreturn]] void fail_check(const std::string& message, const std::string& details) {
@@ -37,15 +48,9 @@ std::pair<std::vector<IpAddress>, std::string> held_by(DiskStore& store, const O
 }
 
 /// Addresses that the attachment should hold. An address outside our ranges is another IPAM's.
-std::vector<IpAddress> expected_addresses(const cni::Request& request) {
+std::vector<IpAddress> expected_addresses(const cni::Request& request, const std::vector<RangeSet>& sets) {
   const auto previous = request.prev_result();
   if (!previous) return {};
-  std::vector<RangeSet> sets;
-  try {
-    sets = parse_ranges(request);
-  } catch (const Error&) {  // ranges that became invalid say nothing about a pod that runs
-    return {};
-  }
   std::vector<IpAddress> expected;
   for (const cni::IpConfig& ip : previous->ips)
     if (find_range(sets, ip.address.address)) expected.push_back(ip.address.address);
@@ -105,6 +110,7 @@ cni::Result add(const cni::Request& request, const Machine& machine) {
   result.ips.reserve(sets.size());  // from here to the end nothing but the store may fail
 
   const auto store = DiskStore::open(directory, Mode::create, machine);
+  store->follow_round_robin(sets);
   for (const Allocation& one : allocate(sets, requested, owner_of(request), *store))
     result.ips.push_back({one.address, one.gateway, std::nullopt});
   return result;
@@ -113,7 +119,7 @@ cni::Result add(const cni::Request& request, const Machine& machine) {
 void del(const cni::Request& request, const Machine& machine) {
   const auto store = DiskStore::open(store_directory(request), Mode::existing, machine);
   if (!store) return;
-  const auto [held, mark] = held_by(*store, owner_of(request));
+  const auto [held, mark] = held_by(*store, owner_of(request), valid_ranges(request));
   cni::Attempts attempts;
   for (const IpAddress& address : held)
     attempts.run("release " + address.str(), [&, &mark = mark] { store->release(address, mark); });
@@ -128,11 +134,12 @@ void del(const cni::Request& request, const Machine& machine) {
 
 void check(const cni::Request& request, const Machine& machine) {
   const std::string directory = store_directory(request);
-  const std::vector<IpAddress> expected = expected_addresses(request);
+  const std::vector<RangeSet> sets = valid_ranges(request);
+  const std::vector<IpAddress> expected = expected_addresses(request, sets);
   const auto store = DiskStore::open(directory, Mode::existing, machine);
   const std::string owner = describe_mark(owner_of(request).mark());
   const std::vector<IpAddress> held =
-      store ? held_by(*store, owner_of(request)).first : std::vector<IpAddress>();
+      store ? held_by(*store, owner_of(request), sets).first : std::vector<IpAddress>();
   if (held.empty())
     fail_check(owner + " holds no address in store '" + directory + "'",
                "its lease was released or removed; delete the pod, so that it is made again");
@@ -165,6 +172,7 @@ void status(const cni::Request& request, const Machine& machine) {
   check_writable(directory);
   const auto store = open_for_status(directory, machine);
   if (!store) return;
+  store->look_again();
   for (const RangeSet& set : sets) {
     const Usage usage = store->usage(set);
     if (usage.held < usage.addresses) continue;

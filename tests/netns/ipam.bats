@@ -162,6 +162,36 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   done
 }
 
+# system_calls VERB ID: how many a call makes that succeeds.
+system_calls() {
+  CNI_COMMAND=$1 CNI_CONTAINERID=$2 strace -qqq -o "$DIR/trace" "$IPAM" <<<"$(conf '"subnet": "10.1.0.0/16"' 1.0.0)" >/dev/null
+  wc -l <"$DIR/trace"
+}
+
+# turns: the system calls of ADD, CHECK and DEL, each after a change that host-local made.
+turns() {
+  local verb
+  for verb in ADD CHECK DEL; do
+    call ADD "before-$verb" "$(conf '"subnet": "10.1.0.0/16"' 1.0.0)" "$REFERENCE" >/dev/null
+    system_calls "$verb" ours
+    call DEL "before-$verb" "$(conf '"subnet": "10.1.0.0/16"' 1.0.0)" "$REFERENCE"
+  done
+}
+
+@test "ipam: beside host-local a call does not cost more for more leases" {
+  [ -x "$REFERENCE" ] || skip "no $REFERENCE"
+  command -v strace >/dev/null || skip "no strace"
+  if grep -q __asan_init "$IPAM"; then skip "the sanitizer's own system calls are no steps of the plugin"; fi
+  call ADD first "$(conf '"subnet": "10.1.0.0/16"' 1.0.0)" >/dev/null
+  turns >"$DIR/few"
+  seq 2000 | awk -v d="$STORE" '{ n = $1 + 1000; f = d "/10.1." int(n / 256) "." n % 256; printf "c%d\r\neth0", n > f; close(f) }'
+  call DEL unknown "$(conf '"subnet": "10.1.0.0/16"' 1.0.0)"  # reads them all
+  turns >"$DIR/many"
+  paste -d' ' "$DIR/few" "$DIR/many"
+  paste -d' ' "$DIR/few" "$DIR/many" | awk '{ if ($2 > $1 + 10) exit 1 }'
+  [ "$(wc -l <"$DIR/many")" = 3 ]
+}
+
 # steps VERB ID: each system call of a call, as "name:occurrence", but for the first and the last.
 steps() {
   CNI_COMMAND=$1 CNI_CONTAINERID=$2 strace -qqq -o "$DIR/trace" "$IPAM" <<<"$(conf)" >/dev/null

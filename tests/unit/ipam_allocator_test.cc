@@ -76,6 +76,15 @@ TEST_CASE("ipam allocator: a /29 has five, and a released one comes back last") 
         }).find("the range set has 5 addresses, 5 of them held by 5 containers") == 0);
 }
 
+TEST_CASE("ipam allocator: before it gives up it looks for what others gave back") {
+  FakeStore store;
+  const std::vector<RangeSet> sets{set_of({"10.0.0.0/29"})};
+  for (const char* id : {"a", "b", "c", "d", "e"}) take(store, sets, id);
+  store.given_back.insert(ip("10.0.0.4"));
+  CHECK(take(store, sets, "f") == "10.0.0.4/29");
+  CHECK(error_of([&] { take(store, sets, "g"); }).starts_with("11 "));
+}
+
 TEST_CASE("ipam allocator: exhaustion") {
   for (const auto& set :
        {set_of({"10.0.0.0/30"}), set_of({"10.0.0.0/29"}), set_of({"10.0.0.0/30", "10.0.1.0/30"})}) {

@@ -118,7 +118,8 @@ class FakeStore final : public ipam::AddressStore {
  public:
   std::map<base::IpAddress, std::string> taken;
   std::map<size_t, base::IpAddress> cursors;
-  std::set<base::IpAddress> lying;  ///< said to be free, but cannot be reserved
+  std::set<base::IpAddress> lying;       ///< said to be free, but cannot be reserved
+  std::set<base::IpAddress> given_back;  ///< by others: said to be taken until it looks again
 
   std::vector<base::IpAddress> held_by(const std::string& mark) override {
     std::vector<base::IpAddress> held;
@@ -136,6 +137,12 @@ class FakeStore final : public ipam::AddressStore {
       if (!taken.contains(at)) return at;
       if (at == last) return std::nullopt;
     }
+  }
+  bool look_again() override {
+    const bool news = !given_back.empty();
+    for (const base::IpAddress& address : given_back) taken.erase(address);
+    given_back.clear();
+    return news;
   }
   bool reserve(const base::IpAddress& address, const ipam::Owner& owner) override {
     return !lying.contains(address) && taken.emplace(address, owner.mark()).second;
