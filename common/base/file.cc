@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/base/deadline.h"
 #include "common/base/error.h"
 
 namespace base {
@@ -201,14 +202,10 @@ FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, uns
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
   if (errno != EWOULDBLOCK) throw_errno("lock file " + quoted(name));
   const AlarmScope alarm(timeout_seconds);
-  timespec start{};
-  ::clock_gettime(CLOCK_MONOTONIC, &start);
+  const Deadline deadline{std::chrono::seconds(timeout_seconds)};
   while (::flock(fd.get(), LOCK_EX) != 0) {
     if (errno != EINTR) throw_errno("lock file " + quoted(name));
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec - start.tv_sec >= static_cast<time_t>(timeout_seconds))
-      throw SystemError(ETIMEDOUT, "lock file " + quoted(name));
+    if (deadline.passed()) throw SystemError(ETIMEDOUT, "lock file " + quoted(name));
   }
   return FileLock(std::move(fd));
 }

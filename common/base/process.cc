@@ -9,8 +9,8 @@
 
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 
+#include "common/base/deadline.h"
 #include "common/base/error.h"
 #include "common/base/unique_fd.h"
 
@@ -47,15 +47,8 @@ std::vector<char*> c_pointers(const std::vector<std::string>& strings) {
   ::_exit(127);
 }
 
-int milliseconds_left(const timespec& deadline) {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto left = (deadline.tv_sec - now.tv_sec) * 1000 + (deadline.tv_nsec - now.tv_nsec) / 1'000'000;
-  return left > 0 ? static_cast<int>(left) : 0;
-}
-
 /// Feeds stdin and collects stdout at once, so that neither side can block the other.
-std::string exchange(const ProcessSpec& spec, const timespec& deadline, UniqueFd& to_child,
+std::string exchange(const ProcessSpec& spec, const Deadline& deadline, UniqueFd& to_child,
                      UniqueFd& from_child) {
   std::string output;
   std::string_view rest = spec.input;
@@ -63,7 +56,7 @@ std::string exchange(const ProcessSpec& spec, const timespec& deadline, UniqueFd
   if (rest.empty()) to_child.reset();
   for (;;) {
     pollfd fds[2] = {{from_child.get(), POLLIN, 0}, {to_child.get(), POLLOUT, 0}};
-    const int ready = ::poll(fds, 2, milliseconds_left(deadline));
+    const int ready = ::poll(fds, 2, deadline.milliseconds_left());
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) throw_errno("wait for program '" + spec.program + "'");
     if (ready == 0) throw SystemError(ETIMEDOUT, "wait for program '" + spec.program + "'");
@@ -94,12 +87,12 @@ int wait_for(pid_t pid) {
 }
 
 /// A child may close stdout and run on. Without pidfd_open (Linux 5.3) the wait has no end.
-void wait_for_end(const ProcessSpec& spec, const timespec& deadline, pid_t pid) {
+void wait_for_end(const ProcessSpec& spec, const Deadline& deadline, pid_t pid) {
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   pollfd ended{process.get(), POLLIN, 0};
   if (!process.valid()) return;
   int ready = 0;
-  do ready = ::poll(&ended, 1, milliseconds_left(deadline));
+  do ready = ::poll(&ended, 1, deadline.milliseconds_left());
   while (ready < 0 && errno == EINTR);
   if (ready == 0) throw SystemError(ETIMEDOUT, "wait for program '" + spec.program + "'");
 }
@@ -124,9 +117,7 @@ ProcessResult run_process(const ProcessSpec& spec) {
     int exec_errno = 0;  // the pipe closes unwritten when exec succeeds
     if (::read(failure.read_end.get(), &exec_errno, sizeof exec_errno) == sizeof exec_errno)
       throw SystemError(exec_errno, "start program '" + spec.program + "'");
-    timespec deadline{};
-    ::clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += static_cast<time_t>(spec.timeout_seconds);
+    const Deadline deadline{std::chrono::seconds(spec.timeout_seconds)};
     result.output = exchange(spec, deadline, in.write_end, out.read_end);
     wait_for_end(spec, deadline, pid);
   } catch (...) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "common/base/deadline.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/ip.h"
@@ -169,4 +170,14 @@ TEST_CASE("environment_with: replaces, keeps the rest") {
   CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT=new") == 1);
   CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT=old") == 0);
   CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT_LONGER=kept") == 1);
+}
+
+TEST_CASE("deadline: passed or not, and what poll(2) may wait") {
+  using namespace std::chrono_literals;
+  CHECK(base::Deadline(0ms).passed());
+  CHECK(base::Deadline(0ms).milliseconds_left() == 0);
+  CHECK(base::Deadline(-5ms).milliseconds_left() == 0);
+  CHECK_FALSE(base::Deadline(1h).passed());
+  CHECK(base::Deadline(1h).milliseconds_left() <= 3'600'000);
+  CHECK(base::Deadline(24h * 365 * 100).milliseconds_left() == INT_MAX);
 }
