@@ -11,7 +11,7 @@ namespace {
 using cni::Json;
 
 constexpr auto kCallTimeout = std::chrono::seconds(4);
-constexpr size_t kMaxAnswer = 256 << 20;
+constexpr size_t kMaxAnswer = 16 << 20;
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
 constexpr int kUnknown = 2, kDeadlineExceeded = 4, kUnavailable = 14, kUnauthenticated = 16;
@@ -150,15 +150,16 @@ void EtcdClient::fail_watch(const std::string& reason) {
 }
 
 void EtcdClient::take_watch_bytes(std::string_view bytes) {
-  watch_line_.append(bytes);
-  if (watch_line_.size() > kMaxAnswer) return fail_watch("a message is too long");
+  if (watch_line_.size() + bytes.size() > kMaxAnswer) return fail_watch("a message is too long");
+  const size_t end_of_last = bytes.rfind('\n') + 1;  // 0: none ends here
+  std::string lines;
+  if (end_of_last != 0) lines = std::exchange(watch_line_, {}).append(bytes.substr(0, end_of_last));
+  watch_line_.append(bytes.substr(end_of_last));
   const OnWatch on_watch = on_watch_;
   const HttpClient::Exchange* mine = watch_.get();
-  std::string buffered = std::exchange(watch_line_, {});
   size_t begin = 0;
-  for (size_t end; (end = buffered.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string_view whole = buffered;
-    const std::string_view line = whole.substr(begin, end - begin);
+  for (size_t end; (end = lines.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    const std::string_view line = std::string_view(lines).substr(begin, end - begin);
     if (line.empty()) continue;
     try {
       on_watch(decoding("a message of the watch", [&] { return parse_watch_response(line); }));
@@ -167,7 +168,6 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
     }
     if (watch_.get() != mine) return;  // the listener has ended it, or begun another
   }
-  watch_line_ = buffered.substr(begin);
 }
 
 }  // namespace flanneld

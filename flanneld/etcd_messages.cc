@@ -12,7 +12,7 @@ namespace {
 using base::ParseError;
 using cni::Json;
 
-constexpr size_t kMaxLine = 256 << 20;
+constexpr size_t kMaxLine = 16 << 20;
 constexpr size_t kShownBody = 200;
 
 /// The key behind all that begin with `prefix` (etcd: clientv3.GetPrefixRangeEnd).

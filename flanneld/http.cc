@@ -12,7 +12,7 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxBody = 256 << 20;
+constexpr size_t kMaxBody = 16 << 20;  // a list of 25,000 leases
 constexpr long kConnectMilliseconds = 3000;
 /// A peer that vanished without a word is noticed after some 15 s, also on a stream that is idle.
 constexpr long kKeepaliveIdle = 5, kKeepaliveInterval = 5;

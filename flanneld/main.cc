@@ -1,5 +1,6 @@
 // flanneld: the node agent, and its commands for people.
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -47,7 +48,8 @@ int run_agent(const flanneld::Options& options) {
   base::log_info(std::string("flanneld " PROJECT_VERSION ", ") + options.describe());
   for (const std::string& warning : options.warnings) base::log_warning(warning);
   if (options.verbosity > 0) base::set_log_level(base::LogLevel::debug);
-  ::umask(0022);  // subnet.env is for everybody to read
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // fixed: what a large answer took goes back to the system after it
+  ::umask(0022);                         // subnet.env is for everybody to read
   std::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   const base::UniqueFd signal_fd = block_signals(signals);
