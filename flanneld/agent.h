@@ -48,7 +48,7 @@ class Agent final : private LeaseStoreListener {
   void store_changed(const std::vector<LeaseEvent>& events) override;
   void store_skipped(const std::string& entry, const std::string& reason) override;
   void store_connected() override;
-  void store_unreachable(const std::string& reason) override;
+  void store_unreachable(const std::string& reason, bool is_new) override;
 
   void read_previous_subnet();
   void load_saved_state();

@@ -100,9 +100,11 @@ void Agent::store_connected() {
   status_changed();
 }
 
-void Agent::store_unreachable(const std::string& reason) {
-  ++counters_.disconnects;
-  base::log_warning(reason + (attached_ ? "; the data path stays as it is" : ""));
+void Agent::store_unreachable(const std::string& reason, bool is_new) {
+  if (is_new) {
+    ++counters_.disconnects;
+    base::log_warning(reason + (attached_ ? "; the data path stays as it is" : ""));
+  }
   store_problem_ = reason;
   if (!attached_) wait_because(reason);
   status_changed();

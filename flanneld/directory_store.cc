@@ -98,7 +98,7 @@ void DirectoryStore::look_safely() {
     look();
     if (std::exchange(failed_, false)) listener_->store_connected();
   } catch (const std::exception& error) {
-    if (!std::exchange(failed_, true)) listener_->store_unreachable(error.what());
+    if (!std::exchange(failed_, true)) listener_->store_unreachable(error.what(), true);
     timer_.start(kRetry);
   }
 }

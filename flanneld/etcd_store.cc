@@ -93,8 +93,9 @@ void EtcdStore::end_pass() {
 
 void EtcdStore::unreachable(const std::string& reason, bool lacks_config) {
   if (std::exchange(lacks_config_, lacks_config) != lacks_config) problem_.reset();  // another problem now
-  if (!std::exchange(problem_, reason))
-    listener_->store_unreachable((lacks_config ? "" : "etcd does not serve: ") + reason);
+  const auto before = std::exchange(problem_, reason);
+  if (before != reason)
+    listener_->store_unreachable((lacks_config ? "" : "etcd does not serve: ") + reason, !before);
   if (!is_busy_) sync_soon(sync_backoff_.next());
 }
 

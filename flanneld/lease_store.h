@@ -41,8 +41,9 @@ class LeaseStoreListener {
 
   /// The store answers again; told on each change only.
   virtual void store_connected() = 0;
-  /// The store does not answer; `reason` names the server and what it said.
-  virtual void store_unreachable(const std::string& reason) = 0;
+  /// The store does not answer; `reason` names the server and what it said. Told anew, and not `is_new`, when
+  /// it goes on for another reason: several servers may fail in turn, each in its way.
+  virtual void store_unreachable(const std::string& reason, bool is_new) = 0;
 };
 
 /// What this node wants to hold.

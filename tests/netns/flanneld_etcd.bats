@@ -101,6 +101,37 @@ route_is_gone() {
   [[ $(on a node_exec ip route show default) == *192.168.1.1* ]]
 }
 
+@test "a lease that overlaps another node's, or has another's MAC, does not reach the kernel until that one is gone" {
+  agents
+  local first=c6:d2:32:6f:8f:44 own b
+  own=$(on a mac_of flannel.1) b=$(on b subnet_of)
+  put_lease 10.5.252.0-24 192.168.1.30 "$first"
+  wait_until 2 fdb_has "$first" 192.168.1.30
+  put_lease 10.5.0.0-17 192.168.1.31 c6:d2:32:6f:8f:45   # over everybody
+  put_lease 10.5.252.64-26 192.168.1.32 c6:d2:32:6f:8f:46 # a part of one
+  put_lease "$b.128-25" 192.168.1.33 c6:d2:32:6f:8f:47    # a part of node b's
+  put_lease 10.5.253.0-24 192.168.1.34 "$first"
+  put_lease 10.5.254.0-24 192.168.1.35 "$own"
+  put_lease 10.5.255.0-24 192.168.1.36 c6:d2:32:6f:8f:48 # none of that
+  wait_until 2 fdb_has c6:d2:32:6f:8f:48 192.168.1.36
+  peers_are a 3
+  fdb_has "$first" 192.168.1.30
+  run ! fdb_has "$first" 192.168.1.34
+  assert_empty "$(on a node_exec bridge fdb show dev flannel.1 | grep -E '192.168.1.(31|32|33|34|35)')" "FDB entries"
+  assert_match "$(on a status_get /metrics)" "flanneld_peers_rejected 5"
+  assert_json "$(on a status_get /status)" '[.peers[] | select(.rejected) | .subnet] | length == 5'
+  assert_match "$(on a status_get /readyz)" "the lease 10.5.253.0/24 of a peer cannot be used: VTEP MAC $first is that of another node, which has 10.5.252.0/24"
+  on m1 etcd_ctl del "$prefix/subnets/10.5.252.0-24"
+  wait_until 2 fdb_has "$first" 192.168.1.34
+  [[ -n $(on a node_exec ip route show 10.5.252.64/26) ]]
+}
+
+# put_lease NAME PUBLIC_IP MAC: as another node would.
+put_lease() {
+  on m1 etcd_ctl put "$prefix/subnets/$1" \
+    '{"PublicIP":"'"$2"'","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"'"$3"'"}}'
+}
+
 @test "the own key deleted, or its lease revoked: claimed again in place" {
   agents
   local pid before
@@ -141,6 +172,8 @@ route_is_gone() {
   on b pod_run client
   wait_until 5 on a node_exec test -s /var/lib/flannel/leases.json
   wait_until 5 on b node_exec test -s /var/lib/flannel/leases.json
+  assert_equal "$(on a node_exec stat -c '%a %n' /run/flannel/subnet.env /var/lib/flannel/leases.json | xargs)" \
+    "644 /run/flannel/subnet.env 600 /var/lib/flannel/leases.json" # the former is for everybody, as upstream's
   local a b
   a=$(on a subnet_of) b=$(on b subnet_of)
   etcd_stop

@@ -39,7 +39,7 @@ struct Listener final : LeaseStoreListener {
   void store_changed(const std::vector<LeaseEvent>&) override {}
   void store_skipped(const std::string& entry, const std::string&) override { skipped.push_back(entry); }
   void store_connected() override {}
-  void store_unreachable(const std::string&) override {}
+  void store_unreachable(const std::string&, bool) override {}
 
   LeaseStore& store;
   std::string claimed;
