@@ -10,7 +10,7 @@ build_packages=(
 node_packages=(
   iproute2 iptables nftables util-linux procps jq
   containerd runc busybox-static containernetworking-plugins
-  etcd-server etcd-client openssl curl
+  etcd-server etcd-client openssl curl perl
 )
 bench_packages=(strace valgrind iperf3)
 plot_packages=(gnuplot-nox)

@@ -1,0 +1,159 @@
+# flanneld when its etcd goes wrong in every way: no packet between pods is lost, no node loses its subnet, and
+# afterwards the kernel holds just what the leases say.
+
+load ../support/flanneld_test.bash
+load ../support/chaos.bash
+
+config='{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
+
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+}
+
+# members NUMBER...: that many etcd members m1, m2, …, and the network configuration in them.
+members() {
+  local i
+  MEMBERS=() PEERS=
+  for ((i = 1; i <= $1; i++)); do MEMBERS+=("m$i") PEERS+="${PEERS:+,}m$i=http://192.168.1.$((100 + i)):2380"; done
+  for i in "${MEMBERS[@]}"; do
+    host_add "$i" "192.168.1.$((100 + ${i#m}))/24"
+    member_start "$i"
+  done
+  wait_until 30 on m1 etcd_answers
+  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+}
+
+member_start() {
+  on "$1" etcd_start "$1" "192.168.1.$((100 + ${1#m}))" "$PEERS"
+}
+
+# agents ENDPOINTS: on a and b, a pod on each, and pings between them.
+agents() {
+  local host
+  for host in a b; do on "$host" flanneld_start --etcd-endpoints "$1" --ip-masq; done
+  for host in a b; do on "$host" flanneld_wait_ready; done
+  wait_until 5 peers_are a 1
+  WEB=$(on a pod_run web)
+  on b pod_run client >/dev/null
+  SUBNETS="$(on a subnet_of) $(on b subnet_of)"
+  AGENTS="$(pid_of a) $(pid_of b)"
+  wait_until 3 reaches b client "$WEB"
+  pings_start
+}
+
+# all_is_well MEMBER: by its word the kernels are as leased; and nothing else has changed.
+all_is_well() {
+  settles a leases_of "$1"
+  settles b leases_of "$1"
+  assert_equal "$(on a subnet_of) $(on b subnet_of)" "$SUBNETS"
+  assert_equal "$(pid_of a) $(pid_of b)" "$AGENTS"
+}
+
+# leader: the member that leads.
+leader() {
+  local member
+  for member in "${MEMBERS[@]}"; do
+    on "$member" etcd_ctl --command-timeout 2s endpoint status -w json 2>/dev/null |
+      jq -e '.[0].Status | .leader == .header.member_id' >/dev/null && echo "$member" && return
+  done
+  return 1
+}
+
+# another_than MEMBER
+another_than() {
+  [[ $1 == m1 ]] && echo m2 || echo m1
+}
+
+# firewall HOST RULE...: the nftables rules that cut it off; none: not any more.
+firewall() {
+  on "$1" node_exec nft "add table ip cut; flush table ip cut; add chain ip cut in { type filter hook input priority 0; };
+    add chain ip cut out { type filter hook output priority 0; }; ${*:2}"
+}
+
+is_away() {
+  [[ $(on "$1" status_get /status | jq -r .storeProblem) != null ]]
+}
+
+is_back() {
+  ! is_away "$1"
+}
+
+@test "three members: the leader frozen, killed, cut off; all frozen; all wiped and grown past the old revision" {
+  members 3
+  agents http://192.168.1.101:2379,http://192.168.1.102:2379,http://192.168.1.103:2379
+  local fault lost other number=100 host
+  for fault in frozen killed "cut off"; do
+    wait_until 10 leader >/dev/null
+    lost=$(leader) other=$(another_than "$(leader)")
+    case $fault in
+      frozen) signal "$lost" etcd STOP ;;
+      killed) signal "$lost" etcd KILL ;;
+      "cut off") firewall "$lost" 'add rule ip cut in iifname eth0 drop; add rule ip cut out oifname eth0 drop' ;;
+    esac
+    wait_until 10 put_peer "$other" "$((++number))"
+    all_is_well "$other" || fail "with the leader $lost $fault"
+    case $fault in
+      frozen) signal "$lost" etcd CONT ;;
+      killed) member_start "$lost" ;;
+      "cut off") firewall "$lost" ;;
+    esac
+  done
+  for host in "${MEMBERS[@]}"; do signal "$host" etcd STOP; done
+  wait_until 25 is_away a
+  wait_until 25 is_away b
+  for host in "${MEMBERS[@]}"; do signal "$host" etcd CONT; done
+  wait_until 10 put_peer m1 "$((++number))"
+  all_is_well m1 || fail "after all were frozen"
+
+  # No agent sees the new cluster before it has passed the old one's revision.
+  local revision
+  revision=$(on m1 etcd_ctl get -w json x | jq .header.revision)
+  for host in "${MEMBERS[@]}"; do firewall "$host" 'add rule ip cut in iifname eth0 tcp dport 2379 drop'; done
+  for host in "${MEMBERS[@]}"; do signal "$host" etcd KILL; done
+  for host in "${MEMBERS[@]}"; do
+    on "$host" node_exec rm -r /run/etcd
+    member_start "$host"
+  done
+  wait_until 30 on m1 etcd_answers
+  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  on m1 node_exec bash -ec 'for ((i = 0; i < $1; i++)); do
+    echo "next"; echo "url = http://127.0.0.1:2379/v3/kv/put"; echo "data = \"{\\\"key\\\":\\\"eA==\\\",\\\"value\\\":\\\"eA==\\\"}\""; echo "output = /dev/null"
+  done | tail -n +2 | curl -sS -K -' bash "$((revision + 20))"
+  for number in {101..104}; do put_peer m1 "$number"; done # as those nodes would
+  for host in "${MEMBERS[@]}"; do firewall "$host"; done
+  wait_until 25 both_are_leased
+  all_is_well m1 || fail "after all were wiped"
+  assert_match "$(on a node_exec cat /run/flanneld.log)" "the lease store was wiped"
+  no_ping_is_lost
+}
+
+both_are_leased() {
+  (($(leases_of m1 | grep -cE " 192\.168\.1\.(10|20) ") == 2))
+}
+
+@test "a gateway that is slow, says nothing, half of it, rubbish or too much: memory stays small, and all is caught up with" {
+  members 1
+  on m1 node_exec bash -c 'echo pass >/run/mode'
+  on m1 node_spawn liar.log bash -c 'echo $$ >/run/liar.pid; exec perl "$@"' bash "$repo/tests/support/liar.perl" 4379 2379 /run/mode
+  agents http://192.168.1.101:4379
+  local mode number=100
+  for mode in slow close rubbish half nothing endless; do
+    on m1 node_exec bash -c 'echo "$1" >/run/mode' bash "$mode"
+    signal m1 liar HUP
+    if [[ $mode != slow ]]; then
+      wait_until 20 is_away a || fail "no trouble with mode $mode"
+      wait_until 20 is_away b
+      on m1 node_exec bash -c 'echo pass >/run/mode'
+      signal m1 liar HUP
+    fi
+    put_peer m1 "$((++number))"
+    wait_until 15 is_back a || fail "not back after $mode"
+    wait_until 15 is_back b
+    all_is_well m1 || fail "after mode $mode"
+  done
+  # VmHWM: the most that it ever had.
+  assert_json "$(on a node_exec awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of a)/status")" ". < 120000"
+  no_ping_is_lost
+}
