@@ -57,8 +57,12 @@ void Agent::store_claim_failed(const std::string& reason) {
 
 void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
   ++counters_.lists;
-  if (is_wiped)
-    base::log_warning("the lease store was wiped; peers that it does not know are kept for a while");
+  if (is_wiped) {
+    base::log_warning(
+        "the lease store was wiped, or this node was away for longer than a lease lasts; peers that it lacks "
+        "are kept for a minute");
+    if (saved_) peers_.reset(saved_->peers);
+  }
   const PeerChange change = is_wiped ? peers_.merge(leases) : peers_.reset(leases);
   if (attached_) {  // before that nothing can be said of them: which is our own is not known
     log_peers(change);

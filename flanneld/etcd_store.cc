@@ -171,11 +171,13 @@ void EtcdStore::take_list(const EtcdRange& range) {
 }
 
 /// A store that is younger than what it told, or another one in its place. One that was wiped and has grown
-/// past that revision since shows it by the lack of the own key, whose end nobody told of. (It may also have
-/// ended while this node was cut off; then peers that left meanwhile stay a minute longer.)
+/// past that revision since, or before this start, shows it by the lack of the key that was held, whose end
+/// nobody told of. (It may also have ended while this node was away; then peers that left meanwhile stay a
+/// minute longer.)
 bool EtcdStore::looks_wiped(const EtcdRange& range) const {
   const bool is_other = !cluster_.empty() && !range.cluster.empty() && cluster_ != range.cluster;
-  const bool lacks_own = held_ && !is_loss_told_ && !pass_.entries.contains(held_->lease.key);
+  const auto had = held_ ? std::optional(held_->lease.key) : claim_->wish.previous;
+  const bool lacks_own = had && !is_loss_told_ && !pass_.entries.contains(*had);
   return range.revision < watched_to_ || is_other || lacks_own;
 }
 

@@ -101,8 +101,7 @@ is_back() {
     esac
   done
   for host in "${MEMBERS[@]}"; do signal "$host" etcd STOP; done
-  wait_until 25 is_away a
-  wait_until 25 is_away b
+  sleep 6 # longer than a call may take
   for host in "${MEMBERS[@]}"; do signal "$host" etcd CONT; done
   wait_until 10 put_peer m1 "$((++number))"
   all_is_well m1 || fail "after all were frozen"

@@ -212,6 +212,22 @@ store_answers() {
   assert_equal "$(on a subnet_of) $(on b subnet_of)" "$a $b"
   wait_until 15 on b node_exec grep -q "packet loss" /run/ping.log
   assert_match "$(on b node_exec cat /run/ping.log)" " 0% packet loss"
+
+  # Wiped while b's agent is down, and a's, too slow to claim again, is not known to it.
+  on b flanneld_stop KILL
+  on a node_exec bash -c 'kill -STOP "$(cat /run/flanneld.pid)"'
+  etcd_stop
+  on m1 node_exec rm -r /run/etcd
+  etcd_start_again
+  on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}' >/dev/null
+  on b flanneld_start --etcd-endpoints http://192.168.1.101:2379 --ip-masq
+  on b flanneld_wait_ready
+  wait_until 5 is_leased b
+  reaches b client "$WEB"
+  on a node_exec bash -c 'kill -CONT "$(cat /run/flanneld.pid)"'
+  wait_until 20 is_leased a
+  reaches b client "$WEB"
+  assert_equal "$(on a subnet_of) $(on b subnet_of)" "$a $b"
 }
 
 @test "compaction while cut off: everything that changed is seen" {
