@@ -98,7 +98,9 @@ void LeaseIndex::publish(const std::string& path) {
   // A file of its own under a new name: whoever maps the old one keeps a whole one.
   const size_t slash = path.rfind('/');
   const base::UniqueFd dir = base::make_directory(path.substr(0, slash), 0755);
-  base::replace_file_at(dir.get(), path.substr(slash + 1), {region_.data(), region_.size()}, 0600);
+  const std::string name = path.substr(slash + 1);
+  base::remove_unfinished(dir.get(), name);
+  base::replace_file_at(dir.get(), name, {region_.data(), region_.size()}, 0600);
 }
 
 }  // namespace ipam

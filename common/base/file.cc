@@ -149,6 +149,11 @@ void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes
   if (durable == Durable::yes && ::fsync(dir_fd) != 0) throw_errno("sync the directory of " + quoted(name));
 }
 
+void remove_unfinished(int dir_fd, const std::string& name) {
+  for (const std::string& entry : list_directory(dir_fd))
+    if (entry.starts_with(kTemporaryPrefix) && entry.ends_with("." + name)) remove_file_at(dir_fd, entry);
+}
+
 void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode, Durable durable) {
   const std::filesystem::path target(path);
   const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";

@@ -40,6 +40,10 @@ enum class Durable { no, yes };
 void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
                      Durable durable = Durable::no);
 
+/// Removes what replace_file_at() of `name` left in `dir_fd` when it was killed. For callers that keep each
+/// other out: one that is at work just now would fail.
+void remove_unfinished(int dir_fd, const std::string& name);
+
 /// Replaces the file at `path`; see replace_file_at. The directory must exist.
 void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode,
                        Durable durable = Durable::no);
