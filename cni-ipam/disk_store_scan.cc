@@ -94,6 +94,10 @@ void DiskStore::scan_lease(const IpAddress& address, const ScanRules& rules) {
 void DiskStore::collect(const std::function<bool(const std::string& mark)>& is_live) {
   cni::Attempts failures;
   scan({std::nullopt, &is_live, &failures});
+  for (const std::string& path : unreadable_)
+    failures.run("read lease '" + path + "'", [] {
+      throw Error(ErrorCode::io_failure, "its owner is not known", "repair or remove the file");
+    });
   failures.throw_if_any();
 }
 
