@@ -53,6 +53,7 @@ cni::OrderedJson add(const cni::Request& request) {
 
   // DEL goes by this file, so it is there before anything else is.
   ScratchStore scratch(conf.data_dir, request.network);
+  scratch.take_back_dead({});
   base::Rollback undo;
   const bool saved = scratch.save(request.attachment, rendered);
   if (saved) undo.push([&] { scratch.remove(request.attachment); });
@@ -63,7 +64,10 @@ cni::OrderedJson add(const cni::Request& request) {
     result = add_by_program(conf.delegate_type(), delegated);
   }
   // A file of a killed ADD or of a namespace that died without DEL: this attachment replaces it.
-  if (!saved) scratch.replace(request.attachment, rendered);
+  if (!saved) {
+    undo.push([&] { tear_down(request, rendered); });
+    scratch.replace(request.attachment, rendered);
+  }
   undo.commit();
   return result;
 }

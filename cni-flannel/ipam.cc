@@ -30,9 +30,11 @@ Ipam Ipam::configured(const std::string& type, const cni::Request& request) {
   return stored(type);
 }
 
-Ipam Ipam::stored(const std::string& type) {
-  return Ipam(type.empty() || type == kOurs || type == kReference ? "" : type);
+bool Ipam::is_built_in(const std::string& type) {
+  return type.empty() || type == kOurs || type == kReference;
 }
+
+Ipam Ipam::stored(const std::string& type) { return Ipam(is_built_in(type) ? "" : type); }
 
 cni::Result Ipam::add(const cni::Request& request) const {
   return program_.empty() ? ipam::add(request) : run_add(program_, request);

@@ -16,6 +16,9 @@ class Ipam {
   /// For attachments that exist. `host-local` keeps the same store as ours, so ours does its work.
   static Ipam stored(const std::string& type);
 
+  /// Whether that is the one in this process.
+  static bool is_built_in(const std::string& type);
+
   /// Leaves no address behind when it throws.
   [[nodiscard]] cni::Result add(const cni::Request& request) const;
   void del(const cni::Request& request) const;

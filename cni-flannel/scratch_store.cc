@@ -5,6 +5,10 @@
 
 #include <cerrno>
 
+#include "cni-flannel/conf.h"
+#include "cni-flannel/ipam.h"
+#include "cni-flannel/verbs.h"
+#include "cni-ipam/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
@@ -15,6 +19,7 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr size_t kMaxFileBytes = 4 << 20;
+constexpr unsigned kSweepSeconds = 10;  // thousands of files take less than one
 
 std::string own_name(const cni::Attachment& attachment) {
   return attachment.container_id + ":" + attachment.ifname;
@@ -24,20 +29,30 @@ std::string serialise(const cni::Json& config) {
   return config.dump(-1, ' ', false, cni::Json::error_handler_t::replace);
 }
 
+/// nullopt if there is no such name.
+std::optional<struct stat> stat_at(int dir_fd, const std::string& name) {
+  struct stat status {};
+  if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return status;
+  if (errno != ENOENT) base::throw_errno("stat file '" + name + "'");
+  return std::nullopt;
+}
+
 /// True if `a` and `b` are two names of one file.
 bool same_file(int dir_fd, const std::string& a, const std::string& b) {
-  struct stat first {
-  }, second{};
-  return ::fstatat(dir_fd, a.c_str(), &first, AT_SYMLINK_NOFOLLOW) == 0 &&
-         ::fstatat(dir_fd, b.c_str(), &second, AT_SYMLINK_NOFOLLOW) == 0 && first.st_ino == second.st_ino &&
-         first.st_dev == second.st_dev;
+  const auto first = stat_at(dir_fd, a), second = stat_at(dir_fd, b);
+  return first && second && first->st_ino == second->st_ino && first->st_dev == second->st_dev;
 }
 
 /// A file with one name only was written by upstream, or has lost its other name.
 bool is_single(int dir_fd, const std::string& name) {
-  struct stat status {};
-  return ::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
-         status.st_nlink == 1;
+  const auto status = stat_at(dir_fd, name);
+  return status && S_ISREG(status->st_mode) && status->st_nlink == 1;
+}
+
+/// Removes a file; a directory of that name is none of ours and stays.
+void remove_file(int dir_fd, const std::string& name) {
+  const auto status = stat_at(dir_fd, name);
+  if (status && !S_ISDIR(status->st_mode)) base::remove_file_at(dir_fd, name);
 }
 
 struct StoredConfig {
@@ -45,9 +60,19 @@ struct StoredConfig {
   std::optional<cni::Json> config;  ///< nullopt for a torn file too: power was lost while it was written
 };
 
+/// As base::read_file_at; a file that is too long to be one of ours counts as torn.
+std::optional<std::string> read_text(int dir_fd, const std::string& name) {
+  try {
+    return base::read_file_at(dir_fd, name, kMaxFileBytes);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EFBIG) throw;
+    return "";
+  }
+}
+
 StoredConfig read_config(int dir_fd, const std::string& name) {
   if (name.empty()) return {};
-  const auto text = base::read_file_at(dir_fd, name, kMaxFileBytes);
+  const auto text = read_text(dir_fd, name);
   if (!text) return {};
   try {
     cni::Json config = cni::parse_json(*text, "the scratch file");
@@ -55,6 +80,33 @@ StoredConfig read_config(int dir_fd, const std::string& name) {
   } catch (const cni::Error&) {  // as good as none
   }
   return {true, std::nullopt};
+}
+
+/// Where it is recorded in which boot the files of `directory` were judged; empty if nowhere.
+std::string stamp_path(const std::string& state_directory, const std::string& directory) {
+  const std::string index = ipam::index_path(state_directory, directory);
+  return index.empty() ? "" : index.substr(0, index.rfind('.')) + ".swept";
+}
+
+/// What the file speaks of died with its boot. Other programs may keep theirs on the disk.
+bool dies_at_reboot(const StoredConfig& stored) {
+  if (!stored.config) return true;
+  const std::string ipam_type = ipam_type_of(*stored.config);
+  return delegate_type_of(*stored.config) == kBuiltInDelegate && Ipam::is_built_in(ipam_type);
+}
+
+/// Removes files modified before `oldest` (ns).
+void remove_older(int dir_fd, int64_t oldest) {
+  for (const std::string& name : base::list_directory(dir_fd)) {
+    const auto status = stat_at(dir_fd, name);
+    if (!status || !S_ISREG(status->st_mode)) continue;
+    const int64_t modified = status->st_mtim.tv_sec * int64_t{1'000'000'000} + status->st_mtim.tv_nsec;
+    if (modified >= oldest || modified < ipam::kClockUnset) continue;
+    try {
+      if (dies_at_reboot(read_config(dir_fd, name))) base::remove_file_at(dir_fd, name);
+    } catch (const std::exception&) {  // stays
+    }
+  }
 }
 
 /// Gives the file upstream's name too, unless another attachment has that.
@@ -92,6 +144,24 @@ bool ScratchStore::save(const cni::Attachment& attachment, const cni::Json& conf
   });
 }
 
+void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
+  const std::string boot_id = machine.boot_id();
+  const std::string stamp = stamp_path(machine.state_directory, directory_);
+  const auto is_done = [&] { return base::read_file(stamp, 64, false) == boot_id; };
+  if (boot_id.empty() || stamp.empty() || is_done()) return;
+  const base::UniqueFd state = base::make_directory(machine.state_directory, 0755);
+  const std::string stamp_name = stamp.substr(stamp.rfind('/') + 1);
+  // Who comes meanwhile waits, so that what it saves is not judged.
+  const auto lock = base::FileLock::acquire(state.get(), stamp_name, 0600, kSweepSeconds);
+  if (is_done()) return;
+  const base::UniqueFd dir = base::open_directory(directory_);
+  const auto boot = machine.boot_time();
+  if (dir.valid() && boot) remove_older(dir.get(), *boot - ipam::kBootMargin);
+  const base::UniqueFd file(::openat(state.get(), stamp_name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  base::write_all(file.get(), boot_id, "'" + stamp + "'");
+} catch (...) {  // the next call tries again
+}
+
 void ScratchStore::replace(const cni::Attachment& attachment, const cni::Json& config) {
   remove(attachment);
   save(attachment, config);
@@ -112,8 +182,8 @@ void ScratchStore::remove(const cni::Attachment& attachment) {
     if (!dir.valid()) return;
     // Upstream's name goes first: what a crash in between leaves is still found under the own one.
     if (const std::string name = upstream_name(dir.get(), attachment); !name.empty())
-      base::remove_file_at(dir.get(), name);
-    base::remove_file_at(dir.get(), own_name(attachment));
+      remove_file(dir.get(), name);
+    remove_file(dir.get(), own_name(attachment));
   });
 }
 

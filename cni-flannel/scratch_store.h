@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-ipam/boot.h"
 #include "common/base/unique_fd.h"
 #include "common/cni/request.h"
 
@@ -26,7 +27,12 @@ class ScratchStore {
   /// Stores `config` in place of what there is.
   void replace(const cni::Attachment& attachment, const cni::Json& config);
 
-  /// What was saved; nullopt when there is none, also for a torn file.
+  /// On the first call of a boot, removes the files that an earlier one left: no pod survives a reboot.
+  /// Those of other delegates and IPAM plugins stay for their DEL: what these keep may have survived.
+  /// Never throws; what cannot be judged stays.
+  void take_back_dead(const ipam::Machine& machine) noexcept;
+
+  /// What was saved; nullopt when there is none, also for a torn or oversized file.
   std::optional<cni::Json> load(const cni::Attachment& attachment);
 
   /// Removes the attachment's file; nothing happens when there is none.

@@ -12,6 +12,10 @@ namespace ipam {
 /// A time before 2020 (in ns) was read from a clock that nobody had set yet.
 inline constexpr int64_t kClockUnset = 1'577'836'800'000'000'000;
 
+/// What was modified at most this long (ns) before the boot may be of after it: the clock that is read at
+/// boot counts whole seconds.
+inline constexpr int64_t kBootMargin = 2'000'000'000;
+
 /// Names this boot of the kernel; empty if it cannot be known.
 std::string read_boot_id();
 

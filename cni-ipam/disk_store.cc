@@ -20,7 +20,6 @@ using base::IpAddress;
 using cni::Error;
 using cni::ErrorCode;
 
-constexpr int64_t kBootMargin = 2 * kSecond;  // the clock that is read at boot counts whole seconds
 constexpr const char* kLockName = "lock";
 constexpr const char* kCursorPrefix = "last_reserved_ip.";
 constexpr size_t kMostSurprises = 64;  // then a look at all of it is cheaper

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 
 #include "cni-flannel/scratch_store.h"
@@ -103,6 +105,65 @@ TEST_CASE("scratch: a torn file is none, and goes") {
     CHECK_FALSE(store.net("net").load(kEth0).has_value());
     store.net("net").remove(kEth0);
     CHECK(store.read("c1") == "absent");
+  }
+}
+
+TEST_CASE("scratch: what is too long or a directory blocks nothing") {
+  const Store store;
+  store.write("c1:eth0", std::string(5 << 20, ' '));
+  CHECK_FALSE(store.net("net").load(kEth0).has_value());
+  store.net("net").remove(kEth0);
+  CHECK(std::filesystem::is_empty(store.dir));
+  std::filesystem::create_directories(store.dir + "/c1:eth0");
+  CHECK_FALSE(store.net("net").load(kEth0).has_value());
+  store.net("net").replace(kEth0, kConfig);
+  store.net("net").remove(kEth0);
+  CHECK(std::filesystem::exists(store.dir + "/c1:eth0"));
+}
+
+TEST_CASE("scratch: files of an earlier boot go on the first call, but for other programs'") {
+  const Store store;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  static std::optional<int64_t> boot_time;
+  boot_time = (now.tv_sec - 1000) * 1'000'000'000;
+  ipam::Machine machine{store.root + "/state", [] { return std::string("boot-1"); },
+                        [] { return boot_time; }};
+  const auto put = [&](const std::string& name, const std::string& text, time_t age) {
+    store.write(name, text);
+    const timespec times[2] = {{now.tv_sec - age, 0}, {now.tv_sec - age, 0}};
+    ::utimensat(AT_FDCWD, (store.dir + "/" + name).c_str(), times, 0);
+  };
+  store.net("net").save(kEth0, kConfig);  // of this boot
+  put("old", kConfig.dump(), 2000);
+  put("old:eth0", kConfig.dump(), 2000);
+  put("torn", "{", 2000);
+  put(".tmp.7.old2", "{", 2000);
+  put("close", kConfig.dump(), 1001);  // too close to tell
+  put("future", kConfig.dump(), -5000);
+  put("unset", kConfig.dump(), now.tv_sec - 100);  // 1970: the clock was not set yet
+  put("macvlan", R"({"name":"net","type":"macvlan"})", 2000);
+  put("dhcp", R"({"name":"net","type":"bridge","ipam":{"type":"dhcp"}})", 2000);
+  const auto sweep = [&] { store.net("net").take_back_dead(machine); };
+  const auto is_there = [&](const char* name) { return std::filesystem::exists(store.dir + "/" + name); };
+  SUBCASE("once in a boot") {
+    sweep();
+    for (const char* gone : {"old", "old:eth0", "torn", ".tmp.7.old2"}) CHECK_FALSE(is_there(gone));
+    for (const char* kept : {"c1", "c1:eth0", "close", "future", "unset", "macvlan", "dhcp"})
+      CHECK(is_there(kept));
+    put("old", kConfig.dump(), 5000);
+    sweep();
+    CHECK(is_there("old"));
+    machine.boot_id = [] { return std::string("boot-2"); };
+    sweep();
+    CHECK_FALSE(is_there("old"));
+    CHECK(is_there("c1"));
+  }
+  SUBCASE("not while the boot time is in doubt, nor without a place for the record") {
+    SUBCASE("") { boot_time.reset(); }
+    SUBCASE("") { machine.state_directory = "/dev/null/x"; }
+    sweep();
+    CHECK(is_there("old"));
   }
 }
 
