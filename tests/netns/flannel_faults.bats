@@ -1,6 +1,9 @@
 #!/usr/bin/env bats
-# ADD and DEL ended or failed at each of their system calls, one by one: what a runtime does next
-# (DEL) must find and remove everything.
+# ADD, DEL and GC of both plugins ended or failed at each of their system calls, one by one: what a
+# runtime does next (DEL) must find and remove everything, and ADD works again. support/fault-sweep.bash
+# says what is looked at.
+# Here it is a sample of the calls. All of them, with every errno, take half an hour:
+#   FAULT_SWEEP=full bats tests/netns/flannel_faults.bats
 
 load ../support/flannel_test.bash
 
@@ -8,72 +11,89 @@ setup() {
   if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
   cni_node_start
   pod_add pod
-  conf '{"delegate":{"ipMasq":true,"macspoofchk":true}}' | conf_write faults.conf
+  conf '{"delegate":{"ipMasq":true,"macspoofchk":true}}' | conf_write nftables.conf >/dev/null
+  conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}' | conf_write iptables.conf >/dev/null
+  conf '{"cniVersion":"1.0.0","ipam":{"type":"host-local"}}' | conf_write host-local.conf >/dev/null
+  conf '{"ipam":{"type":"flannel-ipam","ranges":[[{"subnet":"10.244.1.0/24"}],[{"subnet":"fd00:10::/64"}]]}}' |
+    conf_write ipam.conf >/dev/null
 }
 
 teardown() {
   [[ -z ${NODE_DIR-} ]] || node_stop
 }
 
-# sweep VERB INJECTION: runs VERB once for every system call that it makes, with strace's INJECTION at
-# that call, then DEL, and prints each call after which something was left or DEL failed. With an error
-# injected, an ADD that fails must leave nothing by itself and answer with an error object.
-# The last line is the number of calls tried.
+is_full() {
+  [[ ${FAULT_SWEEP-} == full ]]
+}
+
+# sweep PLUGIN CONF VERB STRIDE FAULT...: tries every STRIDEth call, in the full sweep each, and fails when
+# anything was left or fewer than 2 were tried.
 sweep() {
-  # shellcheck disable=SC2016 # expanded in the node
-  NODE_TIMEOUT=250 node_exec bash -c '
-    conf=$1 verb=$2 injection=$3 points=0
-    export CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin
-    call() { CNI_COMMAND=$1 "${@:2}" /opt/cni/bin/flannel <"$conf"; }
-    left() {
-      ip -o link show type veth
-      ip netns exec pod ip -o link show eth0 2>/dev/null
-      find /var/lib/cni -type f ! -name lock ! -name "last_reserved*"
-      nft list ruleset | grep -E "id: |macspoofchk"
-    }
-    call ADD >/run/out && call DEL || exit
-    [[ $verb == ADD ]] || call ADD >/run/out || exit
-    call "$verb" strace -f -o /run/trace >/run/out
-    call DEL || exit
-    while read -r count name; do
-      for ((i = 1; i <= count; i++)); do
-        [[ $verb == ADD ]] || call ADD >/run/out || echo "ADD before $name $i: $(cat /run/out)"
-        call "$verb" strace -f -qq -o /dev/null -e "trace=$name" -e "inject=$name:$injection:when=$i" >/run/out 2>/dev/null
-        status=$?
-        if [[ $injection == error=* && $verb == ADD && $status -ne 0 ]]; then
-          jq -e .code /run/out >/dev/null || echo "no error object at $name $i: $(cat /run/out)"
-          [[ -z $(left) ]] || echo "the failed ADD left at $name $i: $(left)"
-        fi
-        call DEL >/run/out || echo "DEL after $name $i: $(cat /run/out)"
-        [[ -z $(left) ]] || { echo "left after $name $i: $(left)"; exit; }
-        points=$((points + 1))
-      done
-    done < <(cut -d" " -f2- /run/trace | grep -oE "^ *[a-z_0-9]+\(" | tr -d " (" | grep -vE "$4" | sort | uniq -c)
-    echo "$points"' bash "$NODE_DIR/faults.conf" "$1" "$2" "^(execve|exit_group${3+|$3})\$"
+  local plugin=$1 conf=$2 verb=$3 stride=$4 fault points
+  shift 4
+  if is_full; then stride=1; fi
+  for fault in "$@"; do
+    points=$(NODE_TIMEOUT=7000 node_exec "$repo/tests/support/fault-sweep.bash" \
+      "$plugin" "$verb" "$NODE_DIR/$conf.conf" "$fault" "$stride" 2>&1)
+    if is_full; then echo "# $plugin $conf $verb $fault: $points" >&3; fi
+    [[ $points =~ ^[0-9]+$ && $points -ge 2 ]] || fail "$points"
+  done
 }
 
-# check_sweep: the last `run sweep` tried at least $1 calls and told of none.
-check_sweep() {
-  [[ ${#lines[@]} -eq 1 && ${lines[0]} -ge $1 ]] || fail "$output"
+@test "flannel: ADD killed at any system call, DEL removes what it left" {
+  sweep flannel nftables ADD 4 KILL
+  if is_full; then sweep flannel nftables ADD 1 TERM; fi
 }
 
-@test "ADD killed at every system call: DEL removes what it left" {
-  run sweep ADD signal=KILL
-  check_sweep 80
+@test "flannel: DEL killed at any system call, the next DEL finishes" {
+  sweep flannel nftables DEL 4 KILL
+  if is_full; then sweep flannel nftables DEL 1 TERM; fi
 }
 
-@test "DEL killed at every system call: the next DEL finishes" {
-  run sweep DEL signal=KILL
-  check_sweep 50
+@test "flannel: GC ended at any system call, the next GC finishes" {
+  sweep flannel nftables GC 8 KILL
+  sweep flannel nftables GC 20 TERM
 }
 
-@test "ADD with each system call failing once: undone, or harmless" {
-  # A setns that fails on the way home ends the program at once: to go on would be in the wrong namespace.
-  run sweep ADD error=EIO setns
-  check_sweep 80
+@test "flannel: ADD with any system call failing once is undone, or harmless" {
+  sweep flannel nftables ADD 6 EIO
+  sweep flannel nftables ADD 10 ENOSPC EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP
 }
 
-@test "DEL with each system call failing once: the next DEL finishes" {
-  run sweep DEL error=ENOSPC
-  check_sweep 50
+@test "flannel: DEL with any system call failing once says so, the next DEL finishes" {
+  sweep flannel nftables DEL 6 EIO
+  sweep flannel nftables DEL 10 ENOSPC EMFILE ENOMEM EINTR EAGAIN
+}
+
+@test "flannel: GC with any system call failing once says so, the next GC finishes" {
+  sweep flannel nftables GC 10 EIO
+  sweep flannel nftables GC 20 EMFILE ENOMEM EINTR
+  if is_full; then sweep flannel nftables GC 1 ENOSPC EAGAIN; fi
+}
+
+@test "flannel with iptables: ended at any system call, its programs' too" {
+  sweep flannel iptables ADD 80 KILL TERM
+  sweep flannel iptables DEL 80 KILL
+}
+
+@test "flannel with the reference host-local: ended at any system call, that program's too" {
+  sweep flannel host-local ADD 80 KILL TERM
+  sweep flannel host-local DEL 60 KILL
+}
+
+@test "flannel-ipam: ended at any system call" {
+  local verb
+  for verb in ADD DEL GC; do
+    sweep flannel-ipam ipam "$verb" 5 KILL
+    if is_full; then sweep flannel-ipam ipam "$verb" 1 TERM; fi
+  done
+}
+
+@test "flannel-ipam: any system call failing once" {
+  local verb
+  for verb in ADD DEL GC; do
+    sweep flannel-ipam ipam "$verb" 5 EIO
+    sweep flannel-ipam ipam "$verb" 5 ENOMEM EINTR
+    if is_full; then sweep flannel-ipam ipam "$verb" 1 ENOSPC EMFILE EAGAIN EOPNOTSUPP; fi
+  done
 }

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Disturbs one verb of a plugin at its system calls, one by one, and looks each time at what is left.
+# Runs inside a node (node.bash) with a pod namespace `pod`; needs strace.
+#
+# Usage: fault-sweep.bash PLUGIN VERB CONF FAULT [STRIDE [FIRST]]
+#   PLUGIN  flannel or flannel-ipam
+#   VERB    ADD, DEL or GC
+#   CONF    the network configuration, a file
+#   FAULT   KILL or TERM: the signal comes as the call begins; an errno such as ENOSPC: the call fails so.
+#           EIO goes to every call, the others to those that may give them
+#   STRIDE  of how many calls one is tried [1]; FIRST which one to begin with [0]
+#
+# The calls are those of one undisturbed run, children included; each is named "syscall:occurrence", as
+# strace counts. After each: DEL as a runtime would, then nothing may be left, and ADD, CHECK and DEL work.
+# With an errno, a verb that fails must say so by an error object, an ADD that fails must leave nothing by
+# itself, and what says that it succeeded must have. A container `kept` must keep all it has throughout.
+# Prints a line for each breach; the last line is the number of calls tried.
+set -uo pipefail
+shopt -s nullglob
+
+plugin=$1 verb=$2 conf=$3 fault=$4 stride=${5:-1} first=${6:-0}
+export CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin
+work=$(mktemp -d /run/sweep.XXXXXX)
+
+case $fault in
+  KILL | TERM) injection=signal=$fault ;;
+  *) injection=error=$fault ;;
+esac
+
+# call VERB ID [PREFIX...]: a call for a container, its answer in $work/out.
+call() {
+  local netns=/run/netns/pod config=$conf
+  [[ $2 == victim ]] || netns=/run/netns/$2
+  case $1 in
+    GC) config=$work/gc.conf ;;
+    CHECK) config=$work/check.conf ;;
+  esac
+  CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$netns "${@:3}" "/opt/cni/bin/$plugin" <"$config" >"$work/out"
+}
+
+# The calls, as a regex, that fail with an errno.
+calls_that_fail_with() {
+  case $1 in
+    ENOSPC) echo 'openat|write|pwrite64|ftruncate|linkat|renameat|mkdir|sendto|sendmsg' ;;
+    EMFILE) echo 'openat|socket|pipe2|dup|fcntl|pidfd_open' ;;
+    ENOMEM) echo 'brk|mmap|openat|read|socket|sendto|sendmsg|recvfrom|clone|vfork|fork' ;;
+    EINTR | EAGAIN) echo 'openat|read|write|flock|poll|wait4|sendto|sendmsg|recvfrom|clone|vfork|fork' ;;
+    EOPNOTSUPP) echo 'openat|linkat|sendto|sendmsg|recvfrom|setsockopt' ;;
+    *) echo '.*' ;;
+  esac
+}
+
+# What the victim has on the node, in $left: links, leases, scratch files, rules; and, whoever made
+# them, files that were not finished.
+look() {
+  local file line rest
+  left=
+  while IFS=: read -r line rest; do
+    line=${line// /}
+    [[ $line != veth* || -n ${known[$line]-} ]] || left+=" link $line"
+  done </proc/net/dev
+  for file in /var/lib/cni/networks/*/*[.:]* /var/lib/cni/flannel/*; do
+    [[ -n ${known[$file]-} || $file == */last_reserved_ip.* ]] || left+=" $file"
+  done
+  for file in {/var/lib/cni/networks/*,/var/lib/cni/flannel,/run/cni/*}/.tmp.*; do left+=" $file"; done
+  [[ $plugin == flannel ]] || return
+  if [[ $rules == iptables ]]; then
+    grep -q "$victim_rule" <<<"$(iptables-save -t nat)" && left+=" iptables rules"
+  else
+    grep -q "$victim_rule" <<<"$(nft list ruleset)" && left+=" nftables rules"
+  fi
+}
+
+# Notes what is there as kept's.
+remember() {
+  local file line rest
+  declare -gA known=()
+  while IFS=: read -r line rest; do
+    line=${line// /}
+    [[ $line != veth* ]] || known[$line]=1
+  done </proc/net/dev
+  for file in /var/lib/cni/networks/*/*[.:]* /var/lib/cni/flannel/*; do known[$file]=1; done
+}
+
+breach() {
+  printf '%s of %s, %s at %s: %s\n' "$verb" "$plugin" "$fault" "$point" "$*"
+}
+
+# What kept has is whole.
+check_kept() {
+  local thing
+  for thing in "${!known[@]}"; do
+    [[ $thing == veth* ]] || [[ -s $thing ]] || breach "kept lost $thing"
+    [[ $thing != veth* ]] || grep -q "^ *$thing:" /proc/net/dev || breach "kept lost link $thing"
+  done
+}
+
+# Writes the configuration of CHECK: with what the last ADD has answered.
+write_check_conf() {
+  jq -c --slurpfile result "$work/out" '. + {prevResult: $result[0]}' "$conf" >"$work/check.conf"
+}
+
+# The victim can be made, is whole, and goes.
+check_works() {
+  call ADD victim || { breach "ADD again fails: $(<"$work/out")"; return; }
+  if ((deep)); then
+    write_check_conf
+    call CHECK victim || breach "CHECK after ADD again: $(<"$work/out")"
+  fi
+  call DEL victim || breach "DEL of ADD again: $(<"$work/out")"
+}
+
+# What is promised right after the verb, before anybody cleans up: only when it ended by itself.
+check_answer() {
+  local status=$1
+  if ((status != 0)) && [[ $point != setns:* ]]; then # a setns that fails on the way home ends it at once
+    jq -e .code "$work/out" >/dev/null 2>&1 || breach "status $status, no error object: $(<"$work/out")"
+  fi
+  if [[ $verb == ADD && $status -eq 0 ]]; then
+    write_check_conf
+    call CHECK victim || breach "ADD succeeded, CHECK fails: $(<"$work/out")"
+  elif [[ $point != setns:* ]] && ((status == 0)) || [[ $verb == ADD && $point != setns:* ]]; then
+    look
+    [[ -z $left ]] || breach "status $status left:$left; $(<"$work/out")"
+  fi
+}
+
+try() {
+  local status
+  [[ $verb == ADD ]] || call ADD victim || breach "ADD before: $(<"$work/out")"
+  call "$verb" victim strace -f -qq -o /dev/null -e "trace=${point%:*}" \
+    -e "inject=${point%:*}:$injection:when=${point#*:}" 2>"$work/stderr"
+  status=$?
+  [[ $injection == signal=* ]] || check_answer "$status"
+  [[ $verb != GC ]] || call GC victim || breach "the next GC: $(<"$work/out")"
+  if [[ $verb == GC ]]; then
+    look
+    [[ -z $left ]] || breach "the next GC left:$left"
+  fi
+  call DEL victim || breach "the next DEL: $(<"$work/out")"
+  look
+  [[ -z $left ]] || breach "left after DEL:$left"
+  check_works
+  check_kept
+}
+
+rules=nftables victim_rule='id: victim\|macspoofchk-victim'
+if [[ $(jq -r .delegate.ipMasqBackend "$conf") == iptables ]]; then rules=iptables victim_rule='CNI-.*victim'; fi
+jq -c '. + {"cni.dev/valid-attachments": [{containerID: "kept", ifname: "eth0"}]}' "$conf" >"$work/gc.conf"
+deep=$([[ $injection == signal=* ]] && echo 1 || echo 0)
+point=start
+
+ip netns add kept
+call ADD kept || breach "$(<"$work/out")"
+remember
+call ADD victim || breach "$(<"$work/out")"
+[[ $verb != ADD ]] || call DEL victim
+call "$verb" victim strace -f -o "$work/trace" || breach "$(<"$work/out")"
+call DEL victim
+mapfile -t points < <(awk '
+  match($2, /^[a-z_0-9]+\(/) { name = substr($2, 1, RLENGTH - 1); seen = ++count[$1 " " name]
+    if (seen > most[name]) { most[name] = seen; print name ":" seen } }' "$work/trace" |
+  grep -vx -e execve:1 -e "$([[ $injection == signal=* ]] || echo 'exit_group:1')" |
+  grep -E "^($(calls_that_fail_with "$fault")):")
+
+tried=0
+for ((i = first; i < ${#points[@]}; i += stride)); do
+  point=${points[i]}
+  try
+  tried=$((tried + 1))
+done
+call DEL kept
+ip netns del kept
+rm -r "$work"
+echo "$tried"
