@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# What outlives a process: a reboot, clocks that jump, files that nobody would expect, disks that are full
+# or read-only. A live pod keeps its address through all of it, and a dead one does not.
+
+load ../support/flannel_test.bash
+
+# in_node SCRIPT [WORD...]: a bash script run in the node.
+in_node() {
+  node_exec bash -c "$@"
+}
+
+# reboot ID: the node as after a reboot into a boot of that name: no pods, links, rules or /run; what is
+# on the disk is of years ago.
+reboot() {
+  in_node 'for pod in $(ls /run/netns); do ip netns del "$pod"; done
+    ip link del cni0; nft flush ruleset; rm -rf /run/cni
+    find /var/lib/cni -exec touch -h -d 2021-06-01 {} +
+    echo "$0" >/run/boot_id; mount --bind /run/boot_id /proc/sys/kernel/random/boot_id' "$1"
+  wait_until 5 links_are_gone
+  pod_add pod
+}
+
+links_are_gone() {
+  [[ -z $(links_of veth) ]]
+}
+
+# files: the names of leases and scratch files.
+files() {
+  in_node 'cd /var/lib/cni; find networks flannel -name "*[.:]*" ! -name "last_*" | sort | xargs'
+}
+
+@test "reboot: the first ADD takes back the leases and scratch files of the boot before" {
+  local i
+  for i in 1 2 3; do
+    pod_add "p$i"
+    flannel ADD "old$i" "p$i" "$(conf)" >/dev/null
+  done
+  reboot second
+  flannel ADD new pod "$(conf)" >/dev/null
+  assert_equal "$(files)" 'flannel/new:eth0 networks/cbr0/10.244.1.5'
+  assert_equal "$(in_node 'ls /var/lib/cni/flannel | xargs')" 'new new:eth0'
+  # Within a boot nothing is judged by its age again.
+  in_node 'find /var/lib/cni -exec touch -h -d 2021-06-01 {} +'
+  pod_add p1
+  flannel ADD more p1 "$(conf)" >/dev/null
+  assert_equal "$(files)" 'flannel/more:eth0 flannel/new:eth0 networks/cbr0/10.244.1.5 networks/cbr0/10.244.1.6'
+}
+
+@test "reboot: a container that starts again under its old name, and the DEL that comes late" {
+  flannel ADD same pod "$(conf)" >/dev/null
+  reboot second
+  flannel ADD same pod "$(conf '{"delegate":{"ipMasq":true}}')" >/dev/null
+  assert_json "$(node_exec cat /var/lib/cni/flannel/same)" '.ipMasq'
+  flannel DEL same pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+  flannel DEL same '' "$(conf)"
+}
+
+@test "clocks that jump, and a state directory that is lost, free no live pod's address" {
+  local boottime result
+  result=$(flannel ADD live pod "$(conf)")
+  in_node 'find /var/lib/cni -type f -exec touch -d "10 seconds ago" {} +'
+  # The wall clock set forward, or back, makes the boot seem later or earlier: so does another uptime.
+  for boottime in -$(($(cut -d. -f1 /proc/uptime) - 1)) 100000000; do
+    in_node 'rm -rf /run/cni'
+    with_result "$(conf)" "$result" | CNI_COMMAND=CHECK node_exec unshare --time --boottime "$boottime" --fork \
+      env CNI_COMMAND=CHECK CNI_CONTAINERID=live CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      /opt/cni/bin/flannel
+    assert_equal "$(files)" 'flannel/live:eth0 networks/cbr0/10.244.1.2'
+  done
+  # Its files bear times of a clock that was not set yet, or set wrong.
+  for when in 1970-01-02 2038-01-01 now; do
+    in_node 'rm -rf /run/cni; find /var/lib/cni -type f -exec touch -h -d "$0" {} +' "$when"
+    pod_add p1
+    flannel ADD another p1 "$(conf)" >/dev/null
+    assert_match "$(files)" 'flannel/live:eth0 networks/cbr0/10.244.1.2$|live:eth0 networks/cbr0/10.244.1.2 '
+    flannel DEL another p1 "$(conf)"
+    pod_del p1
+  done
+  flannel CHECK live pod "$(with_result "$(conf)" "$result")"
+}
+
+@test "torn, empty, oversized and foreign files block nothing and are nobody's" {
+  in_node 'for dir in /var/lib/cni/networks/cbr0 /var/lib/cni/flannel; do
+      mkdir -p $dir; cd $dir
+      : >10.244.1.2; head -c 5000000 /dev/zero >10.244.1.3; mkdir 10.244.1.4; mkfifo 10.244.1.5; ln -s /etc/passwd 10.244.1.6
+      ln -s 10.244.1.7 10.244.1.7; printf "other\r\net" >10.244.1.8; ln -s nowhere 10.244.1.9
+      : >c1; head -c 5000000 /dev/zero >c2; mkdir c3; mkfifo c4; ln -s /etc/passwd c5; echo "{" >c6
+      : >c1:eth0; head -c 5000000 /dev/zero >c2:eth0; mkdir c3:eth0; mkfifo c4:eth0; ln -s /etc/passwd c5:eth0; echo "{" >c6:eth0
+      head -c 300 /dev/urandom >"$(printf "\377\n:x")"; : >README; mkdir last_reserved_ip.0
+    done'
+  local i result id
+  for i in 1 2 3 4 5 6; do
+    id=c$i
+    result=$(flannel ADD "$id" pod "$(conf)") || fail "$id: $result"
+    [[ $i == 3 || $i == 4 ]] || flannel CHECK "$id" pod "$(with_result "$(conf)" "$result")"
+    flannel STATUS '' '' "$(conf)"
+    flannel DEL "$id" pod "$(conf)"
+    assert_empty "$(links_of veth)" "links after DEL of $id"
+  done
+  flannel GC '' '' "$(conf)"
+  flannel ADD c1 pod "$(conf)" >/dev/null
+  flannel DEL c1 pod "$(conf)"
+  assert_equal "$(in_node 'ls -d /var/lib/cni/networks/cbr0/{README,c3} /var/lib/cni/flannel/c3; head -1 /etc/passwd | cut -c1-5')" \
+    "$(printf '%s\n' /var/lib/cni/flannel/c3 /var/lib/cni/networks/cbr0/{README,c3} root:)"
+}
+
+# no_disk SCRIPT REGEX: after SCRIPT nothing can be written; ADD says so, and what is there is lost by nothing.
+no_disk() {
+  local result
+  pod_add p1
+  result=$(flannel ADD live pod "$(conf '{"delegate":{"ipMasq":true}}')")
+  in_node "$1"
+  run flannel ADD new p1 "$(conf '{"delegate":{"ipMasq":true}}')"
+  assert_error 5 "$2"
+  assert_equal "$(links_of veth | grep -c '^veth')" 1
+  assert_equal "$(node_exec nft list ruleset | grep -c 'id: ')" 1
+  flannel CHECK live pod "$(with_result "$(conf '{"delegate":{"ipMasq":true}}')" "$result")"
+  assert_equal "$(files)" 'flannel/live:eth0 networks/cbr0/10.244.1.2'
+}
+
+@test "a read-only disk: a clear error, nothing lost, all well when it is back" {
+  no_disk 'mount -o remount,ro /var/lib/cni' 'Read-only file system'
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 'writable'
+  run flannel DEL live pod "$(conf)"
+  assert_error 5 'Read-only file system'
+  run flannel GC '' '' "$(conf)"
+  assert_error 5 'Read-only file system'
+  assert_equal "$(files)" 'flannel/live:eth0 networks/cbr0/10.244.1.2'
+  in_node 'mount -o remount,rw /var/lib/cni'
+  flannel DEL live pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+  flannel ADD new p1 "$(conf)" >/dev/null
+}
+
+@test "a disk without inodes: a clear error, nothing lost, and DEL makes room" {
+  no_disk 'mount -o remount,nr_inodes=100 /var/lib/cni; for i in {1..100}; do : >/var/lib/cni/$i; done 2>/dev/null || true' \
+    'No space left on device'
+  flannel DEL live pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "a disk without blocks: a clear error, nothing lost, and DEL works" {
+  no_disk 'mount -o remount,size=256k /var/lib/cni; head -c 1M /dev/zero >/var/lib/cni/filler 2>/dev/null || true' 'No space left on device'
+  flannel DEL live pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "no place for the index and the record of the boot: all works" {
+  in_node 'mkdir -p /run/cni; mount -t tmpfs -o nr_inodes=1 tmpfs /run/cni'
+  local result
+  result=$(flannel ADD c1 pod "$(conf)")
+  flannel CHECK c1 pod "$(with_result "$(conf)" "$result")"
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
