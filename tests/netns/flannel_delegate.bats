@@ -168,3 +168,54 @@ spy_conf() {
   done
   node_exec test -e /run/victim/10.244.1.9
 }
+
+@test "an IPAM plugin that is missing, prints rubbish, half an answer, nothing, too much, or dies: nothing stays" {
+  local before config
+  config=$(conf '{"ipam":{"type":"spy"}}')
+  flannel STATUS '' '' "$config"
+  node_exec rm /run/spy/calls
+  before=$(node_state)
+  run flannel ADD c1 pod "$(conf '{"ipam":{"type":"absent"}}')"
+  assert_error 7 'failed to find plugin "absent"'
+  # fails_when CODE REGEX <what the plugin does
+  fails_when() {
+    spy_does ADD
+    run flannel ADD c1 pod "$config"
+    assert_error "$1" "$2"
+    assert_equal "$(node_state)" "$before"
+  }
+  fails_when 6 rubbish <<<'echo rubbish'
+  fails_when 6 'ips' <<<'printf "{\"ips\":[{"'
+  fails_when 103 'no IP address' <<<'exit 0'
+  fails_when 103 'printed nothing' <<<'exit 7'
+  fails_when 103 'too large|too long' <<<'exec head -c 5000000 /dev/zero'
+  fails_when 103 'signal 11' <<<'kill -SEGV $$'
+  fails_when 103 'signal 9' <<<'exec <&-; echo "{"; kill -9 $$'
+  # Each of those was asked to clean up.
+  assert_equal "$(node_exec grep -c ^DEL /run/spy/calls)" 7
+}
+
+@test "an IPAM plugin that hangs: it is ended when its time is up, or with flannel" {
+  local config
+  config=$(conf '{"ipam":{"type":"spy"}}')
+  spy_does ADD <<<'exec sleep 1000'
+  if ! grep -q __asan_init "$BIN_DIR/flannel"; then
+    # Time is up at once: the first poll says so.
+    run node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      strace -qqq -o /dev/null -e inject=poll:retval=0:when=1 /opt/cni/bin/flannel <<<"$config"
+    assert_error 11 'timed out'
+    assert_empty "$(node_exec pgrep -x sleep -a | grep 1000)" processes
+    assert_empty "$(leftovers)" leftovers
+  fi
+  # The runtime's patience ends first: it kills flannel, and calls DEL.
+  node_exec rm -f /run/spy/calls
+  conf_write hang.conf <<<"$config"
+  node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+    bash -c '/opt/cni/bin/flannel <"$0" & pid=$!
+      for ((i = 0; i < 200; i++)); do ! pgrep -f "^sleep 1000" || break; sleep 0.05; done
+      kill -KILL $pid
+      for ((i = 0; i < 100; i++)); do pgrep -f "^sleep 1000" || exit 0; sleep 0.05; done; exit 1' "$NODE_DIR/hang.conf"
+  flannel DEL c1 pod "$config"
+  assert_equal "$(spy_calls)" "ADD DEL"
+  assert_empty "$(leftovers)" leftovers
+}
