@@ -132,6 +132,46 @@ reference_del() {
   assert_equal "$(web_fetch node "http://$new/")" 'hello from a pod'
 }
 
+# each_pod_serves NAME ADDRESS...: every pod has its address and serves its page there.
+each_pod_serves() {
+  while (($#)); do
+    assert_match "$(pod_exec "$1" ip -o -4 addr show eth0)" "inet $2/24"
+    assert_equal "$(web_fetch node "http://$2/")" 'hello from a pod'
+    shift 2
+  done
+}
+
+# ADD as address: the pod's, which serves a page from now on.
+serving() {
+  local address
+  address=$("$1" "$2" | jq -r '.ips[0].address | sub("/.*"; "")')
+  web_serve "$2" 80 >&2
+  echo "$address"
+}
+
+@test "an upgrade in place with running pods, and back: every pod keeps its address" {
+  local old1 old2 new1 new2 late valid
+  old1=$(serving reference_add old1)
+  old2=$(serving reference_add old2)
+  # Our plugins from here on.
+  new1=$(serving our_add new1)
+  new2=$(serving our_add new2)
+  assert_equal "$(printf '%s\n' "$old1" "$old2" "$new1" "$new2")" "$(leases cbr0)"
+  valid=$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" =
+    [("old1", "old2", "new1", "new2") | {containerID: ., ifname: "eth0"}]' "$(our_conf)")
+  node_exec env CNI_COMMAND=GC CNI_PATH=/opt/cni/bin /opt/cni/bin/flannel <<<"$valid"
+  each_pod_serves old1 "$old1" old2 "$old2" new1 "$new1" new2 "$new2"
+  cni_pod del old1 --net "$(our_conf)"
+  assert_equal "$(serving our_add new3)" 10.244.1.6
+  # And back: the reference's from here on.
+  late=$(serving reference_add late)
+  assert_equal "$late" 10.244.1.7
+  node_exec cp /var/lib/cni/flannel/new1 "$NODE_DIR/scratch.conf"
+  cni_pod del new1 --net "$NODE_DIR/scratch.conf"
+  each_pod_serves old2 "$old2" new2 "$new2" new3 10.244.1.6 late "$late"
+  assert_equal "$(printf '%s\n' "$old2" "$new2" 10.244.1.6 "$late")" "$(leases cbr0)"
+}
+
 # Calls an IPAM plugin as its main plugin would, and prints the address of the result:
 # ipam ADD|DEL TYPE ID.
 ipam() {
