@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Many random calls at once, some killed, of both implementations on one bridge and one directory of
+# leases (tests/storm), and dumps of the kernel's lists while these change.
+# The long run: STORM_OPERATIONS=2000 bats tests/netns/flannel_storm.bats
+
+load ../support/flannel_test.bash
+
+WORKERS=16
+
+# What the reference bridge needs to make the same pods.
+reference_conf() {
+  cat <<'JSON'
+{"cniVersion": "1.0.0", "name": "cbr0", "type": "bridge", "hairpinMode": true, "isDefaultGateway": true,
+ "isGateway": true, "mtu": 1450,
+ "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.1.0/24"}]], "routes": [{"dst": "10.244.0.0/16", "gw": "10.244.1.1"}]}}
+JSON
+}
+
+@test "a storm of both implementations: live containers, leases and bridge ports are the same in the end" {
+  local ours reference slots operations=${STORM_OPERATIONS:-300} id address netns
+  ours=$(conf '{"cniVersion": "1.0.0"}' | conf_write ours.conf)
+  reference=$(reference_conf | conf_write reference.conf)
+  slots=$((WORKERS * 4))
+  # shellcheck disable=SC2016 # expanded in the node
+  NODE_TIMEOUT=120 node_exec bash -c 'for ((i = 0; i < $0; i++)); do ip netns add "s$i"; done' "$slots"
+  NODE_TIMEOUT=3000 run node_exec "$BIN_DIR/storm_driver" "$operations" "$WORKERS" "${STORM_SEED:-1}" "$ours" "$reference" \
+    /var/lib/cni/networks/cbr0
+  if [[ -n ${STORM_OPERATIONS-} ]]; then echo "# ${lines[-1]}" >&3; fi
+  [[ $status -eq 0 ]] || fail "$output"
+  assert_match "${lines[-1]}" 'flannel ADD killed.*reference ADD killed.*breaches 0$'
+  assert_equal "$(leases cbr0)" "$(awk '$1 == "live" { print $3 }' <<<"$output" | sort)"
+  wait_until 5 ports_are "$(grep -c '^live ' <<<"$output")"
+  while read -r _ id address netns; do
+    assert_match "$(pod_exec "$netns" ip -o -4 addr show eth0)" "inet $address/24"
+    flannel DEL "$id" "$netns" "$(<"$ours")"
+  done < <(grep '^live ' <<<"$output")
+  assert_empty "$(leftovers)" leftovers
+}
+
+# ports_are COUNT: that many links hang on the bridge.
+ports_are() {
+  (($(node_exec ip -o link show master cni0 | wc -l) == $1))
+}
+
+# churn_links and churn_rules: lists that are longer than one part of a dump, and that change all the time.
+churn_links() {
+  node_exec bash -c 'for ((i = 0; i < 100; i++)); do echo "link add d$i master cni0 type veth peer name e$i"; done | ip -batch -'
+  node_spawn churn.log bash -c 'for i in 1 2 3 4; do
+    while :; do ip link add "x$i" type veth peer name "y$i"; ip link del "x$i"; done & done; wait'
+}
+
+churn_rules() {
+  node_exec bash -c '{ echo "table inet cni_plugins_masquerade { chain masq_checks {"
+    for ((i = 0; i < 400; i++)); do echo "ip saddr 192.0.2.$((i % 250)) accept comment \"a rule of somebody else, and a long one, number $i\""; done
+    printf "}\n}\n"; } | nft -f -'
+  node_spawn churn2.log bash -c 'while :; do nft add table ip x; nft delete table ip x; done'
+}
+
+# until_interrupted VERB: the verb works each time, until the kernel has told it that a list changed while
+# it was read; fails when that does not happen in 40 calls.
+until_interrupted() {
+  local i ours=$1 verb=$2
+  for ((i = 0; i < 40; i++)); do
+    [[ $verb != DEL ]] || flannel ADD c1 pod "$ours" >/dev/null
+    node_exec env CNI_COMMAND="$verb" CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      strace -o "$NODE_DIR/trace" -e trace=recvfrom /opt/cni/bin/flannel <<<"$ours" || return
+    if grep -q NLM_F_DUMP_INTR "$NODE_DIR/trace"; then return; fi
+  done
+  fail "no dump was interrupted"
+}
+
+@test "GC reads the bridge's ports anew while they change" {
+  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  flannel ADD kept pod "$(conf)" >/dev/null
+  churn_links
+  until_interrupted "$(conf '{"cni.dev/valid-attachments":[{"containerID":"kept","ifname":"eth0"}]}')" GC
+  assert_equal "$(leases)" 10.244.1.2
+}
+
+@test "DEL reads the rules anew while they change" {
+  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  local ours
+  ours=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables"}}')
+  flannel ADD c1 pod "$ours" >/dev/null
+  flannel DEL c1 pod "$ours"
+  churn_rules
+  until_interrupted "$ours" DEL
+  assert_empty "$(leftovers)" leftovers
+}

@@ -1,0 +1,247 @@
+// A storm of random calls of two implementations on one bridge and one directory of leases: `flannel`,
+// and the reference `bridge` with `host-local`. Some calls are killed. Throughout, no address may be
+// held by two containers, and the lease of a live one must stay what it is.
+// Usage: storm OPERATIONS WORKERS SEED FLANNEL_CONF REFERENCE_CONF STORE
+// Runs in a node that has a namespace /run/netns/sN for each of WORKERS * 4 slots. Prints a line for
+// each breach, the containers that live at the end as "live ID ADDRESS NETNS", and a line of counts.
+// Exit status 0: no breach.
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <random>
+#include <shared_mutex>
+#include <thread>
+
+#include "common/base/file.h"
+#include "tests/storm/call.h"
+#include "tests/storm/slot.h"
+
+namespace storm {
+namespace {
+
+constexpr int kSlotsPerWorker = 4;
+constexpr int kMostKillMicroseconds = 20'000;  // a call takes 2 to 30 ms
+
+class Storm {
+ public:
+  Storm(int operations, int workers, cni::Json flannel_conf, cni::Json reference_conf, std::string store)
+      : operations_(operations),
+        flannel_conf_(std::move(flannel_conf)),
+        reference_conf_(std::move(reference_conf)),
+        store_(std::move(store)) {
+    for (int i = 0; i < workers * kSlotsPerWorker; ++i) slots_.emplace_back().number = i;
+  }
+
+  void work(int worker, unsigned seed) {
+    std::mt19937 random(seed);
+    while (operations_-- > 0) {
+      if (random() % 60 == 0) {
+        const std::unique_lock alone(gc_);  // the specification: GC excludes ADD and DEL
+        collect();
+        continue;
+      }
+      const std::shared_lock shared(gc_);
+      step(slots_[static_cast<size_t>(worker * kSlotsPerWorker) + random() % kSlotsPerWorker], random);
+    }
+  }
+
+  /// Reads the leases of live containers, over and over.
+  void watch(const std::atomic<bool>& stop) {
+    while (!stop) {
+      for (const Slot& slot : slots_) look_at(slot);
+      ::usleep(2000);
+    }
+  }
+
+  /// What is due is done, as a runtime does when it comes to rest.
+  void settle() {
+    for (Slot& slot : slots_)
+      if (slot.state == Slot::State::doubtful) remove(slot, true, -1);
+    collect();
+  }
+
+  /// Prints what is to be compared with the node; returns the number of breaches.
+  int report() {
+    for (const Slot& slot : slots_)
+      if (slot.state == Slot::State::live)
+        std::printf("live %s %s %s\n", slot.id().c_str(), slot.address.c_str(), slot.netns_name().c_str());
+    for (const auto& [what, count] : counts_) std::printf("%s %d, ", what.c_str(), count);
+    std::printf("leases looked at %ld, breaches %d\n", looks_.load(), breaches_.load());
+    return breaches_;
+  }
+
+ private:
+  Outcome call(const std::string& verb, const Slot& slot, bool ours, const cni::Json& config,
+               int kill_after_us = -1) {
+    Outcome outcome =
+        run({{ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge"},
+             {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + (verb == "GC" ? "" : slot.id()),
+              "CNI_NETNS=/run/netns/" + slot.netns_name(), "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin"},
+             config.dump(),
+             kill_after_us});
+    const char* end = outcome.killed ? " killed" : outcome.succeeded ? "" : " failed";
+    count((ours ? "flannel " : "reference ") + verb + end);
+    return outcome;
+  }
+
+  void step(Slot& slot, std::mt19937& random) {
+    const bool ours = random() % 2 == 0;
+    const bool killed = random() % 7 == 0;
+    const int kill_after_us = killed ? static_cast<int>(random() % kMostKillMicroseconds) : -1;
+    switch (slot.state) {
+      case Slot::State::empty:
+        return add(slot, ours, kill_after_us);
+      case Slot::State::live:
+        return random() % 5 < 3 ? remove(slot, ours, kill_after_us) : check(slot);
+      case Slot::State::doubtful:
+        return random() % 3 == 0 ? die(slot) : remove(slot, ours, -1);
+      case Slot::State::dead:
+        ++operations_;  // was none: nothing can be done before GC
+        ::usleep(500);
+        return;
+    }
+  }
+
+  void add(Slot& slot, bool ours, int kill_after_us) {
+    ++slot.generation;
+    slot.ours = ours;
+    const Outcome outcome = call("ADD", slot, ours, conf(ours), kill_after_us);
+    slot.state = Slot::State::doubtful;
+    if (!outcome.succeeded) {
+      if (ours && !outcome.killed) breach("ADD of " + slot.id() + " failed: " + outcome.output);
+      return;
+    }
+    slot.result = cni::Json::parse(outcome.output);
+    slot.address = slot.result["ips"][0]["address"].get<std::string>();
+    slot.address.resize(slot.address.find('/'));
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto [holder, is_new] = holders_.try_emplace(slot.address, slot.id()); !is_new)
+        breach(slot.address + " of " + holder->second + " was given to " + slot.id());
+    }
+    slot.state = Slot::State::live;
+    ++slot.version;
+  }
+
+  void remove(Slot& slot, bool ours, int kill_after_us) {
+    give_up(slot);
+    const Outcome outcome = call("DEL", slot, ours, conf(ours), kill_after_us);
+    slot.state = outcome.succeeded ? Slot::State::empty : Slot::State::doubtful;
+    if (outcome.succeeded && !ours) forget_scratch(slot);
+    if (ours && !outcome.succeeded && !outcome.killed)
+      breach("DEL of " + slot.id() + " failed: " + outcome.output);
+  }
+
+  void check(Slot& slot) {
+    cni::Json config = conf(slot.ours);
+    config["prevResult"] = slot.result;
+    const Outcome outcome = call("CHECK", slot, slot.ours, config);
+    if (!outcome.succeeded) breach("CHECK of " + slot.id() + " failed: " + outcome.output);
+  }
+
+  /// The container's namespace goes, and nobody tells the plugins.
+  static void die(Slot& slot) {
+    const std::vector<std::string> path{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    for (const char* what : {"del", "add"}) run({{"ip", "netns", what, slot.netns_name()}, path, "", -1});
+    slot.state = Slot::State::dead;
+  }
+
+  void collect() {
+    cni::Json config = flannel_conf_;
+    config["cniVersion"] = "1.1.0";
+    cni::Json& valid = config["cni.dev/valid-attachments"] = cni::Json::array();
+    for (const Slot& slot : slots_)
+      if (slot.state == Slot::State::live || slot.state == Slot::State::doubtful)
+        valid.push_back({{"containerID", slot.id()}, {"ifname", "eth0"}});
+    const Outcome outcome = call("GC", slots_.front(), true, config);
+    if (!outcome.succeeded) breach("GC failed: " + outcome.output);
+    for (Slot& slot : slots_) {
+      look_at(slot);
+      if (slot.state == Slot::State::dead) slot.state = Slot::State::empty;
+    }
+  }
+
+  /// From now on the address may be another's.
+  void give_up(Slot& slot) {
+    if (slot.state != Slot::State::live) return;
+    ++slot.version;
+    const std::lock_guard lock(mutex_);
+    holders_.erase(slot.address);
+  }
+
+  /// As Go flannel does after its delegate's DEL.
+  static void forget_scratch(const Slot& slot) { ::unlink(("/var/lib/cni/flannel/" + slot.id()).c_str()); }
+
+  void look_at(const Slot& slot) {
+    const unsigned version = slot.version;
+    if (version % 2 == 0) return;
+    std::string id, address;
+    {
+      const std::lock_guard lock(mutex_);  // holders_ changes after `version` does
+      for (const auto& [held, holder] : holders_)
+        if (holder.starts_with(slot.netns_name() + "g")) id = holder, address = held;
+    }
+    if (id.empty()) return;
+    const std::string text = base::read_file(store_ + "/" + address, 4096).value_or("(none)");
+    if (slot.version != version) return;
+    ++looks_;
+    if (text != id + "\r\neth0") breach("the lease of " + address + ", held by " + id + ", reads: " + text);
+  }
+
+  [[nodiscard]] const cni::Json& conf(bool ours) const { return ours ? flannel_conf_ : reference_conf_; }
+
+  void breach(const std::string& text) {
+    ++breaches_;
+    std::printf("breach: %s\n", text.c_str());
+  }
+
+  void count(const std::string& what) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[what];
+  }
+
+  std::atomic<int> operations_;  ///< still to be begun
+  cni::Json flannel_conf_, reference_conf_;
+  std::string store_;
+  std::deque<Slot> slots_;
+  std::shared_mutex gc_;
+  std::mutex mutex_;                            ///< of the two maps
+  std::map<std::string, std::string> holders_;  ///< address to container
+  std::map<std::string, int> counts_;
+  std::atomic<int> breaches_{0};
+  std::atomic<long> looks_{0};
+};
+
+cni::Json read_json(const char* path) { return cni::Json::parse(base::read_file(path, 1 << 20).value()); }
+
+int run_storm(char** argv) {
+  const int workers = std::atoi(argv[2]);
+  const auto seed = static_cast<unsigned>(std::atoi(argv[3]));
+  Storm storm(std::atoi(argv[1]), workers, read_json(argv[4]), read_json(argv[5]), argv[6]);
+  std::atomic<bool> stop{false};
+  std::thread watcher([&] { storm.watch(stop); });
+  std::deque<std::thread> threads;
+  for (int i = 0; i < workers; ++i)
+    threads.emplace_back([&, i] { storm.work(i, seed + static_cast<unsigned>(i)); });
+  for (std::thread& thread : threads) thread.join();
+  storm.settle();
+  stop = true;
+  watcher.join();
+  return storm.report() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+}  // namespace storm
+
+int main(int argc, char** argv) {
+  if (argc != 7) {
+    std::fprintf(stderr, "usage: %s OPERATIONS WORKERS SEED FLANNEL_CONF REFERENCE_CONF STORE\n", argv[0]);
+    return 2;
+  }
+  return storm::run_storm(argv);
+}
