@@ -194,10 +194,14 @@ std::vector<std::string> list_directory(int dir_fd) {
   const std::unique_ptr<DIR, DirCloser> dir(::fdopendir(::dup(fd.get())));
   if (!dir) throw_errno("read directory");
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(dir.get())) {
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(dir.get());
+    if (!entry) break;
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
+  if (errno != 0) throw_errno("read directory");
   return names;
 }
 
