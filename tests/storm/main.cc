@@ -1,12 +1,12 @@
 // A storm of random calls of two implementations on one bridge and one directory of leases: `flannel`,
-// and the reference `bridge` with `host-local`. Some calls are killed. Throughout, no address may be
-// held by two containers, and the lease of a live one must stay what it is.
-// Usage: storm OPERATIONS WORKERS SEED FLANNEL_CONF REFERENCE_CONF STORE
-// Runs in a node that has a namespace /run/netns/sN for each of WORKERS * 4 slots. Prints a line for
-// each breach, the containers that live at the end as "live ID ADDRESS NETNS", and a line of counts.
-// Exit status 0: no breach.
+// and the reference `bridge` with `host-local` or flannel-ipam. Some calls are killed. Throughout, no address
+// may be held by two containers, and the lease of a live one must stay what it is. Usage: storm OPERATIONS
+// WORKERS SEED FLANNEL_CONF REFERENCE_CONF STORE Runs in a node that has a namespace /run/netns/sN for each
+// of WORKERS * 4 slots. Prints a line for each breach, the containers that live at the end as "live ID
+// ADDRESS NETNS", and a line of counts. Exit status 0: no breach.
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -29,11 +29,14 @@ constexpr int kMostKillMicroseconds = 20'000;  // a call takes 2 to 30 ms
 
 class Storm {
  public:
-  Storm(int operations, int workers, cni::Json flannel_conf, cni::Json reference_conf, std::string store)
+  Storm(int operations, int workers, cni::Json flannel_conf, const cni::Json& reference_conf,
+        std::string store)
       : operations_(operations),
         flannel_conf_(std::move(flannel_conf)),
-        reference_conf_(std::move(reference_conf)),
+        reference_confs_{reference_conf, reference_conf},
         store_(std::move(store)) {
+    reference_confs_[0]["ipam"]["type"] = "host-local";
+    reference_confs_[1]["ipam"]["type"] = "flannel-ipam";
     for (int i = 0; i < workers * kSlotsPerWorker; ++i) slots_.emplace_back().number = i;
   }
 
@@ -193,7 +196,10 @@ class Storm {
     if (text != id + "\r\neth0") breach("the lease of " + address + ", held by " + id + ", reads: " + text);
   }
 
-  [[nodiscard]] const cni::Json& conf(bool ours) const { return ours ? flannel_conf_ : reference_conf_; }
+  /// Reference calls take turns: each IPAM plugin releases what the other has given.
+  [[nodiscard]] const cni::Json& conf(bool ours) {
+    return ours ? flannel_conf_ : reference_confs_[turn_++ % reference_confs_.size()];
+  }
 
   void breach(const std::string& text) {
     ++breaches_;
@@ -206,7 +212,9 @@ class Storm {
   }
 
   std::atomic<int> operations_;  ///< still to be begun
-  cni::Json flannel_conf_, reference_conf_;
+  cni::Json flannel_conf_;
+  std::array<cni::Json, 2> reference_confs_;
+  std::atomic<unsigned> turn_{0};
   std::string store_;
   std::deque<Slot> slots_;
   std::shared_mutex gc_;
