@@ -82,7 +82,7 @@ Agent::Agent(EventLoop& loop, const Options& options)
       options_(options),
       netlink_(netlink::NetlinkSocket::open()),
       store_(make_lease_store(loop, options)),
-      reconciler_(loop, {[this] { status_changed(); }, [this] { host_changed(); }}),
+      reconciler_(loop, options.heal, {[this] { status_changed(); }, [this] { host_changed(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       saved_timer_(loop, [this] { use_saved_state(); }),

@@ -57,9 +57,10 @@ Json interface_json(const std::optional<ExternalInterface>& external) {
 }
 
 Json kernel_json(const ReconcilerStatus& kernel) {
-  return {{"routes", kernel.routes},    {"neighbours", kernel.neighbours}, {"fdbEntries", kernel.fdb_entries},
-          {"writes", kernel.writes},    {"repairs", kernel.repairs},       {"passes", kernel.passes},
-          {"failures", kernel.failures}};
+  return {{"routes", kernel.routes},          {"neighbours", kernel.neighbours},
+          {"fdbEntries", kernel.fdb_entries}, {"writes", kernel.writes},
+          {"repairs", kernel.repairs},        {"passes", kernel.passes},
+          {"failures", kernel.failures},      {"drift", kernel.drift}};
 }
 
 Json rules_json(const std::optional<TrafficStatus>& rules) {
@@ -113,12 +114,12 @@ Json leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {
 Json routes_json(const AgentStatus& status) {
   Json routes = Json::array(), neighbours = Json::array(), fdb = Json::array();
   for (const auto& [key, plan] : status.plans) {
-    for (const PlannedRoute& route : plan.routes)
+    for (const PlannedRoute& route : plan->routes)
       routes.push_back(Json{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
-    for (const PlannedNeighbour& neighbour : plan.neighbours)
+    for (const PlannedNeighbour& neighbour : plan->neighbours)
       neighbours.push_back(
           Json{{"address", neighbour.address.str()}, {"mac", neighbour.mac.str()}, {"dev", neighbour.link}});
-    for (const PlannedFdbEntry& entry : plan.fdb)
+    for (const PlannedFdbEntry& entry : plan->fdb)
       fdb.push_back(Json{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
   }
   return {{"routes", routes}, {"neighbours", neighbours}, {"fdb", fdb}};
@@ -133,6 +134,8 @@ std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now
   metrics.gauge("routes", "Routes to other nodes that the kernel should have.", status.kernel.routes);
   metrics.gauge("kernel_failures", "Kernel objects that could not be made as wanted.",
                 status.kernel.failures.size());
+  metrics.gauge("kernel_drift", "Kernel objects that somebody else changed and that stay so (--heal=false).",
+                status.kernel.drift.size());
   metrics.counter("kernel_writes_total", "Netlink requests that change something.", status.kernel.writes);
   metrics.counter("kernel_passes_total", "Full comparisons with the kernel.", status.kernel.passes);
   metrics.counter("repairs_total", "Times that a foreign change of kernel objects was undone.",

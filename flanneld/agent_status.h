@@ -39,7 +39,7 @@ struct AgentStatus {
   std::optional<Lease> own;
   uint32_t mtu = 0;  ///< of the pods' interfaces, bytes; 0: not known yet
   LeaseMap peers;
-  std::map<LeaseKey, PeerPlan> plans;        ///< of those peers that are reached
+  PeerPlans plans;                           ///< of those peers that are reached
   std::map<LeaseKey, std::string> rejected;  ///< of the others: why not
   ReconcilerStatus kernel;
   std::optional<TrafficStatus> rules;

@@ -89,6 +89,9 @@ std::optional<std::string> Agent::not_ready() const {
   if (!failures.empty())
     return std::to_string(failures.size()) +
            " of the kernel's objects could not be made, the first: " + failures.front();
+  if (const auto& drift = reconciler_.status().drift; !drift.empty())
+    return std::to_string(drift.size()) +
+           " of the kernel's objects are not as wanted, and --heal is off; the first: " + drift.front();
   if (rules_ && rules_->status().failure) return *rules_->status().failure;
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +52,9 @@ struct PeerPlan {
   std::vector<PlannedFdbEntry> fdb;
   bool operator==(const PeerPlan&) const = default;
 };
+
+/// Made once; whoever works with it shares it.
+using PeerPlans = std::map<LeaseKey, std::shared_ptr<const PeerPlan>>;
 
 /// A device of the backend and its address.
 struct PlannedDevice {

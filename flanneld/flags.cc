@@ -41,6 +41,7 @@ constexpr std::array kFlags{
     Flag{"iptables-forward-rules", kBool, "true", "", "let the pods' packets be forwarded"},
     Flag{"iptables-resync", kNumber, "5", "SECONDS", "how often the rules are checked"},
     Flag{"ip-blackhole-route", kBool, "false", "", "keep a blackhole route for the node's own subnet"},
+    Flag{"heal", kBool, "true", "", "undo what others change in the kernel; false: only report it"},
     Flag{"healthz-ip", kText, "0.0.0.0", "IP", "address of the health server"},
     Flag{"healthz-port", kNumber, "0", "PORT", "port of the health server, 0: none"},
     Flag{"status-listen", kText, "127.0.0.1:7000", "IP:PORT", "address of the status server, empty: none"},

@@ -14,6 +14,11 @@ bool is_absence(int error_number) {
          error_number == EADDRNOTAVAIL;
 }
 
+std::string waiting_text(const std::string& link, size_t objects) {
+  return "there is no link '" + link + "', for which " + std::to_string(objects) +
+         (objects == 1 ? " object waits" : " objects wait");
+}
+
 }  // namespace
 
 void KernelWriter::send(const KernelWrites& writes) {
@@ -23,9 +28,7 @@ void KernelWriter::send(const KernelWrites& writes) {
   send_all(Verb::remove, writes.remove_routes, netlink::remove_route);
   send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb);
   send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour);
-  for (const auto& [link, objects] : writes.missing_links)
-    failures_.push_back("there is no link '" + link + "', for which " + std::to_string(objects) +
-                        (objects == 1 ? " object waits" : " objects wait"));
+  for (const auto& [link, objects] : writes.missing_links) failures_.push_back(waiting_text(link, objects));
 }
 
 template <class Object>
@@ -62,6 +65,21 @@ bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
   const auto refusals = socket_.send_packed(requests, "replace " + describe(route));
   writes_ += requests.count() - refusals.size();
   return refusals.empty() || refusals.back().place != 1;
+}
+
+std::vector<std::string> KernelWriter::describe(const KernelWrites& writes) const {
+  std::vector<std::string> lines;
+  const auto add = [&](const auto& objects, const char* what) {
+    for (const auto& object : objects) lines.push_back(describe(object) + what);
+  };
+  for (const auto& [link, objects] : writes.missing_links) lines.push_back(waiting_text(link, objects));
+  add(writes.put_routes, " is missing");
+  add(writes.put_neighbours, " is missing");
+  add(writes.put_fdb, " is missing");
+  add(writes.remove_routes, " is not wanted");
+  add(writes.remove_neighbours, " is not wanted");
+  add(writes.remove_fdb, " is not wanted");
+  return lines;
 }
 
 std::string KernelWriter::on_link(int ifindex) const {

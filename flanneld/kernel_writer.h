@@ -21,6 +21,9 @@ class KernelWriter {
   /// request is a failure of that object alone. Throws SystemError when the socket fails.
   void send(const KernelWrites& writes);
 
+  /// What send() would find missing or too much, an object a line.
+  [[nodiscard]] std::vector<std::string> describe(const KernelWrites& writes) const;
+
   [[nodiscard]] uint64_t writes() const { return writes_; }
   [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
 

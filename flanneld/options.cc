@@ -205,6 +205,7 @@ void fill(Options& options, const Values& values) {
   options.iptables_forward_rules = values.boolean("iptables-forward-rules");
   options.iptables_resync = static_cast<uint32_t>(values.number("iptables-resync", 1, 86400));
   options.ip_blackhole_route = values.boolean("ip-blackhole-route");
+  options.heal = values.boolean("heal");
   const auto port = static_cast<uint16_t>(values.number("healthz-port", 0, 65535));
   const auto healthz_ip = values.address("healthz-ip");
   if (port != 0 && !healthz_ip) values.fail("healthz-ip", "an address is needed");

@@ -42,6 +42,7 @@ struct Options {
   bool iptables_forward_rules = false;
   uint32_t iptables_resync = 0;  ///< seconds
   bool ip_blackhole_route = false;
+  bool heal = true;  ///< undo what others change in the kernel
 
   std::optional<ListenAddress> healthz, status_listen;  ///< nullopt: off
   int verbosity = 0;

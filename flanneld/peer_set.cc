@@ -28,7 +28,7 @@ bool PeerSet::forget(const LeaseKey& key) {
   waiting_.erase(key);
   const auto planned = plans_.find(key);
   if (planned == plans_.end()) return false;
-  claims_.remove(planned->first, planned->second);
+  claims_.remove(planned->first, *planned->second);
   plans_.erase(planned);
   return true;
 }
@@ -38,13 +38,13 @@ std::string PeerSet::plan(const Lease& lease) {
   try {
     std::optional<std::string> fault = find_fault(lease, *config_, own_);
     if (!fault) {
-      PeerPlan plan = backend_->peer_plan(lease);
-      fault = claims_.find_conflict(plan, [&](const LeaseKey& holder) {
+      auto plan = std::make_shared<const PeerPlan>(backend_->peer_plan(lease));
+      fault = claims_.find_conflict(*plan, [&](const LeaseKey& holder) {
         return is_same_node(table_.leases().at(holder).attributes, lease.attributes);
       });
       if (!fault) {
         const auto place = plans_.emplace(lease.key, std::move(plan)).first;
-        claims_.add(place->first, place->second);
+        claims_.add(place->first, *place->second);
         return {};
       }
       waiting_.insert(lease.key);
@@ -55,8 +55,7 @@ std::string PeerSet::plan(const Lease& lease) {
   }
 }
 
-const std::map<LeaseKey, PeerPlan>& PeerSet::use(const NetworkConfig* config, const Backend* backend,
-                                                 const Lease* own) {
+const PeerPlans& PeerSet::use(const NetworkConfig* config, const Backend* backend, const Lease* own) {
   table_.set_own(own ? std::optional(own->key) : std::nullopt);
   std::vector<Candidate> candidates;
   for (const auto& [key, lease] : table_.leases()) candidates.push_back(candidate(lease));

@@ -17,7 +17,7 @@ namespace flanneld {
 
 /// What a change of leases means for the kernel, and for the log.
 struct PeerChange {
-  std::map<LeaseKey, PeerPlan> upserted;
+  PeerPlans upserted;
   std::vector<LeaseKey> removed;  ///< gone, or not usable any more
   std::vector<Lease> joined, changed, left;
   std::vector<std::pair<Lease, std::string>> rejected;  ///< and why
@@ -27,8 +27,7 @@ class PeerSet {
  public:
   /// Plans every peer anew for a node that holds `own` (null: no lease yet); all three stay the caller's and
   /// must live until the next call.
-  const std::map<LeaseKey, PeerPlan>& use(const NetworkConfig* config, const Backend* backend,
-                                          const Lease* own);
+  const PeerPlans& use(const NetworkConfig* config, const Backend* backend, const Lease* own);
 
   /// A complete list.
   PeerChange reset(const std::vector<Lease>& leases) { return take(table_.reset(leases)); }
@@ -38,7 +37,7 @@ class PeerSet {
   PeerChange apply(const std::vector<LeaseEvent>& events) { return take(table_.apply(events)); }
 
   [[nodiscard]] const LeaseMap& leases() const { return table_.leases(); }
-  [[nodiscard]] const std::map<LeaseKey, PeerPlan>& plans() const { return plans_; }
+  [[nodiscard]] const PeerPlans& plans() const { return plans_; }
   [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
 
  private:
@@ -62,7 +61,7 @@ class PeerSet {
   const Backend* backend_ = nullptr;
   const Lease* own_ = nullptr;
   LeaseTable table_;
-  std::map<LeaseKey, PeerPlan> plans_;
+  PeerPlans plans_;
   PeerClaims claims_;  ///< of plans_, whose keys it refers to
   std::map<LeaseKey, std::string> rejected_;
   std::set<LeaseKey> waiting_;  ///< those of rejected_ that another node stands in the way of

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/netlink/address.h"
 #include "common/netlink/monitor.h"
+#include "common/netlink/vxlan.h"
 #include "flanneld/change_judgement.h"
 #include "flanneld/device_setup.h"
 #include "flanneld/kernel_state.h"
@@ -31,8 +32,9 @@ constexpr size_t kMostFailures = 50;  // texts that are kept; thousands would al
 }  // namespace
 
 struct Reconciler::State {
-  State(EventLoop& the_loop, Events the_events)
+  State(EventLoop& the_loop, bool heals_others, Events the_events)
       : loop(the_loop),
+        heals(heals_others),
         events(std::move(the_events)),
         socket(netlink::NetlinkSocket::open()),
         monitor(netlink::Monitor::open()) {
@@ -50,7 +52,9 @@ struct Reconciler::State {
 
  private:
   void compare_with_kernel();
+  void look_for_drift();
   uint64_t ensure_devices();
+  void look_at_devices();
   void find_route_links();
   void remember_host_link(const netlink::Link& link, const HostMemory& before);
   void send(const KernelWrites& writes);
@@ -62,6 +66,7 @@ struct Reconciler::State {
 
  public:
   EventLoop& loop;
+  bool heals;
   Events events;
   netlink::NetlinkSocket socket;
   netlink::Monitor monitor;
@@ -88,6 +93,7 @@ struct Reconciler::State {
 void Reconciler::State::pass() {
   ++status.passes;
   status.failures.clear();
+  status.drift.clear();
   untold_failures = 0;
   wake_timer.cancel();
   wanted.take_changes();  // the comparison finds them all
@@ -112,6 +118,39 @@ void Reconciler::State::compare_with_kernel() {
   find_route_links();
   is_new_plan = false;
   send(diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links));
+}
+
+void Reconciler::State::look_for_drift() {
+  ++status.passes;
+  status.drift.clear();
+  wake_timer.cancel();
+  try {
+    drain();
+    look_at_devices();
+    find_route_links();
+    const KernelWrites writes = diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links);
+    for (std::string& text : KernelWriter(socket, links, {}).describe(writes))
+      status.drift.push_back(std::move(text));
+  } catch (const base::SystemError& error) {
+    status.drift.emplace_back(error.what());
+  }
+  last_pass = EventLoop::Clock::now();
+  slow_timer.start(kSlowPass);
+}
+
+void Reconciler::State::look_at_devices() {
+  links = {};
+  for (const PlannedDevice& device : plan.devices) {
+    const std::string& name = device.vxlan.name;
+    const auto state = netlink::find_vxlan(socket, name);
+    if (state) links.set(name, state->link.ifindex);
+    if (!state)
+      status.drift.push_back("link '" + name + "' is gone");
+    else if (const auto reason = netlink::incompatibility(*state, device.vxlan))
+      status.drift.push_back("link '" + name + "': " + *reason);
+    else if (!state->link.is_up())
+      status.drift.push_back("link '" + name + "' is down");
+  }
 }
 
 uint64_t Reconciler::State::ensure_devices() {
@@ -204,9 +243,12 @@ void Reconciler::State::conclude() {
 
 void Reconciler::State::run_timed_pass(bool repairs_others) {
   const uint64_t writes = status.writes;
-  const std::vector<std::string> failures = status.failures;
-  pass();
-  if (writes == status.writes && failures == status.failures) return;
+  const std::vector<std::string> failures = status.failures, drift = status.drift;
+  if (repairs_others && !heals)
+    look_for_drift();
+  else
+    pass();
+  if (writes == status.writes && failures == status.failures && drift == status.drift) return;
   if (repairs_others && writes != status.writes) ++status.repairs;
   if (events.changed) events.changed();
 }
@@ -235,8 +277,8 @@ void Reconciler::State::wake() {
   wake_timer.start(std::max(kSettle, rest));
 }
 
-Reconciler::Reconciler(EventLoop& loop, Events events)
-    : state_(std::make_unique<State>(loop, std::move(events))) {}
+Reconciler::Reconciler(EventLoop& loop, bool heals, Events events)
+    : state_(std::make_unique<State>(loop, heals, std::move(events))) {}
 
 Reconciler::~Reconciler() = default;
 
@@ -245,7 +287,7 @@ void Reconciler::set_node(const NodePlan& plan) {
   state_->is_new_plan = true;
 }
 
-void Reconciler::apply(const std::map<LeaseKey, PeerPlan>& upserted, const std::vector<LeaseKey>& removed) {
+void Reconciler::apply(const PeerPlans& upserted, const std::vector<LeaseKey>& removed) {
   for (const LeaseKey& lease : removed) state_->wanted.remove(lease);
   for (const auto& [lease, plan] : upserted) state_->wanted.put(lease, plan);
   if (state_->is_new_plan)
@@ -254,7 +296,7 @@ void Reconciler::apply(const std::map<LeaseKey, PeerPlan>& upserted, const std::
     state_->apply_changes();
 }
 
-void Reconciler::reset(std::map<LeaseKey, PeerPlan> peers) {
+void Reconciler::reset(PeerPlans peers) {
   state_->wanted.reset(std::move(peers));
   state_->pass();
 }

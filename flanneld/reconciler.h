@@ -23,6 +23,7 @@ struct ReconcilerStatus {
   uint64_t passes = 0;                                 ///< full comparisons with the kernel
   size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< wanted
   std::vector<std::string> failures;                   ///< of the last pass; empty: the kernel is as wanted
+  std::vector<std::string> drift;                      ///< what others changed and nothing is done about
 };
 
 class Reconciler {
@@ -33,17 +34,18 @@ class Reconciler {
     std::function<void()> changed;
     std::function<void()> host_changed;
   };
-  Reconciler(EventLoop& loop, Events events);
+  /// `heals` false: what others change is reported and left; what leases change is done all the same.
+  Reconciler(EventLoop& loop, bool heals, Events events);
   ~Reconciler();
 
   /// Sets what the node itself needs; takes effect with the next apply() or reconcile().
   void set_node(const NodePlan& plan);
 
   /// Adds, replaces and removes what peers need, and sends just that to the kernel, in batches.
-  void apply(const std::map<LeaseKey, PeerPlan>& upserted, const std::vector<LeaseKey>& removed);
+  void apply(const PeerPlans& upserted, const std::vector<LeaseKey>& removed);
 
   /// Replaces all peers and compares with the kernel; without a difference nothing is written.
-  void reset(std::map<LeaseKey, PeerPlan> peers);
+  void reset(PeerPlans peers);
 
   /// Reads the kernel and applies the difference. Failures are kept in status() and tried again with
   /// back-off; they don't keep the other objects from being made.

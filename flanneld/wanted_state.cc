@@ -11,15 +11,15 @@ void WantedState::unclaim(const LeaseKey* holder, const PeerPlan& plan) {
   for (const PlannedFdbEntry& entry : plan.fdb) fdb_.remove(holder, {entry.link, entry.mac.bytes});
 }
 
-void WantedState::put(const LeaseKey& lease, PeerPlan plan) {
+void WantedState::put(const LeaseKey& lease, std::shared_ptr<const PeerPlan> plan) {
   const auto [place, is_new] = peers_.try_emplace(lease);
   const LeaseKey* holder = &place->first;
   if (!is_new) {
-    if (place->second == plan) return;
-    unclaim(holder, place->second);
+    if (*place->second == *plan) return;
+    unclaim(holder, *place->second);
   }
   place->second = std::move(plan);
-  const PeerPlan& kept = place->second;
+  const PeerPlan& kept = *place->second;
   for (const PlannedRoute& route : kept.routes) routes_.put(holder, route.dst, &route);
   for (const PlannedNeighbour& neighbour : kept.neighbours)
     neighbours_.put(holder, {neighbour.link, neighbour.address}, &neighbour);
@@ -29,11 +29,11 @@ void WantedState::put(const LeaseKey& lease, PeerPlan plan) {
 void WantedState::remove(const LeaseKey& lease) {
   const auto place = peers_.find(lease);
   if (place == peers_.end()) return;
-  unclaim(&place->first, place->second);
+  unclaim(&place->first, *place->second);
   peers_.erase(place);
 }
 
-void WantedState::reset(std::map<LeaseKey, PeerPlan> peers) {
+void WantedState::reset(PeerPlans peers) {
   std::vector<LeaseKey> gone;
   for (const auto& [lease, plan] : peers_)
     if (!peers.contains(lease)) gone.push_back(lease);

@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -99,11 +100,11 @@ class WantedState {
   WantedState& operator=(const WantedState&) = delete;
 
   /// Replaces what the lease needs, if it had anything.
-  void put(const LeaseKey& lease, PeerPlan plan);
+  void put(const LeaseKey& lease, std::shared_ptr<const PeerPlan> plan);
   /// Harmless for a lease that is not there.
   void remove(const LeaseKey& lease);
   /// As remove() and put() of what is another; claims that stay keep their order.
-  void reset(std::map<LeaseKey, PeerPlan> peers);
+  void reset(PeerPlans peers);
 
   [[nodiscard]] const Claims<base::IpNet, PlannedRoute>& routes() const { return routes_; }
   [[nodiscard]] const Claims<LinkAddress, PlannedNeighbour>& neighbours() const { return neighbours_; }
@@ -119,7 +120,7 @@ class WantedState {
  private:
   void unclaim(const LeaseKey* holder, const PeerPlan& plan);
 
-  std::map<LeaseKey, PeerPlan> peers_;
+  PeerPlans peers_;
   Claims<base::IpNet, PlannedRoute> routes_;
   Claims<LinkAddress, PlannedNeighbour> neighbours_;
   Claims<LinkMac, PlannedFdbEntry> fdb_;

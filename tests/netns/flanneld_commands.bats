@@ -128,6 +128,35 @@ metrics_are_prometheus() {
   assert_match "$1" "flanneld_peers 1"
 }
 
+# metric_is HOST NAME VALUE: a line of /metrics.
+metric_is() {
+  [[ $(on "$1" status_get /metrics | awk -v name="flanneld_$2" '$1 == name { print $2 }') == "$3" ]]
+}
+
+@test "--heal=false: what others change is counted, named and left" {
+  vxlan_config
+  agent_start a --heal=false
+  agent_start b
+  wait_until 5 peers_are a 1
+  metric_is a kernel_drift 0
+  on a node_exec bridge fdb del "$(on b mac_of flannel.1)" dev flannel.1
+  wait_until 3 metric_is a kernel_drift 1 || fail "no drift: $(log_of a)"
+  assert_equal "$(http_code a /readyz)" 503
+  assert_match "$(on a status_get /readyz)" "fdb entry $(on b mac_of flannel.1) dst 192.168.1.20 dev flannel.1 is missing"
+  assert_equal "$(http_code a /healthz)" 200
+  run -1 flanneld_run status -o json
+  assert_match "$(jq -r '.kernel.drift[0]' <<<"$output")" "192.168.1.20"
+  on a node_exec ip link del flannel.1
+  wait_until 3 metric_is a kernel_drift 2 || fail "$(on a status_get /status)"
+  assert_match "$(on a status_get /readyz)" "link 'flannel.1' is gone"
+  # A new lease is no matter of healing: with it all is made as it should be.
+  lease_put 10.5.77.0-24 '{"PublicIP":"192.168.1.77","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:77"}}'
+  on a flanneld_stop
+  agent_start a
+  wait_until 5 peers_are a 2
+  metric_is a kernel_drift 0
+}
+
 @test "doctor: a healthy node, and each fault with what to do" {
   vxlan_config
   agent_start a --ip-masq

@@ -68,6 +68,7 @@ std::string effect(const Options& options, const std::string& name) {
   if (name == "iptables-forward-rules") return yes(options.iptables_forward_rules);
   if (name == "iptables-resync") return std::to_string(options.iptables_resync);
   if (name == "ip-blackhole-route") return yes(options.ip_blackhole_route);
+  if (name == "heal") return yes(options.heal);
   if (name == "healthz-port") return listen(options.healthz);
   if (name == "status-listen") return listen(options.status_listen);
   if (name == "v") return std::to_string(options.verbosity);
@@ -95,6 +96,7 @@ const Case kCases[] = {
     {"iptables-forward-rules", "true", "0", "false"},
     {"iptables-resync", "5", "0x10", "16"},
     {"ip-blackhole-route", "false", "1", "true"},
+    {"heal", "true", "false", "false"},
     {"healthz-port", "off", "8081", "0.0.0.0:8081"},
     {"status-listen", "127.0.0.1:7000", "[::1]:7001", "[::1]:7001"},
     {"v", "0", "4", "4"},

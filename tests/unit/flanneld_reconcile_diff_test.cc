@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -25,15 +26,17 @@ constexpr int kVxlan = 7, kExternal = 2;
 
 base::MacAddress mac(uint8_t last) { return {{2, 0, 0, 0, 0, last}}; }
 
-PeerPlan peer(const std::string& subnet, const std::string& node, uint8_t last) {
+using PeerPlanPtr = std::shared_ptr<const PeerPlan>;
+
+PeerPlanPtr peer(const std::string& subnet, const std::string& node, uint8_t last) {
   const base::IpNet dst = net(subnet);
-  return {{{dst, dst.address, "flannel.1", true}},
-          {{"flannel.1", dst.address, mac(last)}},
-          {{"flannel.1", mac(last), ip(node)}}};
+  return std::make_shared<const PeerPlan>(PeerPlan{{{dst, dst.address, "flannel.1", true}},
+                                                   {{"flannel.1", dst.address, mac(last)}},
+                                                   {{"flannel.1", mac(last), ip(node)}}});
 }
 
-PeerPlan direct_peer(const std::string& subnet, const std::string& node) {
-  return {{{net(subnet), ip(node), "eth0", false}}, {}, {}};
+PeerPlanPtr direct_peer(const std::string& subnet, const std::string& node) {
+  return std::make_shared<const PeerPlan>(PeerPlan{{{net(subnet), ip(node), "eth0", false}}, {}, {}});
 }
 
 /// A node with two peers, and a kernel that holds just what they need.
