@@ -13,6 +13,8 @@ namespace ipam {
 namespace {
 
 using base::IpAddress;
+using cni::Error;
+using cni::ErrorCode;
 
 constexpr const char* kTemporaryPrefix = ".tmp.";
 constexpr size_t kMostLooks = 64;  // into leases one by one; then reading all is cheaper
