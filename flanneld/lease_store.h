@@ -31,8 +31,8 @@ class LeaseStoreListener {
   virtual void store_claim_failed(const std::string& reason) = 0;
 
   /// All leases that the store holds, the own one among them: at the first claim, and whenever events may
-  /// have been missed. `is_wiped`: the store seems to have lost what it held, and nodes are about to claim their
-  /// leases again; who is missing need not be gone. A complete list follows when they had the time.
+  /// have been missed. `is_wiped`: the store seems to have lost what it held, and nodes are about to claim
+  /// their leases again; who is missing need not be gone. A complete list follows when they had the time.
   virtual void store_listed(const std::vector<Lease>& leases, bool is_wiped) = 0;
   /// What changed since, in order; the own lease may be among them.
   virtual void store_changed(const std::vector<LeaseEvent>& events) = 0;
