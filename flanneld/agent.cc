@@ -1,7 +1,5 @@
 #include "flanneld/agent.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 
@@ -11,6 +9,7 @@
 #include "common/netlink/vxlan.h"
 #include "flanneld/confinement.h"
 #include "flanneld/lease_stores.h"
+#include "flanneld/memory.h"
 #include "flanneld/notify.h"
 #include "flanneld/subnet_file.h"
 
@@ -86,7 +85,12 @@ Agent::Agent(EventLoop& loop, const Options& options)
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       saved_timer_(loop, [this] { use_saved_state(); }),
-      save_timer_(loop, [this] { save(); }),
+      save_timer_(
+          loop,
+          [this] {
+            save();
+            give_memory_back();  // after a start or a burst of leases this is the last thing to happen
+          }),
       confine_timer_(loop, [this] { confine(); }) {}
 
 Agent::~Agent() = default;
@@ -326,8 +330,6 @@ void Agent::save() {
     if (!save_problem_) base::log_warning(std::string("save the leases: ") + error.what());
     save_problem_ = std::string("the leases cannot be saved: ") + error.what();
   }
-  // After a burst of leases this is the last thing to happen; what the decoding took goes back to the system.
-  ::malloc_trim(0);
 }
 
 }  // namespace flanneld
