@@ -10,10 +10,11 @@
 namespace flannel {
 namespace {
 
-void check_netns(const cni::Request& request) {
-  switch (netlink::Netns::probe(request.netns)) {
+netlink::Netns open_netns(const cni::Request& request) {
+  auto [state, netns] = netlink::Netns::look_up(request.netns);
+  switch (state) {
     case netlink::Netns::State::present:
-      return;
+      break;
     case netlink::Netns::State::absent:
       throw cni::Error(cni::ErrorCode::invalid_netns, "CNI_NETNS '" + request.netns + "' does not exist",
                        "nothing was changed; the runtime makes the namespace before it calls ADD");
@@ -22,11 +23,13 @@ void check_netns(const cni::Request& request) {
                        "CNI_NETNS '" + request.netns + "' is not a network namespace",
                        "nothing was changed; it may be a file that an earlier boot left");
   }
+  return std::move(*netns);
 }
 
 /// The delegate's answer, unchanged. When it fails it is asked to clean up (CNI spec section 4).
-cni::OrderedJson add_by_program(const std::string& type, const cni::Request& request) {
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));
+cni::OrderedJson add_by_program(const std::string& type, const cni::Request& request,
+                                const netlink::Netns& netns) {
+  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netns);
   check_ifname_free(pod, request.attachment);
   cni::find_plugin(type, request);  // absent: then there is nothing to clean up either
   try {
@@ -49,7 +52,7 @@ cni::OrderedJson add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   const cni::Json rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
   const cni::Request delegated = request.with_config(rendered);
-  check_netns(request);
+  const netlink::Netns netns = open_netns(request);
 
   // DEL goes by this file, so it is there before anything else is.
   ScratchStore scratch(conf.data_dir, request.network);
@@ -59,9 +62,9 @@ cni::OrderedJson add(const cni::Request& request) {
   if (saved) undo.push([&] { scratch.remove(request.attachment); });
   cni::OrderedJson result;
   if (conf.delegate_type() == kBuiltInDelegate) {
-    result = attach(delegated, Ipam::configured(conf.ipam_type(), request)).to_json(request.version);
+    result = attach(delegated, Ipam::configured(conf.ipam_type(), request), netns).to_json(request.version);
   } else {
-    result = add_by_program(conf.delegate_type(), delegated);
+    result = add_by_program(conf.delegate_type(), delegated, netns);
   }
   // A file of a killed ADD or of a namespace that died without DEL: this attachment replaces it.
   if (!saved) {

@@ -45,9 +45,8 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
 
 }  // namespace
 
-cni::Result attach(const cni::Request& request, const Ipam& ipam) {
+cni::Result attach(const cni::Request& request, const Ipam& ipam, const netlink::Netns& netns) {
   const BridgeConf conf = parse_bridge_conf(request);
-  const netlink::Netns netns = netlink::Netns::open(request.netns);
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
   netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netns);
   check_ifname_free(pod, request.attachment);

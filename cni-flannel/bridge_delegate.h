@@ -4,11 +4,12 @@
 
 #include "cni-flannel/ipam.h"
 #include "common/cni/request.h"
+#include "common/netlink/netns.h"
 
 namespace flannel {
 
-/// Makes the attachment; leaves nothing behind when it throws.
-cni::Result attach(const cni::Request& request, const Ipam& ipam);
+/// Makes the attachment in `netns`, CNI_NETNS; leaves nothing behind when it throws.
+cni::Result attach(const cni::Request& request, const Ipam& ipam, const netlink::Netns& netns);
 
 /// Takes the attachment down, as far as it is there. Addresses are given back only when the
 /// interface that carries them is gone. Tries every step and reports all failures.

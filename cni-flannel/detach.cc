@@ -25,9 +25,10 @@ MasqueradeBackend lenient_backend(const cni::Json& config) {
 
 /// From within the container's namespace; false when it or the interface is not there.
 bool remove_container_link(const cni::Request& request) {
-  if (request.netns.empty() || netlink::Netns::probe(request.netns) != netlink::Netns::State::present)
-    return false;
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));
+  if (request.netns.empty()) return false;
+  const auto netns = netlink::Netns::look_up(request.netns).netns;
+  if (!netns) return false;
+  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(*netns);
   return netlink::remove_link(pod, request.attachment.ifname);
 }
 

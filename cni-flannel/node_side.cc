@@ -88,13 +88,14 @@ std::string name_pods(const cni::Request& request, const IpNet& subnet, const st
 
 void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
                             const Link& bridge, const Link& link, const IpNet& wanted) {
-  const auto present = netlink::addresses_of(node, link);
+  const Family family = wanted.address.family();
+  const auto present = netlink::addresses_of(node, link, family);
   if (has_address(present, wanted)) return;
   const auto conflicts = conflicting(present, wanted);
   if (!conflicts.empty() && !conf.force_address) {
     const auto ports = pod_ports(node, bridge);
     // Another ADD may have re-addressed the bridge and hung its port on it since the first look.
-    if (!ports.empty() && !has_address(netlink::addresses_of(node, link), wanted))
+    if (!ports.empty() && !has_address(netlink::addresses_of(node, link, family), wanted))
       throw_conflict(request, link, wanted, conflicts.front(), ports);
   }
   for (const IpNet& conflict : conflicts) netlink::remove_address(node, link, conflict);

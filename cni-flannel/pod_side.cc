@@ -35,7 +35,33 @@ void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, bo
   netlink::ensure_sysctl(v6 + "keep_addr_on_down", "1");
 }
 
-void add_pod_routes(netlink::NetlinkSocket& pod, const netlink::Link& link, const Plan& plan) {
+/// Requests that are sent as one; the kernel serves them in order. What is there already is fine.
+class Steps {
+ public:
+  explicit Steps(netlink::NetlinkSocket& socket) : socket_(socket) {}
+
+  void add(const netlink::Message& request, const std::string& doing) {
+    if (requests_.count() == netlink::NetlinkSocket::kMostPacked) run();
+    requests_.add(request);
+    doing_.push_back(doing);
+  }
+
+  /// Throws NetlinkError for the first one that is refused; those behind it were tried all the same.
+  void run() {
+    for (const auto& refusal : socket_.send_packed(requests_, "configure the container's interface"))
+      if (refusal.error_number != EEXIST)
+        throw netlink::NetlinkError(refusal.error_number, doing_.at(refusal.place), refusal.kernel_text);
+    requests_.clear();
+    doing_.clear();
+  }
+
+ private:
+  netlink::NetlinkSocket& socket_;
+  netlink::PackedRequests requests_;
+  std::vector<std::string> doing_;
+};
+
+void add_pod_routes(Steps& steps, const netlink::Link& link, const Plan& plan) {
   const auto is_connected = [&](const netlink::RouteSpec& route) {
     return std::any_of(plan.pod_addresses.begin(), plan.pod_addresses.end(), [&](const base::IpNet& address) {
       return !route.table && address.network() == route.dst.network();
@@ -43,14 +69,16 @@ void add_pod_routes(netlink::NetlinkSocket& pod, const netlink::Link& link, cons
   };
   for (const netlink::RouteSpec& route : plan.pod_routes) {
     // The cluster's network may be no larger than the node's subnet; the kernel made that route.
-    if (!is_connected(route)) netlink::add_route(pod, link, route);
+    if (!is_connected(route))
+      steps.add(netlink::new_route_request(link, route),
+                "add route " + route.str() + " on link '" + link.name + "'");
   }
 }
 
 }  // namespace
 
 void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment) {
-  if (netlink::find_link(pod, attachment.ifname))
+  if (netlink::find_ifindex(pod, attachment.ifname))
     throw cni::Error(
         cni::ErrorCode::conflict,
         "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "'",
@@ -64,16 +92,25 @@ void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, con
     const netlink::NetnsScope inside = netns.enter();
     set_interface_sysctls(ifname, conf, has_v6);
   }
-  const auto link = netlink::find_link(pod, ifname);
-  if (!link)
+  const auto ifindex = netlink::find_ifindex(pod, ifname);
+  if (!ifindex)
     throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container",
                                 "it went away");
+  netlink::Link link;
+  link.ifindex = *ifindex;
+  link.name = ifname;
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
-  for (const base::IpNet& address : plan.pod_addresses) netlink::add_address(pod, *link, address, dad);
-  netlink::set_up(pod, *link);
-  if (has_v6 && dad == netlink::Dad::yes)
-    netlink::wait_addresses_settled(pod, netns, *link, kSettleMilliseconds);
-  add_pod_routes(pod, *link, plan);
+  Steps steps(pod);
+  for (const base::IpNet& address : plan.pod_addresses)
+    steps.add(netlink::new_address_request(link, address, dad),
+              "add address " + address.str() + " to link '" + link.name + "'");
+  steps.add(netlink::up_request(link), "set link '" + link.name + "' up");
+  if (has_v6 && dad == netlink::Dad::yes) {
+    steps.run();
+    netlink::wait_addresses_settled(pod, netns, link, kSettleMilliseconds);
+  }
+  add_pod_routes(steps, link, plan);
+  steps.run();
 }
 
 }  // namespace flannel

@@ -109,8 +109,8 @@ void verify(const cni::Request& request, const Ipam& ipam) {
   const auto result = request.prev_result();
   if (!result)
     throw Error(ErrorCode::invalid_config, "Required prevResult missing", "CHECK needs the result of ADD");
-  if (netlink::Netns::probe(request.netns) != netlink::Netns::State::present)
-    fail("CNI_NETNS '" + request.netns + "' is not a network namespace");
+  const auto netns = netlink::Netns::look_up(request.netns).netns;
+  if (!netns) fail("CNI_NETNS '" + request.netns + "' is not a network namespace");
   ipam.check(request);
 
   const cni::Interface* bridge_entry = find_interface(*result, conf.bridge, "");
@@ -120,7 +120,7 @@ void verify(const cni::Request& request, const Ipam& ipam) {
     fail("prevResult does not list interface '" + request.attachment.ifname + "' in '" + request.netns + "'");
 
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(request.netns));
+  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(*netns);
   const Link bridge = expect_link(node, *bridge_entry, "bridge");
   const Link container = expect_link(pod, *container_entry, "veth");
   check_bridge(node, conf, *result, bridge);

@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
+
+#include "common/base/deadline.h"
 
 namespace netlink {
 namespace {
@@ -48,8 +49,10 @@ std::optional<Address> parse_address(const nlmsghdr* message) {
   return address;
 }
 
-std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
+std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
+                                  std::optional<base::Family> family) {
   ifaddrmsg header{};
+  if (family) header.ifa_family = static_cast<uint8_t>(base::default_route(*family).address.af());
   header.ifa_index = static_cast<uint32_t>(link.ifindex);
   Message query(RTM_GETADDR, 0);
   query.header(header);
@@ -58,8 +61,10 @@ std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link) {
       query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
       [&](const nlmsghdr* message) {
         auto address = parse_address(message);
-        // Old kernels do not filter.
-        if (address && address->ifindex == link.ifindex) addresses.push_back(*address);
+        // Old kernels do not filter, and those without IPv6 list IPv4.
+        if (address && address->ifindex == link.ifindex &&
+            (!family || address->net.address.family() == *family))
+          addresses.push_back(*address);
       });
   return addresses;
 }
@@ -76,13 +81,18 @@ std::vector<Address> all_addresses(NetlinkSocket& socket) {
   return addresses;
 }
 
-bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad) {
+Message new_address_request(const Link& link, const base::IpNet& net, Dad dad) {
   const bool v4 = net.address.is_v4();
   const auto flags = static_cast<uint8_t>(!v4 && dad == Dad::no ? IFA_F_NODAD : 0);
   Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, net, flags);
   const base::IpAddress broadcast = net.last();
   if (v4 && net.prefix < 31) message.put(IFA_BROADCAST, broadcast.data(), broadcast.size());
-  return socket.request_unless(EEXIST, message, "add address " + net.str() + " to link '" + link.name + "'");
+  return message;
+}
+
+bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad) {
+  return socket.request_unless(EEXIST, new_address_request(link, net, dad),
+                               "add address " + net.str() + " to link '" + link.name + "'");
 }
 
 bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net) {
@@ -93,8 +103,7 @@ bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& 
 void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Link& link, int milliseconds) {
   const std::string doing = "wait for the addresses of link '" + link.name + "'";
   std::optional<NetlinkSocket> notifications;
-  timespec start{}, now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &start);
+  const base::Deadline deadline{std::chrono::milliseconds(milliseconds)};
   for (;;) {
     const auto addresses = addresses_of(socket, link);
     for (const Address& address : addresses)
@@ -102,12 +111,9 @@ void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Lin
         throw NetlinkError(EADDRINUSE, doing, address.net.str() + " is in use by another host");
     if (std::none_of(addresses.begin(), addresses.end(), [](const Address& one) { return one.tentative; }))
       return;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1'000'000;
-    if (waited >= milliseconds)
-      throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
+    if (deadline.passed()) throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
     if (notifications) {
-      notifications->wait_notification(milliseconds - static_cast<int>(waited));
+      notifications->wait_notification(deadline.milliseconds_left());
     } else {  // look once more after subscribing, so that no change falls in between
       const NetnsScope inside = netns.enter();
       notifications = NetlinkSocket::open_subscribed(RTNLGRP_IPV6_IFADDR);

@@ -25,7 +25,10 @@ struct Address {
   std::string label = {};   ///< IPv4 only, the link's name or an alias such as "eth0:1"
 };
 
-std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link);
+/// Of one family, or of both. One is cheaper: recent kernels list it without the lock under which links
+/// are changed.
+std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
+                                  std::optional<base::Family> family = {});
 
 /// The addresses of every link of the namespace, of both families, in the kernel's order.
 std::vector<Address> all_addresses(NetlinkSocket& socket);
@@ -38,6 +41,8 @@ enum class Dad { no, yes };
 /// Adds an address; false if the link has it already. With Dad::no an IPv6 address can be used at
 /// once, without the second or two that the kernel asks around for duplicates.
 bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no);
+/// What it sends. The kernel refuses with EEXIST what is there.
+Message new_address_request(const Link& link, const base::IpNet& net, Dad dad);
 
 /// False if the link did not have it.
 bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net);

@@ -3,11 +3,13 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
+
+#include "common/base/deadline.h"
 
 namespace netlink {
 namespace {
@@ -27,12 +29,12 @@ std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std:
   return link;
 }
 
-void change_flags(NetlinkSocket& socket, const Link& link, unsigned flag, const std::string& doing) {
+Message flag_request(const Link& link, unsigned flag) {
   ifinfomsg header{};
   header.ifi_index = link.ifindex;
   header.ifi_flags = flag;
   header.ifi_change = flag;
-  socket.request(Message(RTM_NEWLINK, 0).header(header), doing);
+  return std::move(Message(RTM_NEWLINK, 0).header(header));
 }
 
 }  // namespace
@@ -75,6 +77,15 @@ std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
   return find(socket, link_query(ifindex), "look up link with index " + std::to_string(ifindex));
 }
 
+std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name) {
+  if (name.empty() || name.size() >= IFNAMSIZ) return std::nullopt;
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (::ioctl(socket.fd(), SIOCGIFINDEX, &request) == 0) return request.ifr_ifindex;
+  if (errno == ENODEV) return std::nullopt;
+  base::throw_errno("look up link '" + name + "'");
+}
+
 std::vector<Link> all_links(NetlinkSocket& socket) {
   std::vector<Link> links;
   socket.dump(
@@ -96,12 +107,14 @@ std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
   return ports;
 }
 
+Message up_request(const Link& link) { return flag_request(link, IFF_UP); }
+
 void set_up(NetlinkSocket& socket, const Link& link) {
-  change_flags(socket, link, IFF_UP, "set link '" + link.name + "' up");
+  socket.request(up_request(link), "set link '" + link.name + "' up");
 }
 
 void set_promiscuous(NetlinkSocket& socket, const Link& link) {
-  change_flags(socket, link, IFF_PROMISC, "set link '" + link.name + "' promiscuous");
+  socket.request(flag_request(link, IFF_PROMISC), "set link '" + link.name + "' promiscuous");
 }
 
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu) {
@@ -132,14 +145,11 @@ std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& n
   };
   if (auto link = find_operational()) return link;
   NetlinkSocket notifications = NetlinkSocket::open_subscribed(RTNLGRP_LINK);
-  timespec start{}, now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &start);
+  const base::Deadline deadline{std::chrono::milliseconds(milliseconds)};
   for (;;) {
     if (auto link = find_operational()) return link;
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto waited = (now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1'000'000;
-    if (waited >= milliseconds) return std::nullopt;
-    notifications.wait_notification(milliseconds - static_cast<int>(waited));
+    if (deadline.passed()) return std::nullopt;
+    notifications.wait_notification(deadline.milliseconds_left());
   }
 }
 

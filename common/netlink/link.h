@@ -33,6 +33,9 @@ struct Link {
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name);
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex);
 
+/// Only its index. Does not wait for the lock under which links are changed, as find_link() has to.
+std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name);
+
 /// Every link of the namespace, in the order of their indexes.
 std::vector<Link> all_links(NetlinkSocket& socket);
 
@@ -43,6 +46,7 @@ Link parse_link(const nlmsghdr* message);
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 
 void set_up(NetlinkSocket& socket, const Link& link);
+Message up_request(const Link& link);
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
 void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac);
 /// Administrative promiscuous mode.

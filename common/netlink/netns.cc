@@ -32,11 +32,12 @@ NetnsScope::~NetnsScope() {
   if (home_.valid() && ::setns(home_.get(), CLONE_NEWNET) != 0) std::abort();
 }
 
-Netns::State Netns::probe(const std::string& path) {
-  const base::UniqueFd fd = open_path(path);
-  if (fd.valid()) return namespace_type(fd.get()) == CLONE_NEWNET ? State::present : State::not_a_namespace;
-  if (errno == ENOENT || errno == ENOTDIR || errno == ESRCH) return State::absent;
-  if (errno == ENXIO || errno == ENODEV) return State::not_a_namespace;
+Netns::Lookup Netns::look_up(const std::string& path) {
+  base::UniqueFd fd = open_path(path);
+  if (fd.valid() && namespace_type(fd.get()) == CLONE_NEWNET)
+    return {State::present, Netns(std::move(fd), path)};
+  if (fd.valid() || errno == ENXIO || errno == ENODEV) return {State::not_a_namespace, std::nullopt};
+  if (errno == ENOENT || errno == ENOTDIR || errno == ESRCH) return {State::absent, std::nullopt};
   base::throw_errno("open network namespace '" + path + "'");
 }
 

@@ -1,6 +1,7 @@
 // Network namespaces: opening one by path, and being inside for a moment.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "common/base/unique_fd.h"
@@ -25,8 +26,9 @@ class Netns {
  public:
   enum class State { present, absent, not_a_namespace };
 
+  struct Lookup;
   /// What `path` names: "absent" also when a part of it is missing. Throws SystemError for other failures.
-  static State probe(const std::string& path);
+  static Lookup look_up(const std::string& path);
   /// Throws SystemError, with EINVAL when the path names something else.
   static Netns open(const std::string& path);
 
@@ -39,6 +41,11 @@ class Netns {
   Netns(base::UniqueFd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
   base::UniqueFd fd_;
   std::string path_;
+};
+
+struct Netns::Lookup {
+  State state = State::absent;
+  std::optional<Netns> netns;  ///< of a present one
 };
 
 }  // namespace netlink

@@ -52,7 +52,7 @@ std::string RouteSpec::str() const {
   return dst.str() + (gw ? " via " + gw->str() : "") + (table ? " table " + std::to_string(*table) : "");
 }
 
-bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) {
+Message new_route_request(const Link& link, const RouteSpec& route) {
   rtmsg header = route_header(route);
   header.rtm_protocol = RTPROT_BOOT;
   header.rtm_scope = scope_of(route);
@@ -71,7 +71,12 @@ bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) 
       if (route.advmss != 0) message.put_u32(RTAX_ADVMSS, route.advmss);
     });
   }
-  return socket.request_unless(EEXIST, message, "add route " + route.str() + " on link '" + link.name + "'");
+  return message;
+}
+
+bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) {
+  return socket.request_unless(EEXIST, new_route_request(link, route),
+                               "add route " + route.str() + " on link '" + link.name + "'");
 }
 
 bool has_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route) {

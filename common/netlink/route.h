@@ -23,6 +23,8 @@ struct RouteSpec {
 
 /// Adds a route through `link`; false if the very same one is there.
 bool add_route(NetlinkSocket& socket, const Link& link, const RouteSpec& route);
+/// What it sends. The kernel refuses with EEXIST what is there.
+Message new_route_request(const Link& link, const RouteSpec& route);
 
 /// True if there is a route through `link` with the same destination, and with the same gateway and in
 /// the same table if these are given.

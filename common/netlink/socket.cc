@@ -152,8 +152,17 @@ bool NetlinkSocket::request_unless(int expected, const Message& message, const s
 }
 
 bool NetlinkSocket::get(const Message& message, const std::string& doing, const Visitor& visit) {
-  message.raw()->nlmsg_flags |= NLM_F_ACK;
-  const Answer answer = exchange(message, visit, doing);
+  send(message, doing);
+  Answer answer;
+  const auto take = [&](const nlmsghdr* header) {  // one message: the object or an error
+    if (header->nlmsg_seq != sequence_) return false;
+    if (header->nlmsg_type == NLMSG_ERROR)
+      answer = {error_of(header), false, extended_text(header)};
+    else
+      visit(header);
+    return true;
+  };
+  receive_until(take, doing + ": receive netlink answer");
   if (answer.error_number == 0) return true;
   if (answer.error_number == ENODEV || answer.error_number == ENOENT) return false;
   throw NetlinkError(answer.error_number, doing, answer.kernel_text);
