@@ -157,9 +157,10 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
   watch_line_.append(bytes.substr(end_of_last));
   const OnWatch on_watch = on_watch_;
   const HttpClient::Exchange* mine = watch_.get();
+  const std::string_view whole = lines;
   size_t begin = 0;
   for (size_t end; (end = lines.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string_view line = std::string_view(lines).substr(begin, end - begin);
+    const std::string_view line = whole.substr(begin, end - begin);
     if (line.empty()) continue;
     try {
       on_watch(decoding("a message of the watch", [&] { return parse_watch_response(line); }));
