@@ -18,6 +18,7 @@
 #include "flanneld/iptables_programs.h"
 #include "flanneld/tcp_probe.h"
 #include "flanneld/traffic_plan.h"
+#include "flanneld/url.h"
 
 namespace flanneld {
 namespace {
@@ -223,7 +224,8 @@ class Examination {
     if (!options_.lease_dir.empty()) return;
     std::vector<Finding> unreachable;
     bool is_any_reachable = false;
-    for (const std::string& url : options_.etcd_endpoints) {
+    for (const std::string& given : options_.etcd_endpoints) {
+      const std::string url = without_userinfo(given);
       const auto endpoint = parse_endpoint(url);
       const auto failure =
           endpoint ? connect_failure(*endpoint) : std::optional<std::string>("it is no http or https URL");

@@ -11,7 +11,7 @@ namespace {
 using cni::Json;
 
 constexpr auto kCallTimeout = std::chrono::seconds(4);
-constexpr size_t kMaxAnswer = 16 << 20;
+constexpr size_t kMaxAnswer = 16 << 20;  // some 40,000 leases
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
 constexpr int kUnknown = 2, kDeadlineExceeded = 4, kUnavailable = 14, kUnauthenticated = 16;
@@ -30,15 +30,8 @@ bool is_token_trouble(const EtcdError& error) {
 
 }  // namespace
 
-std::string without_userinfo(const std::string& url) {
-  const size_t scheme = url.find("://");
-  const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
-  const size_t sign = url.rfind('@');
-  return sign == std::string::npos || sign < host ? url : url.substr(0, host) + url.substr(sign + 1);
-}
-
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, access_.tls) {}
+    : access_(std::move(access)), http_(loop, access_.tls), watch_lines_(kMaxAnswer) {}
 
 HttpRequest EtcdClient::request(const EtcdCall& call) const {
   HttpRequest request;
@@ -105,7 +98,10 @@ void EtcdClient::get_token(Calls::iterator call) {
     if (!result.error.empty() || result.status == 0) return try_next(call, result.error);
     if (result.status >= 400) {
       const EtcdError error = parse_error(result.status, result.body);
-      const std::string text = endpoint() + ": authenticate as '" + access_.username + "': " + error.text;
+      // Whoever is not etcd might send back what it was sent.
+      const std::string reason =
+          error.code != 0 ? error.text : "HTTP status " + std::to_string(result.status);
+      const std::string text = endpoint() + ": authenticate as '" + access_.username + "': " + reason;
       // Without authentication in the cluster there is nothing to authenticate for.
       if (error.text.find("authentication is not enabled") != std::string::npos) return send(call);
       return finish(call, nullptr, &text);
@@ -138,7 +134,7 @@ void EtcdClient::watch(const EtcdCall& call, OnWatch on_response, OnWatchEnd on_
 
 void EtcdClient::end_watch() {
   watch_.reset();
-  watch_line_.clear();
+  watch_lines_.clear();
 }
 
 void EtcdClient::fail_watch(const std::string& reason) {
@@ -150,24 +146,16 @@ void EtcdClient::fail_watch(const std::string& reason) {
 }
 
 void EtcdClient::take_watch_bytes(std::string_view bytes) {
-  if (watch_line_.size() + bytes.size() > kMaxAnswer) return fail_watch("a message is too long");
-  const size_t end_of_last = bytes.rfind('\n') + 1;  // 0: none ends here
-  std::string lines;
-  if (end_of_last != 0) lines = std::exchange(watch_line_, {}).append(bytes.substr(0, end_of_last));
-  watch_line_.append(bytes.substr(end_of_last));
   const OnWatch on_watch = on_watch_;
   const HttpClient::Exchange* mine = watch_.get();
-  const std::string_view whole = lines;
-  size_t begin = 0;
-  for (size_t end; (end = lines.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string_view line = whole.substr(begin, end - begin);
-    if (line.empty()) continue;
-    try {
-      on_watch(decoding("a message of the watch", [&] { return parse_watch_response(line); }));
-    } catch (const base::ParseError& error) {
-      return fail_watch(error.what());
+  try {
+    watch_lines_.take(bytes);
+    while (const auto line = watch_lines_.next()) {
+      on_watch(decoding("a message of the watch", [&] { return parse_watch_response(*line); }));
+      if (watch_.get() != mine) return;  // the listener has ended it, or begun another
     }
-    if (watch_.get() != mine) return;  // the listener has ended it, or begun another
+  } catch (const base::ParseError& error) {
+    fail_watch(error.what());
   }
 }
 

@@ -12,6 +12,8 @@
 #include "flanneld/etcd_messages.h"
 #include "flanneld/event_loop.h"
 #include "flanneld/http.h"
+#include "flanneld/line_splitter.h"
+#include "flanneld/url.h"
 
 namespace flanneld {
 
@@ -20,9 +22,6 @@ struct EtcdAccess {
   TlsFiles tls;
   std::string username, password;  ///< both empty: no authentication
 };
-
-/// A URL may hold a user's password, and messages must not.
-std::string without_userinfo(const std::string& url);
 
 class EtcdClient {
  public:
@@ -74,7 +73,7 @@ class EtcdClient {
   Calls calls_;
   HttpClient::ExchangePtr watch_;
   size_t watched_ = 0;
-  std::string watch_line_;
+  LineSplitter watch_lines_;
   OnWatch on_watch_;
   OnWatchEnd on_watch_end_;
 };

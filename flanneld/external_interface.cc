@@ -5,6 +5,7 @@
 
 #include "common/base/error.h"
 #include "common/netlink/link.h"
+#include "flanneld/iface_regex.h"
 
 namespace flanneld {
 namespace {
@@ -237,20 +238,6 @@ std::string InterfaceChoice::reasons() const {
 
 InterfaceChoice choose_external_interface(const HostNetwork& host, const InterfaceRequest& request) {
   return Chooser(host, request).choose();
-}
-
-std::regex compile_iface_regex(const std::string& pattern) {
-  auto flags = std::regex::ECMAScript;
-  std::string text = pattern;
-  if (text.starts_with("(?i)")) {
-    flags |= std::regex::icase;
-    text.erase(0, 4);
-  }
-  try {
-    return std::regex(text, flags);
-  } catch (const std::regex_error& error) {
-    throw base::ParseError("'" + pattern + "' is not a regular expression: " + error.what());
-  }
 }
 
 HostNetwork read_host_network(netlink::NetlinkSocket& socket) {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -68,9 +67,5 @@ struct InterfaceChoice {
 /// The first that serves of `iface`, `iface_regex`, `can_reach`. Without any of these: the interface
 /// that has the public address, else that of the default route.
 InterfaceChoice choose_external_interface(const HostNetwork& host, const InterfaceRequest& request);
-
-/// Compiles a pattern of --iface-regex: ECMAScript syntax, with a leading "(?i)" as in Go's RE2.
-/// Throws base::ParseError.
-std::regex compile_iface_regex(const std::string& pattern);
 
 }  // namespace flanneld

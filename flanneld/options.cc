@@ -4,7 +4,8 @@
 
 #include "common/base/error.h"
 #include "flanneld/config_file.h"
-#include "flanneld/external_interface.h"
+#include "flanneld/iface_regex.h"
+#include "flanneld/url.h"
 
 namespace flanneld {
 namespace {
@@ -39,20 +40,14 @@ FlagValues read_config(const std::string& path, const FileReader& read_file, Opt
   return std::move(file.flags);
 }
 
-/// "https://user:secret@host" without what stands before the '@'.
-std::string without_userinfo(const std::string& text) {
-  std::string result;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t end = std::min(text.find(',', at), text.size());
-    std::string one = text.substr(at, end - at);
-    const size_t scheme = one.find("://");
-    const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
-    if (const size_t sign = one.rfind('@'); sign != std::string::npos && sign >= host)
-      one.replace(host, sign - host, "***");
-    result.append(at == 0 ? "" : ",").append(one);
-    at = end + 1;
-  }
-  return result;
+/// False for "host:secret", the first part of a list that is cut within a password.
+bool has_good_port(std::string_view authority) {
+  if (const size_t sign = authority.rfind('@'); sign != std::string_view::npos)
+    authority.remove_prefix(sign + 1);
+  const size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.ends_with(']')) return true;
+  const std::string_view port = authority.substr(colon + 1);
+  return port.size() <= 5 && port.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 /// Values out of the merged flags, each checked.
@@ -118,7 +113,9 @@ class Values {
       const std::string scheme = url.substr(0, host);
       if ((scheme != "http://" && scheme != "https://") || host == url.size() ||
           url.find_first_of(" \t\n\r") != std::string::npos)
-        fail(name, "'" + without_userinfo(url) + "' is not a URL such as https://192.168.1.10:2379");
+        fail(name, "'" + with_userinfo_hidden(url) + "' is not a URL such as https://192.168.1.10:2379");
+      if (!has_good_port(std::string_view(url).substr(host, url.find('/', host) - host)))
+        fail(name, "a server's port is not a number; a comma within a password is written %2C");
       urls.push_back(std::move(url));
     }
     if (urls.empty()) fail(name, "no server is given");
@@ -139,7 +136,7 @@ std::vector<std::string> describe_settings(const FlagValues& flags) {
     const Flag* flag = find_flag(name);
     std::string text;
     for (const std::string& one : value.values)
-      text.append(text.empty() ? "'" : " '").append(without_userinfo(one)).append("'");
+      text.append(text.empty() ? "'" : " '").append(with_userinfo_hidden(one)).append("'");
     if (flag->secret) text = "***";
     std::string setting = name;
     setting.append("=").append(text).append(" (").append(value.origin).append(")");

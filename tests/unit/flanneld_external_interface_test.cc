@@ -1,4 +1,5 @@
 #include "flanneld/external_interface.h"
+#include "flanneld/iface_regex.h"
 
 #include <doctest/doctest.h>
 #include <sched.h>
