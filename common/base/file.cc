@@ -35,7 +35,12 @@ std::string temporary_name(const std::string& name) {
 /// Fills a named temporary file. Removes it again when that fails.
 void write_temporary(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
                      Durable durable = Durable::no) {
-  UniqueFd fd(::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  const auto create = [&] {
+    return ::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  };
+  UniqueFd fd(create());
+  // Of a process that was killed and had the same number, or whatever somebody has put there.
+  if (!fd.valid() && errno == EEXIST && ::unlinkat(dir_fd, name.c_str(), 0) == 0) fd.reset(create());
   if (!fd.valid()) throw_errno("create file " + quoted(name));
   try {
     write_all(fd.get(), bytes, quoted(name));
@@ -206,7 +211,8 @@ std::vector<std::string> list_directory(int dir_fd) {
 }
 
 FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, unsigned timeout_seconds) {
-  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, mode));
+  // Not to wait for the other end should somebody have put a FIFO there.
+  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
   if (!fd.valid()) throw_errno("open lock file " + quoted(name));
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
   if (errno != EWOULDBLOCK) throw_errno("lock file " + quoted(name));

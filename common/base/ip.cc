@@ -61,7 +61,8 @@ std::optional<IpAddress> IpAddress::from_bytes(const void* bytes, size_t length)
 }
 
 std::optional<IpAddress> IpAddress::parse(std::string_view text) {
-  if (text.empty() || text.size() >= INET6_ADDRSTRLEN) return std::nullopt;
+  if (text.empty() || text.size() >= INET6_ADDRSTRLEN || text.find('\0') != std::string_view::npos)
+    return std::nullopt;
   char terminated[INET6_ADDRSTRLEN] = {};
   std::memcpy(terminated, text.data(), text.size());
   IpAddress address;

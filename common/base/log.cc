@@ -10,6 +10,8 @@
 namespace base {
 namespace {
 
+constexpr size_t kMaxLine = 4096;  // bytes; what others say may be of any length
+
 LogLevel most_logged = LogLevel::info;
 
 struct LevelName {
@@ -44,7 +46,9 @@ void log(LogLevel level, std::string_view text) {
   if (level > most_logged) return;
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
   std::string line = is_journal() ? name.journal : timestamp() + " " + name.name + " ";
-  for (const char one : text) line += static_cast<unsigned char>(one) < 0x20 || one == 0x7f ? ' ' : one;
+  for (const char one : text.substr(0, kMaxLine))
+    line += static_cast<unsigned char>(one) < 0x20 || one == 0x7f ? ' ' : one;
+  if (text.size() > kMaxLine) line += " …";
   line += '\n';
   // A log that cannot be written must not stop the daemon.
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());

@@ -11,7 +11,8 @@ enum class LogLevel { error, warning, info, debug };
 void set_log_level(LogLevel most);
 
 /// One line, "<time> <level> <text>"; under systemd's journal, which knows the time, "<N>text" with its
-/// level (sd-daemon(3)). Control characters in the text are replaced, so that no input can forge a line.
+/// level (sd-daemon(3)). Control characters in the text are replaced, so that no input can forge a line, and
+/// what is behind 4096 bytes is left out.
 void log(LogLevel level, std::string_view text);
 
 inline void log_error(std::string_view text) { log(LogLevel::error, text); }

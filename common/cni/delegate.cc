@@ -25,7 +25,8 @@ std::string search(const std::string& type, const std::string& path) {
 }
 
 void check_type(const std::string& type) {
-  if (type.empty() || type.find('/') != std::string::npos || type == "." || type == "..")
+  if (type.empty() || type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." ||
+      type == "..")
     throw Error(ErrorCode::invalid_config,
                 "plugin type '" + type.substr(0, 64) + "' is not a plain program name");
 }
@@ -82,6 +83,7 @@ OrderedJson run_delegate(const std::string& type, const std::string& command, co
   if (result.exit_code != 0) throw reported_error(type, result);
   if (result.output.find_first_not_of(" \t\r\n") == std::string::npos) return nullptr;
   try {
+    check_depth(result.output, "the answer of plugin '" + type + "'");
     return OrderedJson::parse(result.output);
   } catch (const OrderedJson::exception&) {
     throw Error(ErrorCode::decoding_failure,

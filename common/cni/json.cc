@@ -1,6 +1,7 @@
 #include "common/cni/json.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/cni/error.h"
 
@@ -8,6 +9,7 @@ namespace cni {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr double kTwoTo63 = 9223372036854775808.0;
 
 bool equal_fold(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -38,6 +40,11 @@ int bracket_depth(std::string_view text) {
   return deepest;
 }
 
+[[noreturn]] void throw_too_deep(const std::string& what) {
+  throw Error(ErrorCode::decoding_failure,
+              what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+}
+
 [[noreturn]] void throw_type(std::string_view where, std::string_view key, const Json& value,
                              const std::string& wanted) {
   throw Error(ErrorCode::decoding_failure,
@@ -48,9 +55,7 @@ int bracket_depth(std::string_view text) {
 
 Json parse_json(std::string_view text, const std::string& what) {
   const auto bounded = [&](int depth, Json::parse_event_t, const Json&) {
-    if (depth > kMaxDepth)
-      throw Error(ErrorCode::decoding_failure,
-                  what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+    if (depth > kMaxDepth) throw_too_deep(what);
     return true;
   };
   try {
@@ -62,6 +67,10 @@ Json parse_json(std::string_view text, const std::string& what) {
     if (const size_t end = reason.find("] "); end != std::string_view::npos) reason.remove_prefix(end + 2);
     throw Error(ErrorCode::decoding_failure, what + " is not valid JSON", std::string(reason.substr(0, 300)));
   }
+}
+
+void check_depth(std::string_view text, const std::string& what) {
+  if (bracket_depth(text) > kMaxDepth) throw_too_deep(what);
 }
 
 const Json* find(const Json& object, std::string_view key) {
@@ -96,14 +105,14 @@ std::optional<int64_t> get_integer(const Json& object, std::string_view key, std
   const Json* value = find(object, key);
   if (!value) return std::nullopt;
   // A map that went through Go holds every number as a double: 5 and 5.0 are the same.
-  const bool whole =
-      value->is_number_integer() ||
-      (value->is_number_float() && value->get<double>() == static_cast<double>(value->get<int64_t>()));
+  const bool whole = value->is_number_integer() ||
+                     (value->is_number_float() && value->get<double>() == std::trunc(value->get<double>()));
   if (!whole) throw_type(where, key, *value, "a whole number");
-  const bool too_large =
-      value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX);
-  const auto number = too_large ? INT64_MAX : value->get<int64_t>();
-  if (number < min || number > max || too_large)
+  const bool representable = value->is_number_unsigned()
+                                 ? value->get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX)
+                                 : !value->is_number_float() || std::abs(value->get<double>()) < kTwoTo63;
+  const auto number = representable ? value->get<int64_t>() : 0;
+  if (!representable || number < min || number > max)
     throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "' is " + value->dump() +
                                                ", must be from " + std::to_string(min) + " to " +
                                                std::to_string(max));

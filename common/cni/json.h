@@ -20,6 +20,9 @@ using OrderedJson = nlohmann::ordered_json;  // keys in the order of the spec
 /// Parses one document. Throws Error(decoding_failure) naming `what`, also for more than 64 levels.
 Json parse_json(std::string_view text, const std::string& what);
 
+/// Throws Error(decoding_failure) for more than 64 levels; of text that is no JSON at all it may do so too.
+void check_depth(std::string_view text, const std::string& what);
+
 /// The value of `key`, or nullptr when it is absent or null. `object` must be an object or null.
 const Json* find(const Json& object, std::string_view key);
 

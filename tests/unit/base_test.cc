@@ -52,6 +52,11 @@ TEST_CASE("IpAddress: text forms follow RFC 5952 and Go") {
     CHECK_MESSAGE(canonical(bad) == "invalid", bad);
 }
 
+TEST_CASE("IpAddress: nothing hides behind a NUL") {
+  CHECK_FALSE(IpAddress::parse(std::string_view("10.1.1.1\0.2", 11)));
+  CHECK_FALSE(IpNet::parse(std::string_view("10.1.1.1\0/24", 12)));
+}
+
 TEST_CASE("IpAddress: arithmetic") {
   CHECK(IpAddress::parse("10.0.0.255")->next().str() == "10.0.1.0");
   CHECK(IpAddress::parse("255.255.255.255")->next().str() == "0.0.0.0");
@@ -146,6 +151,20 @@ TEST_CASE("FileLock: excludes, and a wait for it ends") {
                          doctest::Contains("timed out"), base::SystemError);
   }
   CHECK_NOTHROW(base::FileLock::acquire(dir.fd.get(), "lock", 0750, 1));
+}
+
+TEST_CASE("files: a FIFO in the way of a lock or a temporary file stops nobody") {
+  const TempDir dir;
+  REQUIRE(::mkfifoat(dir.fd.get(), "lock", 0600) == 0);
+  const auto lock = base::FileLock::acquire(dir.fd.get(), "lock", 0600, 1);
+  const std::string temporary = ".tmp." + std::to_string(::getpid()) + ".a";
+  REQUIRE(::mkfifoat(dir.fd.get(), temporary.c_str(), 0600) == 0);
+  base::replace_file_at(dir.fd.get(), "a", "text", 0600);
+  CHECK(base::read_file_at(dir.fd.get(), "a", 10) == "text");
+  REQUIRE(::symlinkat("elsewhere", dir.fd.get(), temporary.c_str()) == 0);
+  base::replace_file_at(dir.fd.get(), "a", "other", 0600);
+  CHECK(base::read_file_at(dir.fd.get(), "a", 10) == "other");
+  CHECK(base::list_directory(dir.fd.get()).size() == 2);
 }
 
 TEST_CASE("run_process: feeds stdin, takes stdout, tells the status") {

@@ -1,5 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
+#include "common/base/file.h"
+#include "common/cni/delegate.h"
 #include "common/cni/error.h"
 #include "common/cni/request.h"
 #include "common/cni/result.h"
@@ -65,6 +70,25 @@ TEST_CASE("json: hostile documents are refused") {
   CHECK(code_of([] { cni::parse_json("{\"a\":\"\xff\"}", "it"); }) == ErrorCode::decoding_failure);
   CHECK(code_of([] { cni::parse_json(std::string(100000, '['), "it"); }) == ErrorCode::decoding_failure);
   CHECK(cni::parse_json(" {\"a\":1}\n", "it").at("a") == 1);
+}
+
+TEST_CASE("json: whole numbers of any size are judged") {
+  const Json object =
+      Json::parse(R"({"five":5.0,"half":0.5,"huge":1e300,"low":-9.3e18,"unsigned":18446744073709551615})");
+  CHECK(cni::get_integer(object, "five", "", 0, 10) == 5);
+  CHECK(code_of([&] { cni::get_integer(object, "half", "", 0, 10); }) == ErrorCode::decoding_failure);
+  for (const char* key : {"huge", "low", "unsigned"})
+    CHECK_MESSAGE(code_of([&] { cni::get_integer(object, key, "", INT64_MIN, INT64_MAX); }) ==
+                      ErrorCode::invalid_config,
+                  key);
+}
+
+TEST_CASE("json: the depth of a document is bounded") {
+  const auto nested = [](size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  CHECK_NOTHROW(cni::parse_json(nested(64), "it"));
+  CHECK(code_of([&] { cni::parse_json(nested(66), "it"); }) == ErrorCode::decoding_failure);
+  CHECK_NOTHROW(cni::check_depth(R"({"[[[[[[[[[[":"]"})" + std::string(), "it"));
+  CHECK(code_of([&] { cni::check_depth(nested(65), "it"); }) == ErrorCode::decoding_failure);
 }
 
 TEST_CASE("versions compare by number") {
@@ -148,6 +172,20 @@ TEST_CASE("GC: valid attachments in both spellings") {
     CHECK_MESSAGE(
         code_of([&] { static_cast<void>(request.valid_attachments()); }) == ErrorCode::decoding_failure, bad);
   }
+}
+
+TEST_CASE("delegates: plain names only, and no answer without bounds") {
+  char name[] = "/tmp/flannel-unit.XXXXXX";
+  const std::string directory = ::mkdtemp(name);
+  cni::Request request;
+  request.path = directory;
+  request.config = Json::object();
+  base::write_file_atomic(directory + "/deep", "#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' '['\n", 0755);
+  CHECK(code_of([&] { cni::run_delegate("deep", "ADD", request); }) == ErrorCode::decoding_failure);
+  for (const std::string& type : {std::string("../deep"), std::string("/bin/sh"), std::string("."),
+                                  std::string(".."), std::string(), std::string("deep\0x", 6)})
+    CHECK_MESSAGE(code_of([&] { cni::find_plugin(type, request); }) == ErrorCode::invalid_config, type);
+  std::filesystem::remove_all(directory);
 }
 
 TEST_CASE("Attempts: goes on, and tells of all failures with the first one's code") {
