@@ -143,6 +143,9 @@ void Agent::use_saved_state() {
                     std::to_string(saved_->peers.size()) + " peers' leases saved in " + options_.state_file);
   const SavedState saved = *std::exchange(saved_, std::nullopt);
   try {
+    const NetworkConfig config = config_ ? *config_ : NetworkConfig::parse(saved.network_config);
+    if (const auto fault = find_fault(saved.own, config, nullptr))
+      throw base::ParseError("the lease of this node: " + *fault);
     own_ = saved.own;
     peers_.reset(saved.peers);
     runs_from_saved_ = true;

@@ -229,8 +229,9 @@ DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
 void DirectoryStore::write(const Lease& lease) {
   const std::string name = lease.key.format(), temporary = "." + name;
   const sys_seconds expiry = lease.expiry.value_or(sys_seconds{});
+  base::remove_file_at(subnets_.get(), temporary);  // of an earlier run, or no regular file at all
   base::UniqueFd fd(::openat(subnets_.get(), temporary.c_str(),
-                             O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
   if (!fd.valid()) base::throw_errno("write lease " + path_ + "/subnets/" + name);
   base::write_all(fd.get(), lease.attributes.format(), "lease " + name);
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},

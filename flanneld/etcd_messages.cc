@@ -13,7 +13,10 @@ using base::ParseError;
 using cni::Json;
 
 constexpr size_t kMaxLine = 16 << 20;
+constexpr size_t kMaxError = 64 << 10;
 constexpr size_t kShownBody = 200;
+constexpr int64_t kMaxRevision = INT64_MAX / 2;  // one more must be a number, too
+constexpr int64_t kMaxTtl = 9'000'000'000;       // seconds; etcd grants no more (lease.MaxLeaseTTL)
 
 /// The key behind all that begin with `prefix` (etcd: clientv3.GetPrefixRangeEnd).
 std::string end_of_prefix(std::string prefix) {
@@ -35,6 +38,18 @@ int64_t number(const Json& object, const char* key) {
   if (error != std::errc() || end != text.data() + text.size())
     throw ParseError(std::string("'") + key + "' is not a number: " + in_quotes(text));
   return value;
+}
+
+int64_t revision_of(const Json& answer) {
+  const int64_t revision = number(answer, "revision");
+  if (revision < 0 || revision > kMaxRevision) throw ParseError("'revision' is out of range");
+  return revision;
+}
+
+EtcdLease lease_of(const Json& answer) {
+  const EtcdLease lease{number(answer, "ID"), number(answer, "TTL")};
+  if (lease.ttl < -1 || lease.ttl > kMaxTtl) throw ParseError("'TTL' is out of range");
+  return lease;
 }
 
 bool truth(const Json& object, const char* key) {
@@ -129,7 +144,7 @@ EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
 
 EtcdRange parse_range(const Json& answer) {
   EtcdRange range;
-  range.revision = number(object_in(answer, "header"), "revision");
+  range.revision = revision_of(object_in(answer, "header"));
   if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
   range.cluster = text(object_in(answer, "header"), "cluster_id");
   for (const Json& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
@@ -137,15 +152,12 @@ EtcdRange parse_range(const Json& answer) {
 }
 
 EtcdLease parse_lease(const Json& answer) {
-  const EtcdLease lease{number(answer, "ID"), number(answer, "TTL")};
+  const EtcdLease lease = lease_of(answer);
   if (lease.id == 0) throw ParseError("the answer to a lease request has no ID");
   return lease;
 }
 
-EtcdLease parse_keep_alive(const Json& answer) {
-  const Json& result = object_in(answer, "result");
-  return {number(result, "ID"), number(result, "TTL")};
-}
+EtcdLease parse_keep_alive(const Json& answer) { return lease_of(object_in(answer, "result")); }
 
 std::string parse_token(const Json& answer) {
   std::string token = text(answer, "token");
@@ -157,7 +169,7 @@ std::string parse_token(const Json& answer) {
 EtcdTxn parse_txn(const Json& answer) {
   EtcdTxn txn;
   txn.succeeded = truth(answer, "succeeded");
-  txn.revision = number(object_in(answer, "header"), "revision");
+  txn.revision = revision_of(object_in(answer, "header"));
   if (txn.revision <= 0) throw ParseError("the answer to a transaction has no revision");
   for (const Json& response : array_in(answer, "responses")) {
     if (!response.is_object()) throw ParseError("a transaction's response is not an object");
@@ -175,7 +187,7 @@ EtcdWatchResponse parse_watch_response(std::string_view line) {
     return response;
   }
   const Json& result = object_in(message, "result");
-  response.revision = number(object_in(result, "header"), "revision");
+  response.revision = revision_of(object_in(result, "header"));
   response.is_created = truth(result, "created");
   response.is_canceled = truth(result, "canceled");
   response.compact_revision = number(result, "compact_revision");
@@ -189,7 +201,11 @@ EtcdWatchResponse parse_watch_response(std::string_view line) {
 
 EtcdError parse_error(long status, std::string_view body) {
   const std::string http = "HTTP status " + std::to_string(status);
-  const Json answer = Json::parse(body, nullptr, false);
+  Json answer;
+  try {
+    answer = parse_object(body, kMaxError);
+  } catch (const std::runtime_error&) {  // no message of etcd's
+  }
   if (!answer.is_object()) {
     if (status == 404)
       return {0, http +
@@ -205,7 +221,7 @@ EtcdError parse_error(long status, std::string_view body) {
   if (reason.empty()) reason = text(error, "error");
   const auto code = error.find(is_wrapped ? "grpc_code" : "code");
   const bool has_code = code != error.end() && code->is_number_integer();
-  return {has_code ? code->get<int>() : 0, reason.empty() ? http : reason};
+  return {has_code ? code->get<int>() : 0, reason.empty() ? http : reason.substr(0, kShownBody)};
 }
 
 }  // namespace flanneld

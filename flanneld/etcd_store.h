@@ -66,6 +66,8 @@ class EtcdStore final : public LeaseStore {
 
   void watch(int64_t from_revision);
   void take_watch(const EtcdWatchResponse& response);
+  /// The lease that a key of etcd names; nullopt for every other key.
+  [[nodiscard]] std::optional<LeaseKey> to_key(const std::string& path) const;
   [[nodiscard]] std::optional<LeaseEvent> to_event(const EtcdEvent& event);
   [[nodiscard]] std::optional<Lease> to_lease(const EtcdKeyValue& kv);
   void skip(const EtcdKeyValue& kv, const std::string& reason);

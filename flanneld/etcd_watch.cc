@@ -70,12 +70,18 @@ void EtcdStore::take_watch(const EtcdWatchResponse& response) {
   }
 }
 
+std::optional<LeaseKey> EtcdStore::to_key(const std::string& path) const {
+  if (!path.starts_with(subnets())) return std::nullopt;
+  const std::string name = path.substr(subnets().size());
+  const auto key = LeaseKey::parse(name);
+  return key && key->format() == name ? key : std::nullopt;
+}
+
 std::optional<LeaseEvent> EtcdStore::to_event(const EtcdEvent& event) {
   if (event.is_delete) {
     skipped_.erase(event.kv.key);
-    const auto name = event.kv.key.substr(std::min(event.kv.key.size(), subnets().size()));
-    const auto key = LeaseKey::parse(name);
-    if (!key || key->format() != name) return std::nullopt;
+    const auto key = to_key(event.kv.key);
+    if (!key) return std::nullopt;
     return LeaseEvent{LeaseEvent::Kind::removed, {*key, {}, std::nullopt}};
   }
   const auto lease = to_lease(event.kv);
@@ -84,9 +90,8 @@ std::optional<LeaseEvent> EtcdStore::to_event(const EtcdEvent& event) {
 }
 
 std::optional<Lease> EtcdStore::to_lease(const EtcdKeyValue& kv) {
-  const std::string name = kv.key.substr(std::min(kv.key.size(), subnets().size()));
-  const auto key = LeaseKey::parse(name);
-  if (!key || key->format() != name) {
+  const auto key = to_key(kv.key);
+  if (!key) {
     skip(kv, "the name is not the key of a lease");
     return std::nullopt;
   }

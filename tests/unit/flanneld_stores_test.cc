@@ -13,6 +13,7 @@
 #include "flanneld/directory_store.h"
 #include "flanneld/etcd_client.h"
 #include "flanneld/etcd_messages.h"
+#include "flanneld/line_splitter.h"
 #include "flanneld_test_support.h"
 
 using namespace flanneld;
@@ -108,6 +109,36 @@ TEST_CASE("etcd: a watch's messages") {
                            R"({"result":{"events":[{"kv":{"key":"?"}}]}})"})
     CHECK_MESSAGE(
         !parse_failure([&] { decoding("line", [&] { return parse_watch_response(line); }); }).empty(), line);
+}
+
+TEST_CASE("etcd: numbers that could not be counted on, and endless errors, are refused") {
+  const cni::Json answer = cni::Json::parse(
+      R"({"header":{"revision":"9223372036854775807"},"ID":"1","TTL":"9223372036854775807"})");
+  CHECK(contains(parse_failure([&] { flanneld::parse_range(answer); }), "revision"));
+  CHECK(contains(parse_failure([&] { flanneld::parse_txn(answer); }), "revision"));
+  CHECK(contains(parse_failure([&] { flanneld::parse_lease(answer); }), "TTL"));
+  CHECK(contains(parse_failure([&] { flanneld::parse_keep_alive({{"result", answer}}); }), "TTL"));
+  CHECK(flanneld::parse_lease(cni::Json{{"ID", "1"}, {"TTL", "9000000000"}}).ttl == 9'000'000'000);
+  CHECK(parse_error(500, R"({"message":")" + std::string(1000, 'x') + "\"}").text.size() == 200);
+  CHECK(parse_error(500, std::string(100'000, '[')).code == 0);
+}
+
+TEST_CASE("lines of a stream, wherever it is cut") {
+  const std::string stream = "one\n\ntwo\nthree";
+  for (size_t piece = 1; piece <= stream.size(); ++piece) {
+    flanneld::LineSplitter splitter(5);
+    std::string lines;
+    for (size_t at = 0; at < stream.size(); at += piece) {
+      splitter.take(std::string_view(stream).substr(at, piece));
+      while (const auto line = splitter.next()) lines += *line + "|";
+    }
+    CHECK(lines == "one|two|");
+    splitter.take("four");
+    CHECK_THROWS_AS(splitter.next(), base::ParseError);
+    splitter.clear();
+    splitter.take("x\n");
+    CHECK(splitter.next() == "x");
+  }
 }
 
 TEST_CASE("etcd: no password in a message") {
