@@ -1,10 +1,12 @@
 #include "flanneld/config_file.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace flanneld {
 namespace {
@@ -24,15 +26,38 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// Counts what a text holds before any of it is kept. YAML::LoadAll() would not do: of a text such as "{a:
+/// 1}," it reads empty documents for ever.
+class Census final : public YAML::EventHandler {
+ public:
+  int documents = 0, nodes = 0;
+
+  void OnDocumentStart(const YAML::Mark&) override { ++documents; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override { ++nodes; }
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { ++nodes; }
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {
+    ++nodes;
+  }
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    ++nodes;
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    ++nodes;
+  }
+  void OnMapEnd() override {}
+};
+
 class Reader {
  public:
   explicit Reader(std::string path) : path_(std::move(path)) {}
 
   ConfigFile read(const std::string& text) {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) throw UsageError(path_ + ": it holds more than one document");
-    if (documents.empty() || documents.front().IsNull()) return {};
-    const YAML::Node& root = documents.front();
+    check_extent(text);
+    const YAML::Node root = YAML::Load(text);
+    if (root.IsNull()) return {};
     if (!root.IsMap()) fail(root, "it must hold names and values");
     Json network = Json::object();
     for (const auto& entry : root) {
@@ -48,6 +73,15 @@ class Reader {
   }
 
  private:
+  void check_extent(const std::string& text) const {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Census census;
+    while (census.documents < 2 && parser.HandleNextDocument(census)) continue;
+    if (census.documents > 1) throw UsageError(path_ + ": it holds more than one document");
+    if (census.nodes > kMaxNodes) throw UsageError(path_ + ": it is too large");
+  }
+
   [[noreturn]] void fail(const YAML::Node& node, const std::string& reason) const {
     throw UsageError(path_ + " line " + std::to_string(node.Mark().line + 1) + ": " + reason);
   }

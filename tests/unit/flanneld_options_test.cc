@@ -248,8 +248,12 @@ TEST_CASE("options: each bad file") {
       {"config: x", "for the command line"},
       {"- a", "must hold names and values"},
       {"a: b\n---\nc: d", "more than one document"},
+      {"{\"v\": 1},", "more than one document"},
+      {"v: 1\n---\nb: [", "more than one document"},
       {"a: [", "f.yaml line"},
       {"Backend: &a [*a]", "f.yaml line"},
+      {"Backend: [" + std::string(30'000, ',') + "]", "too large"},
+      {"iface-regex: " + std::string(2000, '('), "longer than 1024"},
       {"public-ip: fd00::1", "f.yaml line 1: public-ip: fd00::1 is not an IPv4 address"},
   };
   for (const auto& one : cases) {
@@ -268,6 +272,13 @@ TEST_CASE("options: secrets stay out of what is logged") {
         "etcd-endpoints='https://***@a:1,http://b:1' (--etcd-endpoints), "
         "etcd-password=*** (FLANNELD_ETCD_PASSWORD), etcd-username='u' (--etcd-username)");
   CHECK_FALSE(has(error_of([] { parse({"--etcd-endpoints=ftp://me:pass1@a"}); }), "pass1"));
+  for (const char* text :
+       {"https://me:pa,ss1@a:1,http://b:1", "me:pa://ss1@a", "a:1,https://me:p@ss1@b", "https://me:ss1,x"}) {
+    const std::string flag = std::string("--etcd-endpoints=") + text;
+    CHECK_MESSAGE(has(error_of([&] { parse({flag}); }), "ss1") == false, text);
+  }
+  CHECK_FALSE(has(parse({"--etcd-endpoints=me:pass1@b:1,a:1"}).describe(), "pass1"));
+  CHECK(has(error_of([] { parse({"--etcd-endpoints=https://me:pass1,2@b"}); }), "%2C"));
   CHECK(parse({}).describe() == "all options have their defaults");
 }
 
