@@ -14,7 +14,8 @@ node_packages=(
 )
 bench_packages=(strace valgrind iperf3)
 plot_packages=(gnuplot-nox)
-check_packages=(bats strace tcpdump clang-format clang-tidy shellcheck codespell)
+check_packages=(bats strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
+fuzz_packages=(clang libclang-rt-14-dev)
 
 # Installs those of the given packages that are missing and says which; needs root and Debian then.
 # Services that come with them are not started.
