@@ -42,7 +42,7 @@ cni::OrderedJson add_by_program(const std::string& type, const cni::Request& req
       throw cni::Error(failure.code(), failure.what(),
                        failure.details() + "; and its DEL failed: " + one_line(cni::current_error()));
     }
-    throw failure;
+    throw cni::Error(failure.code(), failure.what(), failure.details());
   }
 }
 
