@@ -2,7 +2,7 @@
 # ADD, DEL and GC of both plugins ended or failed at each of their system calls, one by one: what a
 # runtime does next (DEL) must find and remove everything, and ADD works again. support/fault-sweep.bash
 # says what is looked at.
-# Here it is a sample of the calls. All of them, with every errno, take half an hour:
+# Here it is a sample of the calls. All of them, with every errno, take long:
 #   FAULT_SWEEP=full bats tests/netns/flannel_faults.bats
 
 load ../support/flannel_test.bash
