@@ -20,7 +20,8 @@ std::string whole_index(const std::string& path) {
   for (int i = 0; i < 70; ++i, address = address.next())
     index.insert(address, "c" + std::to_string(i % 3) + "\r\neth0");
   index.erase(*IpAddress::parse("10.1.0.5"), "c1\r\neth0");
-  index.publish(path, 1);
+  index.set_mark(1);
+  index.publish(path);
   return base::read_file(path, 1 << 20).value();
 }
 
