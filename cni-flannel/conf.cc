@@ -119,4 +119,13 @@ Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::R
   return rendered;
 }
 
+std::string delegate_type_of(const cni::Json& config) {
+  const std::string type = cni::get_string(config, "type", "");
+  return type.empty() ? kBuiltInDelegate : type;
+}
+
+std::string ipam_type_of(const cni::Json& config) {
+  return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam");
+}
+
 }  // namespace flannel

@@ -35,4 +35,8 @@ cni::Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const c
 /// The same as far as it goes without subnet.env: enough to take an attachment down.
 cni::Json render_without_subnet(const FlannelConf& conf, const cni::Request& request);
 
+/// `type` of a rendered or stored delegate configuration, `bridge` when absent; and its `ipam.type`.
+std::string delegate_type_of(const cni::Json& config);
+std::string ipam_type_of(const cni::Json& config);
+
 }  // namespace flannel

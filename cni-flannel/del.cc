@@ -21,15 +21,6 @@ cni::Request stored_request(const cni::Request& request, const cni::Json& config
 
 }  // namespace
 
-std::string delegate_type_of(const cni::Json& config) {
-  const std::string type = cni::get_string(config, "type", "");
-  return type.empty() ? kBuiltInDelegate : type;
-}
-
-std::string ipam_type_of(const cni::Json& config) {
-  return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam");
-}
-
 void tear_down(const cni::Request& request, const cni::Json& config) {
   const cni::Request stored = stored_request(request, config);
   const std::string type = delegate_type_of(config);

@@ -7,7 +7,6 @@
 
 #include "cni-flannel/conf.h"
 #include "cni-flannel/ipam.h"
-#include "cni-flannel/verbs.h"
 #include "cni-ipam/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"

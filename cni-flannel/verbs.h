@@ -14,8 +14,4 @@ void status(const cni::Request& request);
 /// Takes down one attachment by the configuration that ADD stored, with the delegate of that time.
 void tear_down(const cni::Request& request, const cni::Json& config);
 
-/// `type` of a rendered or stored delegate configuration, `bridge` when absent; and its `ipam.type`.
-std::string delegate_type_of(const cni::Json& config);
-std::string ipam_type_of(const cni::Json& config);
-
 }  // namespace flannel

@@ -50,7 +50,7 @@ class HttpClient {
   };
   using ExchangePtr = std::unique_ptr<Exchange, EndExchange>;
 
-  /// Calls `done` from the loop. An answer of more than 64 MiB is an error.
+  /// Calls `done` from the loop. An answer of more than 16 MiB is an error.
   ExchangePtr send(const HttpRequest& request, Done done);
   /// The same for an answer without an end: `on_data` gets what arrives while the status is 200, `done` the
   /// end of it. Both may destroy the exchange.

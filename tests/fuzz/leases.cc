@@ -108,6 +108,6 @@ void fuzz::leases(std::string_view input) {
           {is_removed ? flanneld::LeaseEvent::Kind::removed : flanneld::LeaseEvent::Kind::put, *lease});
   }
   for (const flanneld::LeaseEvent& event : events) peers.apply({event});
-  for (const auto& [key, plan] : peers.plans()) check(node, plan);
+  for (const auto& [key, plan] : peers.plans()) check(node, *plan);
   check_apart(peers);
 }
