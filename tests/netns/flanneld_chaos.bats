@@ -152,10 +152,10 @@ lease_events() {
     done' bash "$prefix" "$1"
 }
 
-# footprint HOST: its agent's resident memory in kB, once it is at rest, and its open descriptors.
+# footprint HOST: its agent's own memory (what is no file's) in kB, once it is at rest, and its open descriptors.
 footprint() {
   sleep 3 # later than it saves the leases and gives memory back
-  on "$1" node_exec bash -c 'echo "$(awk "/^VmRSS/ { print \$2 }" "/proc/$1/status") $(ls "/proc/$1/fd" | wc -l)"' bash "$(pid_of "$1")"
+  on "$1" node_exec bash -c 'echo "$(awk "/^RssAnon/ { print \$2 }" "/proc/$1/status") $(ls "/proc/$1/fd" | wc -l)"' bash "$(pid_of "$1")"
 }
 
 @test "memory and descriptors stay flat over thousands of lease events" {
