@@ -1,23 +1,16 @@
 #include "flanneld/peer_claims.h"
 
+#include <algorithm>
+
 namespace flanneld {
 namespace {
 
-template <class Index>
-void erase_claim(Index& index, const typename Index::key_type& what, const LeaseKey& holder) {
-  const auto [begin, end] = index.equal_range(what);
-  for (auto claim = begin; claim != end; ++claim)
-    if (claim->second == &holder) {
-      index.erase(claim);
-      return;
-    }
-}
+using Subnets = std::multimap<base::IpNet, const LeaseKey*>;
 
-/// The first holder of just `what` that is another node; nullptr if there is none.
-template <class Index>
-const LeaseKey* find_other(const Index& index, const typename Index::key_type& what,
+/// The first holder of just `subnet` that is another node; nullptr if there is none.
+const LeaseKey* find_other(const Subnets& subnets, const base::IpNet& subnet,
                            const PeerClaims::IsSameNode& is_same_node) {
-  const auto [begin, end] = index.equal_range(what);
+  const auto [begin, end] = subnets.equal_range(subnet);
   for (auto claim = begin; claim != end; ++claim)
     if (!is_same_node(*claim->second)) return claim->second;
   return nullptr;
@@ -45,9 +38,6 @@ std::optional<std::string> PeerClaims::find_conflict(const PeerPlan& plan,
   for (const PlannedRoute& route : plan.routes)
     if (const LeaseKey* other = find_overlap(route.dst, is_same_node))
       return "subnet " + route.dst.str() + " overlaps another node's " + other->str();
-  for (const PlannedFdbEntry& entry : plan.fdb)
-    if (const LeaseKey* other = find_other(vteps_, vtep_of(entry), is_same_node))
-      return "VTEP MAC " + entry.mac.str() + " is that of another node, which has " + other->str();
   return std::nullopt;
 }
 
@@ -56,22 +46,20 @@ void PeerClaims::add(const LeaseKey& holder, const PeerPlan& plan) {
     subnets_.emplace(route.dst, &holder);
     ++lengths_[{route.dst.address.family(), route.dst.prefix}];
   }
-  for (const PlannedFdbEntry& entry : plan.fdb) vteps_.emplace(vtep_of(entry), &holder);
 }
 
 void PeerClaims::remove(const LeaseKey& holder, const PeerPlan& plan) {
   for (const PlannedRoute& route : plan.routes) {
-    erase_claim(subnets_, route.dst, holder);
+    const auto [begin, end] = subnets_.equal_range(route.dst);
+    subnets_.erase(std::find_if(begin, end, [&](const auto& claim) { return claim.second == &holder; }));
     const auto length = lengths_.find({route.dst.address.family(), route.dst.prefix});
     if (--length->second == 0) lengths_.erase(length);
   }
-  for (const PlannedFdbEntry& entry : plan.fdb) erase_claim(vteps_, vtep_of(entry), holder);
 }
 
 void PeerClaims::clear() {
   subnets_.clear();
   lengths_.clear();
-  vteps_.clear();
 }
 
 }  // namespace flanneld

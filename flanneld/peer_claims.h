@@ -1,8 +1,6 @@
-// What the peers that are reached hold, so that no two nodes get the same: parts of the pod network, and
-// hardware addresses in the tunnel. Pure.
+// Which parts of the pod network the peers that are reached hold, so that no two nodes get the same. Pure.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -32,13 +30,10 @@ class PeerClaims {
   void clear();
 
  private:
-  using Vtep = std::pair<base::Family, std::array<uint8_t, 6>>;  ///< of the underlay, and the MAC
-  static Vtep vtep_of(const PlannedFdbEntry& entry) { return {entry.dst.family(), entry.mac.bytes}; }
   [[nodiscard]] const LeaseKey* find_overlap(const base::IpNet& subnet, const IsSameNode& is_same_node) const;
 
   std::multimap<base::IpNet, const LeaseKey*> subnets_;
   std::map<std::pair<base::Family, uint8_t>, size_t> lengths_;  ///< of subnets_, and how many have it
-  std::multimap<Vtep, const LeaseKey*> vteps_;
 };
 
 }  // namespace flanneld
