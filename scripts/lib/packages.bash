@@ -12,7 +12,7 @@ node_packages=(
   containerd runc busybox-static containernetworking-plugins
   etcd-server etcd-client openssl curl perl
 )
-bench_packages=(strace valgrind iperf3)
+bench_packages=(strace valgrind iperf3 bsdextrautils)
 plot_packages=(gnuplot-nox)
 check_packages=(bats strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
 fuzz_packages=(clang libclang-rt-14-dev)
