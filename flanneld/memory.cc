@@ -19,6 +19,7 @@ int drop_unwritten(dl_phdr_info* object, size_t, void*) noexcept {
     if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
     const uintptr_t begin = object->dlpi_addr + segment.p_vaddr;
     const uintptr_t first = begin / page * page;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives addresses as numbers
     ::madvise(reinterpret_cast<void*>(first), begin + segment.p_memsz - first, MADV_DONTNEED);
   }
   return 0;

@@ -114,7 +114,8 @@ class Values {
       if ((scheme != "http://" && scheme != "https://") || host == url.size() ||
           url.find_first_of(" \t\n\r") != std::string::npos)
         fail(name, "'" + with_userinfo_hidden(url) + "' is not a URL such as https://192.168.1.10:2379");
-      if (!has_good_port(std::string_view(url).substr(host, url.find('/', host) - host)))
+      const std::string_view whole = url;
+      if (!has_good_port(whole.substr(host, url.find('/', host) - host)))
         fail(name, "a server's port is not a number; a comma within a password is written %2C");
       urls.push_back(std::move(url));
     }
