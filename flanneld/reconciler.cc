@@ -51,6 +51,9 @@ struct Reconciler::State {
   void run_timed_pass(bool repairs_others);
 
  private:
+  /// What every comparison with the kernel begins and ends with, whether it writes or only looks.
+  void begin_look();
+  void end_look();
   void compare_with_kernel();
   void look_for_drift();
   uint64_t ensure_devices();
@@ -90,20 +93,28 @@ struct Reconciler::State {
                    }};
 };
 
-void Reconciler::State::pass() {
+void Reconciler::State::begin_look() {
   ++status.passes;
-  status.failures.clear();
   status.drift.clear();
-  untold_failures = 0;
   wake_timer.cancel();
+}
+
+void Reconciler::State::end_look() {
+  last_pass = EventLoop::Clock::now();
+  slow_timer.start(kSlowPass);
+}
+
+void Reconciler::State::pass() {
+  begin_look();
+  status.failures.clear();
+  untold_failures = 0;
   wanted.take_changes();  // the comparison finds them all
   try {
     compare_with_kernel();
   } catch (const base::SystemError& error) {
     fail({error.what()});
   }
-  last_pass = EventLoop::Clock::now();
-  slow_timer.start(kSlowPass);
+  end_look();
   conclude();
 }
 
@@ -121,9 +132,7 @@ void Reconciler::State::compare_with_kernel() {
 }
 
 void Reconciler::State::look_for_drift() {
-  ++status.passes;
-  status.drift.clear();
-  wake_timer.cancel();
+  begin_look();
   try {
     drain();
     look_at_devices();
@@ -134,8 +143,7 @@ void Reconciler::State::look_for_drift() {
   } catch (const base::SystemError& error) {
     status.drift.emplace_back(error.what());
   }
-  last_pass = EventLoop::Clock::now();
-  slow_timer.start(kSlowPass);
+  end_look();
 }
 
 void Reconciler::State::look_at_devices() {

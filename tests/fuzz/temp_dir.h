@@ -5,42 +5,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
 
-#include "common/base/error.h"
 #include "common/base/file.h"
+#include "tests/support/temp_dir.h"
 
 namespace fuzz {
 
-class TempDir {
+class TempDir : public test::TempDir {
  public:
-  TempDir() {
-    std::string name = "/dev/shm/flannel-fuzz-XXXXXX";
-    if (!::mkdtemp(name.data())) base::throw_errno("make a temporary directory");
-    path_ = name;
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  [[nodiscard]] const std::string& path() const { return path_; }
+  TempDir() : test::TempDir("/dev/shm/flannel-fuzz-XXXXXX") {}
 
   /// Makes the directory `name` anew.
   std::string fresh(const std::string& name) const {
-    const std::string path = path_ + "/" + name;
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directory(path);
-    return path;
+    std::string fresh_path = path() + "/" + name;
+    std::filesystem::remove_all(fresh_path);
+    std::filesystem::create_directory(fresh_path);
+    return fresh_path;
   }
-
- private:
-  std::string path_;
 };
 
 /// Puts a file into an open directory, as whoever shares it might: `kind` 'f' a file of these bytes, 'l' a

@@ -17,6 +17,7 @@
 #include "common/base/file.h"
 #include "common/cni/error.h"
 #include "common/cni/request.h"
+#include "tests/support/temp_dir.h"
 
 namespace ipam_test {
 
@@ -48,22 +49,9 @@ inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-class TempDir {
+class TempDir : public test::TempDir {
  public:
-  TempDir() {
-    char name[] = "/tmp/ipam-test-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
+  TempDir() : test::TempDir("/tmp/ipam-test-XXXXXX") {}
 };
 
 /// A node of its own: data directory, state directory, and a boot that the test decides on.
