@@ -81,7 +81,7 @@ void add_iptables_masquerade(const std::string& network, const cni::Attachment& 
   const std::string chain = iptables_chain(network, attachment.container_id);
   // As the reference writes it: Go-quoted name and id, themselves quoted for iptables-restore.
   const std::string comment = "name: \\\"" + network + "\\\" id: \\\"" + attachment.container_id + "\\\"";
-  for (const Family family : {Family::v4, Family::v6}) {
+  for (const Family family : base::kFamilies) {
     std::string rules = "*nat\n:" + chain + " - [0:0]\n";
     const size_t nothing = rules.size();
     for (const base::IpNet& net : addresses)
@@ -92,7 +92,7 @@ void add_iptables_masquerade(const std::string& network, const cni::Attachment& 
 
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment) {
   const std::string chain = iptables_chain(network, attachment.container_id);
-  for (const Family family : {Family::v4, Family::v6}) {
+  for (const Family family : base::kFamilies) {
     std::string removals = "*nat\n";
     const size_t nothing = removals.size();
     bool has_chain = false;

@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kBaseChain = "PREROUTING";
 constexpr int32_t kPriority = -300;  // NF_BR_PRI_NAT_DST_BRIDGED
 
-netlink::NftTable table() { return {netlink::NftFamily::bridge, "nat"}; }
+netlink::NftTable spoof_table() { return {netlink::NftFamily::bridge, "nat"}; }
 
 std::string chain_of(const cni::Attachment& attachment) {
   return "cni-br-iface-" + attachment.container_id + "-" + attachment.ifname;
@@ -25,7 +25,7 @@ void add_spoof_check(const cni::Attachment& attachment, const std::string& host_
   const std::string chain = chain_of(attachment);
   const std::string mac_chain = chain + "-mac";
   const std::string comment = comment_of(attachment);
-  netlink::NftTransaction transaction(table());
+  netlink::NftTransaction transaction(spoof_table());
   transaction.ensure_table();
   transaction.ensure_base_chain(kBaseChain, {"filter", netlink::NftHookPoint::prerouting, kPriority});
   transaction.ensure_chain(chain);
@@ -45,13 +45,13 @@ void remove_spoof_check(const cni::Attachment& attachment) {
   const std::string doing = "remove the rules of 'macspoofchk'";
   const std::string chain = chain_of(attachment);
   const std::string comment = comment_of(attachment);
-  netlink::NftTransaction jumps(table());
-  for (const auto& rule : netlink::nft_rules(socket, table(), kBaseChain))
+  netlink::NftTransaction jumps(spoof_table());
+  for (const auto& rule : netlink::nft_rules(socket, spoof_table(), kBaseChain))
     if (rule.comment == comment) jumps.delete_rule(kBaseChain, rule.handle);
   jumps.commit(socket, doing);
   // A chain that is not there makes its transaction a no-op.
   for (const std::string& name : {chain, chain + "-mac"}) {
-    netlink::NftTransaction transaction(table());
+    netlink::NftTransaction transaction(spoof_table());
     transaction.flush_chain(name);
     transaction.delete_chain(name);
     transaction.commit(socket, doing);

@@ -213,7 +213,7 @@ void Agent::set_node() {
 
 void Agent::apply_rules() {
   TrafficSpec spec;
-  for (const base::Family family : {base::Family::v4, base::Family::v6})
+  for (const base::Family family : base::kFamilies)
     if (config_->of(family) && own_->key.of(family))
       spec.networks.push_back(
           {config_->of(family)->network, *own_->key.of(family), find_tunnel(*backend_, family)});

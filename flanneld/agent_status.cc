@@ -5,27 +5,30 @@
 namespace flanneld {
 namespace {
 
-using Json = cni::OrderedJson;
+using cni::OrderedJson;
 
 template <class Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(value->str()) : Json(nullptr);
+OrderedJson or_null(const std::optional<Value>& value) {
+  return value ? OrderedJson(value->str()) : OrderedJson(nullptr);
 }
-Json or_null(const std::optional<std::string>& value) { return value ? Json(*value) : Json(nullptr); }
+OrderedJson or_null(const std::optional<std::string>& value) {
+  return value ? OrderedJson(*value) : OrderedJson(nullptr);
+}
 
 /// Backend data are JSON in their own right; text that is not is shown as text.
-Json data_json(const std::string& text) {
+OrderedJson data_json(const std::string& text) {
   if (text.empty()) return nullptr;
-  Json data = Json::parse(text, nullptr, false);
-  return data.is_discarded() ? Json(text) : data;
+  OrderedJson data = OrderedJson::parse(text, nullptr, false);
+  return data.is_discarded() ? OrderedJson(text) : data;
 }
 
-Json lease_json(const Lease& lease, std::chrono::sys_seconds now) {
+OrderedJson lease_json(const Lease& lease, std::chrono::sys_seconds now) {
   const LeaseAttributes& attributes = lease.attributes;
-  Json result{
+  OrderedJson result{
       {"subnet", or_null(lease.key.subnet)},
       {"ipv6Subnet", or_null(lease.key.ipv6_subnet)},
-      {"publicIP", attributes.public_ip.is_unspecified() ? Json(nullptr) : Json(attributes.public_ip.str())},
+      {"publicIP", attributes.public_ip.is_unspecified() ? OrderedJson(nullptr)
+                                                         : OrderedJson(attributes.public_ip.str())},
       {"publicIPv6", or_null(attributes.public_ipv6)},
       {"backendType", attributes.backend_type},
       {"backendData", data_json(attributes.backend_data)},
@@ -34,10 +37,10 @@ Json lease_json(const Lease& lease, std::chrono::sys_seconds now) {
   return result;
 }
 
-Json peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
-  Json peers = Json::array();
+OrderedJson peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+  OrderedJson peers = OrderedJson::array();
   for (const auto& [key, lease] : status.peers) {
-    Json peer = lease_json(lease, now);
+    OrderedJson peer = lease_json(lease, now);
     const auto rejected = status.rejected.find(key);
     if (rejected != status.rejected.end()) peer["rejected"] = rejected->second;
     peers.push_back(std::move(peer));
@@ -45,7 +48,7 @@ Json peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
   return peers;
 }
 
-Json interface_json(const std::optional<ExternalInterface>& external) {
+OrderedJson interface_json(const std::optional<ExternalInterface>& external) {
   if (!external) return nullptr;
   return {{"name", external->name},
           {"mtu", external->mtu},
@@ -56,14 +59,14 @@ Json interface_json(const std::optional<ExternalInterface>& external) {
           {"rule", external->rule}};
 }
 
-Json kernel_json(const ReconcilerStatus& kernel) {
+OrderedJson kernel_json(const ReconcilerStatus& kernel) {
   return {{"routes", kernel.routes},          {"neighbours", kernel.neighbours},
           {"fdbEntries", kernel.fdb_entries}, {"writes", kernel.writes},
           {"repairs", kernel.repairs},        {"passes", kernel.passes},
           {"failures", kernel.failures},      {"drift", kernel.drift}};
 }
 
-Json rules_json(const std::optional<TrafficStatus>& rules) {
+OrderedJson rules_json(const std::optional<TrafficStatus>& rules) {
   if (!rules) return nullptr;
   return {{"engine", rules->engine},
           {"restored", rules->restored},
@@ -90,7 +93,7 @@ class Metrics {
 
 }  // namespace
 
-Json status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+OrderedJson status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
   return {{"version", PROJECT_VERSION},
           {"ready", !status.not_ready},
           {"notReadyReason", or_null(status.not_ready)},
@@ -100,27 +103,27 @@ Json status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
           {"backend", status.backend},
           {"mtu", status.mtu},
           {"interface", interface_json(status.external)},
-          {"lease", status.own ? lease_json(*status.own, now) : Json(nullptr)},
+          {"lease", status.own ? lease_json(*status.own, now) : OrderedJson(nullptr)},
           {"peers", peers_json(status, now)},
           {"kernel", kernel_json(status.kernel)},
           {"rules", rules_json(status.rules)}};
 }
 
-Json leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {
-  return {{"own", status.own ? lease_json(*status.own, now) : Json(nullptr)},
+OrderedJson leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+  return {{"own", status.own ? lease_json(*status.own, now) : OrderedJson(nullptr)},
           {"peers", peers_json(status, now)}};
 }
 
-Json routes_json(const AgentStatus& status) {
-  Json routes = Json::array(), neighbours = Json::array(), fdb = Json::array();
+OrderedJson routes_json(const AgentStatus& status) {
+  OrderedJson routes = OrderedJson::array(), neighbours = OrderedJson::array(), fdb = OrderedJson::array();
   for (const auto& [key, plan] : status.plans) {
     for (const PlannedRoute& route : plan->routes)
-      routes.push_back(Json{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
+      routes.push_back(OrderedJson{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
     for (const PlannedNeighbour& neighbour : plan->neighbours)
-      neighbours.push_back(
-          Json{{"address", neighbour.address.str()}, {"mac", neighbour.mac.str()}, {"dev", neighbour.link}});
+      neighbours.push_back(OrderedJson{
+          {"address", neighbour.address.str()}, {"mac", neighbour.mac.str()}, {"dev", neighbour.link}});
     for (const PlannedFdbEntry& entry : plan->fdb)
-      fdb.push_back(Json{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
+      fdb.push_back(OrderedJson{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
   }
   return {{"routes", routes}, {"neighbours", neighbours}, {"fdb", fdb}};
 }

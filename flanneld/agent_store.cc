@@ -6,7 +6,7 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kNamed = 5;  // peers that a log line names; of more it tells the number
+constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it tells the number
 
 std::string name_of(const Lease& lease) {
   const LeaseAttributes& attributes = lease.attributes;
@@ -19,9 +19,9 @@ std::string name_of(const Lease& lease) {
 void log_leases(const char* what, const std::vector<Lease>& leases) {
   if (leases.empty()) return;
   std::string text = std::to_string(leases.size()) + (leases.size() == 1 ? " peer " : " peers ") + what;
-  for (size_t i = 0; i < leases.size() && i < kNamed; ++i)
+  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i)
     text += (i == 0 ? ": " : ", ") + name_of(leases[i]);
-  base::log_info(leases.size() > kNamed ? text + ", …" : text);
+  base::log_info(leases.size() > kNamedPeers ? text + ", …" : text);
 }
 
 }  // namespace

@@ -10,13 +10,13 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kNamed = 20;  // leases that cannot be used and are told of one by one
+constexpr size_t kNamedRejects = 20;  // leases that cannot be used and are told of one by one
 
 /// "2026-11-24T15:04:05Z".
 std::string time_text(std::chrono::sys_seconds time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  const std::time_t since_epoch = std::chrono::system_clock::to_time_t(time);
   tm parts{};
-  ::gmtime_r(&seconds, &parts);
+  ::gmtime_r(&since_epoch, &parts);
   std::array<char, 32> text{};
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
@@ -104,8 +104,8 @@ std::vector<std::string> Agent::problems() const {
     if (problem) all.push_back(*problem);
   size_t told = 0;
   for (const auto& [key, reason] : peers_.rejected()) {
-    if (++told > kNamed) {
-      all.push_back(std::to_string(peers_.rejected().size() - kNamed) + " more leases cannot be used");
+    if (++told > kNamedRejects) {
+      all.push_back(std::to_string(peers_.rejected().size() - kNamedRejects) + " more leases cannot be used");
       break;
     }
     all.push_back("the lease " + key.str() + " of a peer cannot be used: " + reason);

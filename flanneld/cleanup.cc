@@ -60,7 +60,7 @@ class Cleanup {
 
   /// Those with flanneld's mark, on whatever link. Upstream marks none; on its devices they go with these.
   void routes() {
-    for (const base::Family family : {base::Family::v4, base::Family::v6}) {
+    for (const base::Family family : base::kFamilies) {
       auto routes = netlink::blackholes(route_, family);
       for (const netlink::Link& link : netlink::all_links(route_)) {
         const auto its_own = netlink::routes_of(route_, link.ifindex, family);

@@ -11,7 +11,7 @@
 namespace flanneld {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr int kMaxDepth = 32;      // an alias may hold itself
 constexpr int kMaxNodes = 10'000;  // aliases of aliases grow without bounds
@@ -59,7 +59,7 @@ class Reader {
     const YAML::Node root = YAML::Load(text);
     if (root.IsNull()) return {};
     if (!root.IsMap()) fail(root, "it must hold names and values");
-    Json network = Json::object();
+    OrderedJson network = OrderedJson::object();
     for (const auto& entry : root) {
       if (!entry.first.IsScalar()) fail(entry.first, "a name must be a word");
       const std::string& name = entry.first.Scalar();
@@ -68,7 +68,8 @@ class Reader {
       else
         add_flag(name, entry);
     }
-    if (!network.empty()) file_.network_config = network.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (!network.empty())
+      file_.network_config = network.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
     return std::move(file_);
   }
 
@@ -118,10 +119,10 @@ class Reader {
     return text;
   }
 
-  Json to_json(const YAML::Node& node, int depth) {
+  OrderedJson to_json(const YAML::Node& node, int depth) {
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) fail(node, "it is nested too deep or too large");
     if (node.IsMap()) {
-      Json object = Json::object();
+      OrderedJson object = OrderedJson::object();
       for (const auto& entry : node) {
         if (!entry.first.IsScalar()) fail(entry.first, "a name must be a word");
         object[entry.first.Scalar()] = to_json(entry.second, depth + 1);
@@ -129,21 +130,21 @@ class Reader {
       return object;
     }
     if (node.IsSequence()) {
-      Json array = Json::array();
+      OrderedJson array = OrderedJson::array();
       for (const auto& item : node) array.push_back(to_json(item, depth + 1));
       return array;
     }
-    return node.IsScalar() ? scalar(node) : Json(nullptr);
+    return node.IsScalar() ? scalar(node) : OrderedJson(nullptr);
   }
 
   /// A plain word that reads as JSON's number, true or false is one; anything else is text.
-  static Json scalar(const YAML::Node& node) {
+  static OrderedJson scalar(const YAML::Node& node) {
     const std::string& text = node.Scalar();
     if (node.Tag() == "!") return text;  // quoted
     const std::string word = lower(text);
     if (word == "true" || word == "false") return word == "true";
-    Json number = Json::parse(text, nullptr, false);
-    return number.is_number() ? number : Json(text);
+    OrderedJson number = OrderedJson::parse(text, nullptr, false);
+    return number.is_number() ? number : OrderedJson(text);
   }
 
   std::string path_;

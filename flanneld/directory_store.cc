@@ -21,9 +21,9 @@ using std::chrono::sys_seconds;
 
 namespace {
 
-constexpr seconds kRetry = seconds(1);
-constexpr size_t kMaxBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
-constexpr mode_t kFileMode = 0644, kDirectoryMode = 0755;
+constexpr seconds kScanAgain = seconds(1);
+constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
+constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755;
 constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
 
 /// The modification time, which tells when the lease ends.
@@ -99,7 +99,7 @@ void DirectoryStore::look_safely() {
     if (std::exchange(failed_, false)) listener_->store_connected();
   } catch (const std::exception& error) {
     if (!std::exchange(failed_, true)) listener_->store_unreachable(error.what(), true);
-    timer_.start(kRetry);
+    timer_.start(kScanAgain);
   }
 }
 
@@ -111,7 +111,7 @@ void DirectoryStore::look() {
   std::vector<Lease> leases;
   Tell tell;
   {
-    const auto lock = base::FileLock::acquire(directory_.get(), "lock", kFileMode, kLockSeconds);
+    const auto lock = base::FileLock::acquire(directory_.get(), "lock", kEntryMode, kLockSeconds);
     leases = read_leases();
     tell = hold(leases);
   }
@@ -146,7 +146,7 @@ std::vector<Lease> DirectoryStore::read_leases() {
     const bool is_reservation = expiry < sys_seconds(std::chrono::years(1));
     std::optional<std::string> text;
     try {
-      text = base::read_file_at(subnets_.get(), name, kMaxBytes);
+      text = base::read_file_at(subnets_.get(), name, kMaxLeaseBytes);
     } catch (const base::SystemError& error) {
       skip(name, error.what());
       continue;
@@ -205,7 +205,7 @@ DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
   }
   const auto plan = choose_subnets(claim_->config, leases, wish, random_below);
   if (!plan) {
-    timer_.start(kRetry);
+    timer_.start(kScanAgain);
     if (std::exchange(told_full_, true)) return {};
     return [this] {
       listener_->store_claim_failed("out of subnets: all that the network configuration has are leased in " +
@@ -231,7 +231,7 @@ void DirectoryStore::write(const Lease& lease) {
   const sys_seconds expiry = lease.expiry.value_or(sys_seconds{});
   base::remove_file_at(subnets_.get(), temporary);  // of an earlier run, or no regular file at all
   base::UniqueFd fd(::openat(subnets_.get(), temporary.c_str(),
-                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode));
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kEntryMode));
   if (!fd.valid()) base::throw_errno("write lease " + path_ + "/subnets/" + name);
   base::write_all(fd.get(), lease.attributes.format(), "lease " + name);
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},

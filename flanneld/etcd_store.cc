@@ -14,7 +14,7 @@ namespace {
 
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
 constexpr milliseconds kFirstContest(1000), kMostContest(600'000);
-constexpr seconds kProbeInterval(10);
+constexpr seconds kReachInterval(10);
 constexpr int kMaxLostRaces = 20;
 constexpr seconds kAfterLostRaces(10);
 /// Other nodes, Go flanneld among them, have claimed again by then.
@@ -305,7 +305,7 @@ void EtcdStore::finish() {
   if (!std::exchange(is_told_, true))
     listener_->store_claimed(held_->lease, pass.plan.origin, pass.plan.refused);
   watch(pass.revision + 1);
-  if (!probe_timer_.armed()) probe_timer_.start(kProbeInterval);
+  if (!probe_timer_.armed()) probe_timer_.start(kReachInterval);
   if (is_stale_)
     sync_soon(milliseconds(0));
   else if (pass.is_wiped)

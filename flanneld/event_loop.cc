@@ -43,8 +43,8 @@ int EventLoop::wait_milliseconds() const {
   if (stopped_) return 0;
   if (timers_.empty()) return -1;
   const auto left = timers_.begin()->first - Clock::now();
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  return static_cast<int>(std::clamp<int64_t>(milliseconds, 0, INT32_MAX));
+  const int64_t delay = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  return static_cast<int>(std::clamp<int64_t>(delay, 0, INT32_MAX));
 }
 
 void EventLoop::run() {

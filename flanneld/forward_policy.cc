@@ -16,8 +16,6 @@ using netlink::NftChainInfo;
 using netlink::NftFamily;
 using netlink::NftRuleInfo;
 
-constexpr std::array kFamilies{Family::v4, Family::v6};
-
 bool is_end(const NftRuleInfo& rule) {
   return rule.unconditional && (rule.verdict == "drop" || rule.verdict == "reject");
 }
@@ -157,7 +155,7 @@ std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
   const auto chains = read_forward_chains(socket, plans);
   std::vector<std::string> texts;
   bool is_wanted = false;
-  for (const Family family : kFamilies) {
+  for (const Family family : base::kFamilies) {
     const TrafficPlan* plan = plan_of(plans, family);
     is_wanted = is_wanted || (plan && !plan->forward.empty());
     settle_nft(socket, family, plan, chains);

@@ -8,12 +8,12 @@ namespace {
 
 using base::Family;
 
-constexpr const char* kType = "host-gw";
+constexpr const char* kHostGw = "host-gw";
 
 class HostGwBackend : public Backend {
  public:
   explicit HostGwBackend(const BackendContext& context)
-      : attributes_(make_attributes(context, kType)),
+      : attributes_(make_attributes(context, kHostGw)),
         families_(families_of(context.config)),
         link_(context.external.name),
         mtu_(context.external.mtu) {
@@ -40,7 +40,7 @@ class HostGwBackend : public Backend {
   }
 
   [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override {
-    check_backend_type(peer, kType);
+    check_backend_type(peer, kHostGw);
     PeerPlan plan;
     for (const Family family : families_)
       if (const auto& subnet = peer.key.of(family))

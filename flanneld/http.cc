@@ -52,7 +52,7 @@ struct HttpClient::Multi {
   Multi& operator=(const Multi&) = delete;
 
   static int on_socket(CURL*, curl_socket_t fd, int what, void* context, void*) noexcept;
-  static int on_timeout(CURLM*, long milliseconds, void* context) noexcept;
+  static int on_timeout(CURLM*, long delay, void* context) noexcept;
   void act(curl_socket_t fd, int events);
   void deliver();
 
@@ -144,12 +144,12 @@ int HttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* contex
   return 0;
 }
 
-int HttpClient::Multi::on_timeout(CURLM*, long milliseconds, void* context) noexcept {
+int HttpClient::Multi::on_timeout(CURLM*, long delay, void* context) noexcept {
   auto& multi = *static_cast<Multi*>(context);
-  if (milliseconds < 0)
+  if (delay < 0)
     multi.timer.cancel();
   else
-    multi.timer.start(std::chrono::milliseconds(milliseconds));
+    multi.timer.start(std::chrono::milliseconds(delay));
   return 0;
 }
 

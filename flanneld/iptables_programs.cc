@@ -13,8 +13,8 @@
 namespace flanneld {
 namespace {
 
-constexpr unsigned kTimeoutSeconds = 10;  // the event loop stands still as long
-constexpr const char* kLockSeconds = "5";
+constexpr unsigned kProgramSeconds = 10;  // the event loop stands still as long
+constexpr const char* kXtablesLockSeconds = "5";
 constexpr size_t kMaxOutputBytes = 64 << 20;  // a node with tens of thousands of services
 
 std::string find_program(base::Family family, IptablesVariant variant, const std::string& action) {
@@ -38,7 +38,7 @@ base::ProcessResult run(base::Family family, IptablesVariant variant, const char
   spec.arguments = std::move(arguments);
   spec.environment = base::environment_with({});
   spec.input = input;
-  spec.timeout_seconds = kTimeoutSeconds;
+  spec.timeout_seconds = kProgramSeconds;
   spec.max_output_bytes = kMaxOutputBytes;
   return base::run_process(spec);
 }
@@ -62,7 +62,7 @@ IptablesSaved save_iptables(base::Family family, IptablesVariant variant) {
 }
 
 bool restore_iptables(base::Family family, IptablesVariant variant, const std::string& input) {
-  return run(family, variant, "restore", {"--noflush", "--wait", kLockSeconds}, input).exit_code == 0;
+  return run(family, variant, "restore", {"--noflush", "--wait", kXtablesLockSeconds}, input).exit_code == 0;
 }
 
 bool has_legacy_tables(base::Family family) {

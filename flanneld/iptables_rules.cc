@@ -15,8 +15,6 @@ namespace {
 
 using base::Family;
 
-constexpr std::array kFamilies{Family::v4, Family::v6};
-
 [[noreturn]] void throw_refused(Family family) {
   throw base::SystemError(EIO, std::string("write the rules: ") + iptables_name(family) +
                                    "-restore refused them and told stderr why");
@@ -96,7 +94,7 @@ void IptablesRules::remove_leftovers() {
       status_.blocked = status_.blocked ? *status_.blocked + "; " + text : text;
   if (leftovers_removed_) return;
   leftovers_removed_ = true;
-  for (const Family family : kFamilies) {
+  for (const Family family : base::kFamilies) {
     try {
       auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
       remove_flannel_table(socket, family);

@@ -183,7 +183,7 @@ bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b) {
 
 std::optional<std::string> find_fault(const Lease& peer, const NetworkConfig& config, const Lease* own) {
   bool usable = false;
-  for (const Family family : {Family::v4, Family::v6}) {
+  for (const Family family : base::kFamilies) {
     if (!config.of(family) || !peer.key.of(family)) continue;
     usable = true;
     std::string fault = family_fault(peer, family, config.of(family)->network, own);

@@ -14,7 +14,7 @@ using base::IpNet;
 using base::ParseError;
 using cni::Json;
 
-constexpr size_t kMaxConfigBytes = 1 << 20;
+constexpr size_t kMaxNetworkConfigBytes = 1 << 20;
 
 /// What differs between the families: names of keys, and upstream's limits.
 struct FamilyRules {
@@ -186,7 +186,7 @@ bool FamilyConfig::allows(const IpNet& subnet) const {
 
 NetworkConfig NetworkConfig::parse(std::string_view text) {
   return decoding("network config", [&] {
-    const Json document = parse_object(text, kMaxConfigBytes);
+    const Json document = parse_object(text, kMaxNetworkConfigBytes);
     NetworkConfig config;
     const FamilyText ipv4_text = read_family(document, kIpv4);
     const FamilyText ipv6_text = read_family(document, kIpv6);

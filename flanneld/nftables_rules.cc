@@ -21,7 +21,6 @@ using netlink::NftTableInfo;
 using netlink::NftTransaction;
 using namespace std::chrono_literals;
 
-constexpr std::array kFamilies{Family::v4, Family::v6};
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
 constexpr int32_t kFilterPriority = 0;       // NF_IP_PRI_FILTER
 
@@ -132,7 +131,8 @@ NftablesRules::~NftablesRules() {
 
 /// For legacy iptables, whose rules the kernel shows to no one else.
 bool NftablesRules::needs_programs() const {
-  return !iptables_leftovers_removed_ || std::any_of(kFamilies.begin(), kFamilies.end(), has_legacy_tables);
+  return !iptables_leftovers_removed_ ||
+         std::any_of(base::kFamilies.begin(), base::kFamilies.end(), has_legacy_tables);
 }
 
 void NftablesRules::open() {
@@ -168,7 +168,7 @@ void NftablesRules::reconcile(Cause cause) {
   try {
     open();
     bool written = false;
-    for (const Family family : kFamilies) written = reconcile_family(family) || written;
+    for (const Family family : base::kFamilies) written = reconcile_family(family) || written;
     if (written && cause == Cause::watched && !before.failure) {
       ++status_.restored;
       const auto now = EventLoop::Clock::now();
@@ -238,7 +238,7 @@ void NftablesRules::write(const TrafficPlan& plan) {
 /// are in place, and no packet meets none of them.
 void NftablesRules::remove_iptables_leftovers() {
   if (iptables_leftovers_removed_) return;
-  for (const Family family : kFamilies) {
+  for (const Family family : base::kFamilies) {
     for (const IptablesPlace& place : {kNatPlace, kTunnelInputPlace, kTunnelForwardPlace})
       remove_iptables_nft_chain(*socket_, family, place);
     if (!has_legacy_tables(family) || !has_iptables(family, IptablesVariant::legacy)) continue;

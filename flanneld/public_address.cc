@@ -8,7 +8,7 @@ using base::Family;
 
 std::vector<Family> families_of(const NetworkConfig& config) {
   std::vector<Family> families;
-  for (const Family family : {Family::v4, Family::v6})
+  for (const Family family : base::kFamilies)
     if (config.of(family)) families.push_back(family);
   return families;
 }

@@ -16,12 +16,12 @@ namespace {
 using cni::Json;
 
 constexpr int kHealthy = 0, kUnhealthy = 1, kNoAnswer = 3;
-constexpr size_t kMaxAnswer = 64 << 20;
-constexpr long kTimeoutSeconds = 5;
+constexpr size_t kMaxPage = 64 << 20;
+constexpr long kFetchSeconds = 5;
 
 size_t append(char* bytes, size_t size, size_t count, void* context) noexcept {
   auto& body = *static_cast<std::string*>(context);
-  if (body.size() + size * count > kMaxAnswer) return 0;
+  if (body.size() + size * count > kMaxPage) return 0;
   body.append(bytes, size * count);
   return size * count;
 }
@@ -32,7 +32,7 @@ bool fetch(const std::string& url, std::string& body, std::string& error) {
   if (!curl) return false;
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kTimeoutSeconds);
+  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kFetchSeconds);
   curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
@@ -47,11 +47,11 @@ std::string text_of(const Json& object, const char* key) {
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
 
-std::string duration(int64_t seconds) {
-  if (seconds < 0) return "over";
-  if (seconds < 60) return std::to_string(seconds) + " s";
-  if (seconds < 3600) return std::to_string(seconds / 60) + " min";
-  return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+std::string duration(int64_t left) {
+  if (left < 0) return "over";
+  if (left < 60) return std::to_string(left) + " s";
+  if (left < 3600) return std::to_string(left / 60) + " min";
+  return std::to_string(left / 3600) + " h " + std::to_string(left % 3600 / 60) + " min";
 }
 
 /// What of two families is there, with a space between.

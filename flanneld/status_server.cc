@@ -19,7 +19,7 @@ namespace flanneld {
 namespace {
 
 // A probe or a person needs little; a slow or idle client must not cost more.
-constexpr unsigned kMaxConnections = 64, kTimeoutSeconds = 10, kConnectionBytes = 16 << 10;
+constexpr unsigned kMaxConnections = 64, kIdleSeconds = 10, kConnectionBytes = 16 << 10;
 
 base::UniqueFd listen_on(const ListenAddress& address) {
   sockaddr_storage storage{};
@@ -99,9 +99,9 @@ struct StatusServer::Daemon {
 
   void run() {
     MHD_run(daemon);
-    MHD_UNSIGNED_LONG_LONG milliseconds = 0;
-    if (MHD_get_timeout(daemon, &milliseconds) == MHD_YES)
-      timer.start(std::chrono::milliseconds(milliseconds));
+    MHD_UNSIGNED_LONG_LONG delay = 0;
+    if (MHD_get_timeout(daemon, &delay) == MHD_YES)
+      timer.start(std::chrono::milliseconds(delay));
     else
       timer.cancel();
   }
@@ -119,7 +119,7 @@ StatusServer::StatusServer(EventLoop& loop, const ListenAddress& address, Handle
   const int given = ::fcntl(listening.get(), F_DUPFD_CLOEXEC, 0);  // the daemon closes it
   daemon_->daemon = MHD_start_daemon(
       MHD_USE_EPOLL, 0, nullptr, nullptr, &serve, &daemon_->handler, MHD_OPTION_LISTEN_SOCKET, given,
-      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kTimeoutSeconds,
+      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{kConnectionBytes}, MHD_OPTION_END);
   if (!daemon_->daemon) {
     ::close(given);

@@ -27,7 +27,7 @@ bool is_own(const Lease& lease, const SubnetWish& wish) {
 
 /// Whether `key` has a subnet that is allowed for each enabled family, and none for another.
 bool fits(const LeaseKey& key, const NetworkConfig& config) {
-  return std::ranges::all_of(std::array{Family::v4, Family::v6}, [&](Family family) {
+  return std::ranges::all_of(base::kFamilies, [&](Family family) {
     const auto& subnet = key.of(family);
     const auto& rules = config.of(family);
     return subnet.has_value() == rules.has_value() && (!subnet || rules->allows(*subnet));
@@ -78,9 +78,9 @@ const Lease* find_holder(const std::vector<const Lease*>& others, const IpNet& s
 }
 
 /// Works out one plan for a node without a lease that it could take over.
-class Chooser {
+class SubnetChooser {
  public:
-  Chooser(const NetworkConfig& config, std::vector<const Lease*> others, const RandomBelow& random)
+  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others, const RandomBelow& random)
       : config_(config), others_(std::move(others)), random_(random) {}
 
   /// The node had `key` once; the sooner this is said, the more it counts.
@@ -89,7 +89,7 @@ class Chooser {
   /// Adds key, origin and refused to `plan`; false: out of subnets.
   bool fill(SubnetPlan& plan) {
     plan.origin = SubnetOrigin::kept;
-    for (const Family family : {Family::v4, Family::v6}) {
+    for (const Family family : base::kFamilies) {
       if (!config_.of(family)) continue;
       std::optional<IpNet> subnet = find_preferred(family, plan);
       if (!subnet) {
@@ -153,7 +153,7 @@ std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std:
     plan.reserved = !own->expiry;
     return plan;
   }
-  Chooser chooser(config, std::move(others), random);
+  SubnetChooser chooser(config, std::move(others), random);
   if (wish.previous) chooser.prefer(*wish.previous);
   for (const LeaseKey& key : plan.obsolete) chooser.prefer(key);
   if (!chooser.fill(plan)) return std::nullopt;

@@ -7,8 +7,8 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxBytes = 64 << 10;
-constexpr mode_t kFileMode = 0644, kDirectoryMode = 0755;
+constexpr size_t kMaxSubnetBytes = 64 << 10;
+constexpr mode_t kSubnetFileMode = 0644, kRunDirectoryMode = 0755;
 
 /// The bridge gets the first address of the subnet.
 base::IpNet gateway_in(const base::IpNet& subnet) { return {subnet.address.next(), subnet.prefix}; }
@@ -16,7 +16,7 @@ base::IpNet gateway_in(const base::IpNet& subnet) { return {subnet.address.next(
 }  // namespace
 
 std::optional<LeaseKey> read_previous_lease(const std::string& path) {
-  const auto text = base::read_file(path, kMaxBytes);
+  const auto text = base::read_file(path, kMaxSubnetBytes);
   if (!text) return std::nullopt;
   const flannel::SubnetEnv env = flannel::SubnetEnv::parse(*text, path);
   LeaseKey key;
@@ -43,10 +43,10 @@ flannel::SubnetEnv make_subnet_env(const NetworkConfig& config, const LeaseKey& 
 
 bool write_subnet_file(const std::string& path, const flannel::SubnetEnv& env) {
   const std::string text = env.format();
-  if (base::read_file(path, kMaxBytes) == text) return false;
+  if (base::read_file(path, kMaxSubnetBytes) == text) return false;
   const std::filesystem::path target(path);
-  if (target.has_parent_path()) base::make_directory(target.parent_path().string(), kDirectoryMode);
-  base::write_file_atomic(path, text, kFileMode);
+  if (target.has_parent_path()) base::make_directory(target.parent_path().string(), kRunDirectoryMode);
+  base::write_file_atomic(path, text, kSubnetFileMode);
   return true;
 }
 

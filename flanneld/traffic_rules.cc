@@ -49,7 +49,7 @@ std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, bool nftables,
 
 std::vector<std::string> remove_traffic_rules() {
   std::vector<std::string> notes;
-  for (const Family family : {Family::v4, Family::v6}) remove_family(family, notes);
+  for (const Family family : base::kFamilies) remove_family(family, notes);
   return notes;
 }
 

@@ -13,8 +13,7 @@ namespace {
 using base::Family;
 using base::IpNet;
 
-constexpr const char* kType = "vxlan";
-constexpr int64_t kMaxVni = (1 << 24) - 1;
+constexpr const char* kVxlan = "vxlan";
 constexpr int64_t kMaxMtu = 65535;
 constexpr size_t kMaxLinkName = 15;  // IFNAMSIZ without the NUL
 
@@ -55,7 +54,7 @@ class VxlanBackend : public Backend {
 
 VxlanBackend::VxlanBackend(const BackendContext& context)
     : options_(VxlanOptions::parse(context.config)),
-      attributes_(make_attributes(context, kType)),
+      attributes_(make_attributes(context, kVxlan)),
       external_(context.external.name),
       is_directly_connected_(context.is_directly_connected) {
   for (const Family family : families_of(context.config)) {
@@ -139,7 +138,7 @@ void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan
 }
 
 PeerPlan VxlanBackend::peer_plan(const Lease& peer) const {
-  check_backend_type(peer, kType);
+  check_backend_type(peer, kVxlan);
   PeerPlan plan;
   for (const Device& device : devices_) plan_family(device, peer, plan);
   return plan;

@@ -6,7 +6,6 @@ namespace flanneld {
 namespace {
 
 constexpr size_t kMaxDataBytes = 4096;
-constexpr uint32_t kMaxVni = (1U << 24) - 1;
 
 base::MacAddress parse_vtep_mac(const std::string& text) {
   const auto mac = base::MacAddress::parse(text);

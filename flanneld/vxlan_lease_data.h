@@ -9,6 +9,8 @@
 
 namespace flanneld {
 
+inline constexpr uint32_t kMaxVni = (1U << 24) - 1;
+
 struct VxlanLeaseData {
   uint32_t vni = 0;
   base::MacAddress vtep_mac;

@@ -11,6 +11,7 @@
 namespace base {
 
 enum class Family : uint8_t { v4, v6 };
+inline constexpr std::array kFamilies{Family::v4, Family::v6};
 
 /// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address becomes IPv4 when parsed, as Go's net.IP
 /// does. Order: IPv4 before IPv6, then numeric.
