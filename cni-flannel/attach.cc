@@ -59,9 +59,9 @@ cni::Result attach(const cni::Request& request, const Ipam& ipam, const netlink:
   const netlink::Link bridge = ensure_node_bridge(node, conf);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(node, conf, bridge) : bridge;
   if (conf.is_gateway) ensure_gateway(node, conf, request, bridge, gateway_link, plan.bridge_addresses);
-  const VethPorts ports =
-      create_attachment_veth(node, conf, bridge, netns, request.network, request.attachment, undo);
+  const VethPorts ports = create_attachment_veth(node, conf, bridge, netns, request, plan.pod_mac, undo);
   configure_pod(pod, netns, request.attachment.ifname, conf, plan);
+  if (conf.is_gateway) correct_neighbours(node, gateway_link, plan);
   add_filters(request, conf, plan, ports, undo);
 
   // A port that does not forward yet would eat the pod's first ARP request, and a second with it.

@@ -7,6 +7,7 @@
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
+#include "common/netlink/neighbour.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/veth.h"
 
@@ -214,9 +215,11 @@ void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const cni::Requ
 }
 
 VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge,
-                                 const netlink::Netns& netns, const std::string& network,
-                                 const cni::Attachment& attachment, base::Rollback& undo) {
-  VethPorts ports{"", base::MacAddress::random(), conf.mac.value_or(base::MacAddress::random())};
+                                 const netlink::Netns& netns, const cni::Request& request,
+                                 const base::MacAddress& container_mac, base::Rollback& undo) {
+  const cni::Attachment& attachment = request.attachment;
+  const std::string alias = link_alias(request.network, attachment);
+  VethPorts ports{"", base::MacAddress::random(), container_mac};
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     ports.host_name = host_veth_name(attachment, attempt);
     // Pushed first: the kernel may have made the pair although its answer was lost.
@@ -226,19 +229,22 @@ VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, co
                                     &netns,
                                     bridge.ifindex,
                                     conf.mtu})) {
-      netlink::set_port_options(node, ports.host_name,
-                                {conf.hairpin, conf.port_isolation, link_alias(network, attachment)});
+      netlink::set_port_options(node, ports.host_name, {conf.hairpin, conf.port_isolation, alias});
       set_vlans(node, conf, ports.host_name);
       return ports;
     }
     const auto present = netlink::find_link(node, ports.host_name);
-    if (!present || present->alias == link_alias(network, attachment))
-      break;  // it is the container's end, or its twin
+    if (!present || present->alias == alias) break;  // it is the container's end, or its twin
   }
   throw Error(ErrorCode::conflict,
               "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname +
                   "', or a link '" + ports.host_name + "' of an earlier attachment is left",
               "the runtime must call DEL for this attachment before it calls ADD again");
+}
+
+void correct_neighbours(NetlinkSocket& node, const Link& gateway_link, const Plan& plan) {
+  for (const IpNet& address : plan.pod_addresses)
+    netlink::correct_neighbour(node, {gateway_link.ifindex, address.address, plan.pod_mac});
 }
 
 std::optional<Link> find_host_veth(NetlinkSocket& node, const std::string& network,

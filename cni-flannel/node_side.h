@@ -36,8 +36,12 @@ struct VethPorts {
 /// in `netns`. Throws cni::Error(conflict) when the container has an interface of that name.
 VethPorts create_attachment_veth(netlink::NetlinkSocket& node, const BridgeConf& conf,
                                  const netlink::Link& bridge, const netlink::Netns& netns,
-                                 const std::string& network, const cni::Attachment& attachment,
+                                 const cni::Request& request, const base::MacAddress& container_mac,
                                  base::Rollback& undo);
+
+/// Gives the node's own entries for the pod's addresses, if it has any, the pod's MAC: they may be of an
+/// earlier pod that had another, and a frame to that is lost until the kernel gives up on it, after 8 s.
+void correct_neighbours(netlink::NetlinkSocket& node, const netlink::Link& gateway_link, const Plan& plan);
 
 /// The host's end of an attachment's veth pair, wherever the container's end is; nullopt if none.
 std::optional<netlink::Link> find_host_veth(netlink::NetlinkSocket& node, const std::string& network,

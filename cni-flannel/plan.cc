@@ -51,6 +51,25 @@ netlink::RouteSpec resolve(const cni::Route& route, const Plan& plan) {
   return spec;
 }
 
+/// The first IPv4 address behind 0a:58, as the reference long had it: nobody who remembers the address
+/// remembers a wrong MAC.
+std::optional<base::MacAddress> mac_of_address(const Plan& plan) {
+  for (const base::IpNet& net : plan.pod_addresses)
+    if (const uint8_t* bytes = net.address.data(); net.address.is_v4())
+      return base::MacAddress{{0x0a, 0x58, bytes[0], bytes[1], bytes[2], bytes[3]}};
+  return std::nullopt;
+}
+
+void choose_mac(Plan& plan, const BridgeConf& conf) {
+  // Without a gateway the bridge may reach further than this node, where others use the same scheme.
+  const auto derived = conf.is_gateway && !conf.mac ? mac_of_address(plan) : std::nullopt;
+  plan.mac_follows_address = derived.has_value();
+  if (conf.mac)
+    plan.pod_mac = *conf.mac;
+  else
+    plan.pod_mac = derived ? *derived : base::MacAddress::random();
+}
+
 }  // namespace
 
 bool Plan::has_family(Family family) const {
@@ -66,6 +85,7 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam) {
   plan.result_routes = ipam.routes;
   for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
   for (const cni::Route& route : plan.result_routes) plan.pod_routes.push_back(resolve(route, plan));
+  choose_mac(plan, conf);
   plan.dns = conf.dns.empty() ? ipam.dns : conf.dns;
   return plan;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cni-flannel/bridge_conf.h"
+#include "common/base/mac.h"
 #include "common/cni/result.h"
 #include "common/netlink/route.h"
 
@@ -17,6 +18,8 @@ struct Plan {
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;
+  base::MacAddress pod_mac;          ///< as asked for, else of the IPv4 address, else random
+  bool mac_follows_address = false;  ///< whoever has the address next has the same MAC
 
   [[nodiscard]] bool has_family(base::Family family) const;
 };
@@ -24,7 +27,7 @@ struct Plan {
 /// Index of the container's interface in a result: bridge, host veth, container.
 inline constexpr int kContainerInterface = 2;
 
-/// Throws cni::Error(delegate_failed) when `ipam` holds no address. Pure.
+/// Throws cni::Error(delegate_failed) when `ipam` holds no address. Pure, but for a random MAC.
 Plan make_plan(const BridgeConf& conf, const cni::Result& ipam);
 
 /// The name of the host's end of an attachment's veth pair: "veth" and 8 hex digits that follow from

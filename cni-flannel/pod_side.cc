@@ -22,10 +22,13 @@ void try_sysctl(const std::string& name, std::string_view value) {
 }
 
 /// Must run inside the container's namespace: /proc/sys/net is the caller's.
-void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, bool has_v6) {
+void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, const Plan& plan) {
   const std::string v4 = "net/ipv4/conf/" + ifname + "/";
   const std::string v6 = "net/ipv6/conf/" + ifname + "/";
-  try_sysctl(v4 + "arp_notify", "1");  // announce the address when the link comes up
+  const bool has_v6 = plan.has_family(base::Family::v6);
+  // What a pod sends to all when its link comes up, each pod on the node has to receive.
+  if (!plan.mac_follows_address) try_sysctl(v4 + "arp_notify", "1");  // announce the address to all
+  if (!has_v6 && conf.is_gateway) return try_sysctl(v6 + "addr_gen_mode", "1");  // no link-local address
   if (conf.duplicate_address_detection) try_sysctl(v6 + "enhanced_dad", "1");
   try_sysctl(v6 + "accept_dad", conf.duplicate_address_detection ? "1" : "0");
   if (!has_v6) return;
@@ -90,7 +93,7 @@ void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, con
   const bool has_v6 = plan.has_family(base::Family::v6);
   {
     const netlink::NetnsScope inside = netns.enter();
-    set_interface_sysctls(ifname, conf, has_v6);
+    set_interface_sysctls(ifname, conf, plan);
   }
   const auto ifindex = netlink::find_ifindex(pod, ifname);
   if (!ifindex)

@@ -4,16 +4,18 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace netlink {
 namespace {
 
-Message neighbour_message(int type, int flags, int family, int ifindex, uint8_t neighbour_flags) {
+Message neighbour_message(int type, int flags, uint16_t state, int family, int ifindex,
+                          uint8_t neighbour_flags) {
   ndmsg header{};
   header.ndm_family = static_cast<uint8_t>(family);
   header.ndm_ifindex = ifindex;
-  header.ndm_state = NUD_PERMANENT;
+  header.ndm_state = state;
   header.ndm_flags = neighbour_flags;
   header.ndm_type = RTN_UNICAST;
   Message message(type, flags);
@@ -22,7 +24,7 @@ Message neighbour_message(int type, int flags, int family, int ifindex, uint8_t 
 }
 
 Message fdb_message(int type, int flags, const FdbEntry& entry) {
-  Message message = neighbour_message(type, flags, AF_BRIDGE, entry.ifindex, NTF_SELF);
+  Message message = neighbour_message(type, flags, NUD_PERMANENT, AF_BRIDGE, entry.ifindex, NTF_SELF);
   message.put(NDA_LLADDR, entry.mac.bytes.data(), entry.mac.bytes.size());
   if (entry.dst) message.put(NDA_DST, entry.dst->data(), entry.dst->size());
   return message;
@@ -44,17 +46,26 @@ std::optional<base::IpAddress> address_in(const Attributes& attributes) {
 }  // namespace
 
 Message put_neighbour(const Neighbour& neighbour) {
-  Message message = neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbour.address.af(),
-                                      neighbour.ifindex, 0);
+  Message message = neighbour_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NUD_PERMANENT,
+                                      neighbour.address.af(), neighbour.ifindex, 0);
   message.put(NDA_DST, neighbour.address.data(), neighbour.address.size());
   message.put(NDA_LLADDR, neighbour.mac.bytes.data(), neighbour.mac.bytes.size());
   return message;
 }
 
 Message remove_neighbour(const Neighbour& neighbour) {
-  Message message = neighbour_message(RTM_DELNEIGH, 0, neighbour.address.af(), neighbour.ifindex, 0);
+  Message message =
+      neighbour_message(RTM_DELNEIGH, 0, NUD_PERMANENT, neighbour.address.af(), neighbour.ifindex, 0);
   message.put(NDA_DST, neighbour.address.data(), neighbour.address.size());
   return message;
+}
+
+void correct_neighbour(NetlinkSocket& socket, const Neighbour& neighbour) {
+  Message message =
+      neighbour_message(RTM_NEWNEIGH, NLM_F_REPLACE, NUD_STALE, neighbour.address.af(), neighbour.ifindex, 0);
+  message.put(NDA_DST, neighbour.address.data(), neighbour.address.size());
+  message.put(NDA_LLADDR, neighbour.mac.bytes.data(), neighbour.mac.bytes.size());
+  socket.request_unless(ENOENT, message, "correct the neighbour entry of " + neighbour.address.str());
 }
 
 Message put_fdb(const FdbEntry& entry) {

@@ -32,6 +32,9 @@ struct FdbEntry {
 /// Adds an entry, or gives the one of that address another MAC.
 Message put_neighbour(const Neighbour& neighbour);
 Message remove_neighbour(const Neighbour& neighbour);
+/// Gives the kernel's entry of that address, if there is one, another MAC, which the kernel will confirm.
+/// Throws NetlinkError.
+void correct_neighbour(NetlinkSocket& socket, const Neighbour& neighbour);
 
 /// Adds a row, or replaces the (first) destination of the row of that MAC.
 Message put_fdb(const FdbEntry& entry);

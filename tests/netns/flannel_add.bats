@@ -187,6 +187,35 @@ addresses_of() {
   assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" 02:00:00:00:00:07
 }
 
+@test "an address keeps its MAC, and whoever remembers another is corrected" {
+  local asked='{"runtimeConfig":{"ips":["10.244.1.9/24"]}}'
+  pod_add other # a bridge without a port forgets its neighbours by itself
+  flannel ADD c0 other "$(conf)"
+  flannel ADD c1 pod "$(conf "$asked")"
+  assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" 0a:58:0a:f4:01:09
+  flannel DEL c1 pod "$(conf "$asked")"
+  # As a pod of another implementation had it.
+  node_exec ip neigh replace 10.244.1.9 lladdr 02:00:00:00:00:09 dev cni0 nud reachable
+  flannel ADD c1 pod "$(conf "$asked")"
+  assert_equal "$(node_exec ip -j neigh show 10.244.1.9 dev cni0 | jq -r '.[0].lladdr')" 0a:58:0a:f4:01:09
+  node_exec busybox ping -c 1 -W 1 10.244.1.9
+  flannel DEL c1 pod "$(conf "$asked")"
+  node_exec ip neigh flush dev cni0
+  flannel ADD c1 pod "$(conf "$asked")"
+  assert_empty "$(node_exec ip neigh show 10.244.1.9 dev cni0)" "entry of a pod nobody has spoken to"
+}
+
+@test "a pod that starts sends nothing to the others on its node" {
+  flannel ADD c1 pod "$(conf)"
+  assert_empty "$(pod_exec pod ip -6 addr show dev eth0)" "IPv6 address of a pod in a network without IPv6"
+  assert_equal "$(pod_exec pod cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" 0
+  assert_equal "$(pod_exec pod ip -s -j link show eth0 | jq '.[0].stats64.tx.packets')" 0
+  # It needs none of it to be reached, nor to reach others.
+  pod_add other
+  flannel ADD c2 other "$(conf)"
+  pod_exec other busybox ping -c 1 -W 1 10.244.1.2
+}
+
 @test "an address asked for, in each of the three ways" {
   run flannel ADD c1 pod "$(conf)" eth0 "CNI_ARGS=IgnoreUnknown=1;IP=10.244.1.50;K8S_POD_UID=x"
   assert_json "$output" '.ips[0].address == "10.244.1.50/24"'

@@ -232,6 +232,24 @@ TEST_CASE("plan: gateways, routes, one default route for each family") {
   CHECK(plan.has_family(base::Family::v6));
 }
 
+TEST_CASE("plan: the pod's MAC is the one asked for, else of its IPv4 address, else random") {
+  const auto dual = ipam_result(R"({"ips":[{"address":"fc00::2/64"},{"address":"10.1.17.2/24"}]})");
+  const auto follows = flannel::make_plan(bridge_conf(R"({"isGateway":true})"), dual);
+  CHECK(follows.pod_mac.str() == "0a:58:0a:01:11:02");
+  CHECK(follows.mac_follows_address);
+  const auto asked = flannel::make_plan(
+      bridge_conf(R"({"isGateway":true,"runtimeConfig":{"mac":"02:00:00:00:00:03"}})"), dual);
+  CHECK(asked.pod_mac.str() == "02:00:00:00:00:03");
+  CHECK_FALSE(asked.mac_follows_address);
+  for (const auto& plan : {flannel::make_plan(bridge_conf("{}"), dual),
+                           flannel::make_plan(bridge_conf(R"({"isGateway":true})"),
+                                              ipam_result(R"({"ips":[{"address":"fc00::2/64"}]})"))}) {
+    CHECK((plan.pod_mac.bytes[0] & 3) == 2);
+    CHECK(plan.pod_mac.str().substr(0, 6) != "0a:58:");
+    CHECK_FALSE(plan.mac_follows_address);
+  }
+}
+
 TEST_CASE("plan: a default route of the IPAM is not doubled") {
   const auto conf = bridge_conf(R"({"isDefaultGateway":true})");
   const auto plan = flannel::make_plan(
