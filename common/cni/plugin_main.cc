@@ -83,8 +83,10 @@ std::string read_stdin() {
 Request read_request(const std::string& command, std::string& version_for_errors) {
   Request request;
   request.command = command;
-  request.attachment = {env("CNI_CONTAINERID"), env("CNI_IFNAME")};
-  request.netns = env("CNI_NETNS");
+  if (command != "GC" && command != "STATUS") {  // of which these are not checked
+    request.attachment = {env("CNI_CONTAINERID"), env("CNI_IFNAME")};
+    request.netns = env("CNI_NETNS");
+  }
   request.args = env("CNI_ARGS");
   request.path = env("CNI_PATH");
   request.config = parse_json(read_stdin(), "the configuration on stdin");
