@@ -27,15 +27,15 @@ void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, co
   const std::string v6 = "net/ipv6/conf/" + ifname + "/";
   const bool has_v6 = plan.has_family(base::Family::v6);
   // What a pod sends to all when its link comes up, each pod on the node has to receive.
-  if (!plan.mac_follows_address) try_sysctl(v4 + "arp_notify", "1");  // announce the address to all
+  if (!plan.mac_follows_address) try_sysctl(v4 + "arp_notify", "1");
   if (!has_v6 && conf.is_gateway) return try_sysctl(v6 + "addr_gen_mode", "1");  // no link-local address
   if (conf.duplicate_address_detection) try_sysctl(v6 + "enhanced_dad", "1");
   try_sysctl(v6 + "accept_dad", conf.duplicate_address_detection ? "1" : "0");
   if (!has_v6) return;
-  try_sysctl(v6 + "ndisc_notify", "1");
+  if (!plan.mac_follows_address) try_sysctl(v6 + "ndisc_notify", "1");
   for (const std::string& name : {std::string("net/ipv6/conf/lo/disable_ipv6"), v6 + "disable_ipv6"})
     netlink::ensure_sysctl(name, "0");
-  netlink::ensure_sysctl(v6 + "keep_addr_on_down", "1");
+  netlink::write_sysctl(v6 + "keep_addr_on_down", "1");
 }
 
 /// Requests that are sent as one; the kernel serves them in order. What is there already is fine.

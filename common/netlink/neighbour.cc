@@ -4,7 +4,6 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-#include <cerrno>
 #include <cstring>
 
 namespace netlink {
@@ -60,12 +59,12 @@ Message remove_neighbour(const Neighbour& neighbour) {
   return message;
 }
 
-void correct_neighbour(NetlinkSocket& socket, const Neighbour& neighbour) {
+Message correct_neighbour(const Neighbour& neighbour) {
   Message message =
       neighbour_message(RTM_NEWNEIGH, NLM_F_REPLACE, NUD_STALE, neighbour.address.af(), neighbour.ifindex, 0);
   message.put(NDA_DST, neighbour.address.data(), neighbour.address.size());
   message.put(NDA_LLADDR, neighbour.mac.bytes.data(), neighbour.mac.bytes.size());
-  socket.request_unless(ENOENT, message, "correct the neighbour entry of " + neighbour.address.str());
+  return message;
 }
 
 Message put_fdb(const FdbEntry& entry) {

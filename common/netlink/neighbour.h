@@ -32,9 +32,8 @@ struct FdbEntry {
 /// Adds an entry, or gives the one of that address another MAC.
 Message put_neighbour(const Neighbour& neighbour);
 Message remove_neighbour(const Neighbour& neighbour);
-/// Gives the kernel's entry of that address, if there is one, another MAC, which the kernel will confirm.
-/// Throws NetlinkError.
-void correct_neighbour(NetlinkSocket& socket, const Neighbour& neighbour);
+/// Gives an entry that exists another MAC, for the kernel to confirm when it is used; else ENOENT.
+Message correct_neighbour(const Neighbour& neighbour);
 
 /// Adds a row, or replaces the (first) destination of the row of that MAC.
 Message put_fdb(const FdbEntry& entry);
