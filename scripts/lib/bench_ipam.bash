@@ -33,7 +33,9 @@ ipam_verbs() {
   local verb line
   for verb in ADD CHECK DEL; do
     line=$(calls "$6" "$verb" "$3" 1)
-    (($2 == 0)) || keep ipam "$verb$4, leases" "$5" "$1" times_ms:ms <<<"$line"
+    (($2 > 0)) || continue
+    keep ipam "$verb$4, leases" "$5" "$1" times_ms:ms <<<"$line"
+    keep ipam "$verb$4, peak memory, leases" "$5" "$1" rss_kb:kB <<<"$line"
   done
 }
 
