@@ -152,7 +152,9 @@ both_are_leased() {
     wait_until 15 is_back b
     all_is_well m1 || fail "after mode $mode"
   done
-  # VmHWM: the most that it ever had.
-  assert_json "$(on a node_exec awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of a)/status")" ". < 120000"
+  if ! ldd "$BIN_DIR/flanneld" | grep -q libasan; then # which keeps what is freed
+    # VmHWM: the most that it ever had.
+    assert_json "$(on a node_exec awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of a)/status")" ". < 120000"
+  fi
   no_ping_is_lost
 }
