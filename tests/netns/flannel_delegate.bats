@@ -199,7 +199,7 @@ spy_conf() {
   local config
   config=$(conf '{"ipam":{"type":"spy"}}')
   spy_does ADD <<<'exec sleep 1000'
-  if ! grep -q __asan_init "$BIN_DIR/flannel"; then
+  if ! is_sanitized; then
     # Time is up at once: the first poll says so.
     run node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
       strace -qqq -o /dev/null -e inject=poll:retval=0:when=1 /opt/cni/bin/flannel <<<"$config"

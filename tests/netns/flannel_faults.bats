@@ -8,7 +8,7 @@
 load ../support/flannel_test.bash
 
 setup() {
-  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   cni_node_start
   pod_add pod
   conf '{"delegate":{"ipMasq":true,"macspoofchk":true}}' | conf_write nftables.conf >/dev/null

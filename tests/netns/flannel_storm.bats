@@ -73,7 +73,7 @@ until_interrupted() {
 }
 
 @test "GC reads the bridge's ports anew while they change" {
-  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   flannel ADD kept pod "$(conf)" >/dev/null
   churn_links
   until_interrupted "$(conf '{"cni.dev/valid-attachments":[{"containerID":"kept","ifname":"eth0"}]}')" GC
@@ -81,7 +81,7 @@ until_interrupted() {
 }
 
 @test "DEL reads the rules anew while they change" {
-  if grep -q __asan_init "$BIN_DIR/flannel"; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   local ours
   ours=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables"}}')
   flannel ADD c1 pod "$ours" >/dev/null

@@ -207,7 +207,7 @@ FLANNEL_IPMASQ=true\$"
 
 # forge6_all: hand-made tunnel packets of pods on both hosts for the device of a, with an echo request to the web pod.
 forge6_all() {
-  local to
+  local to from
   for to in fd00:1::10 "$(on a node_exec ip -j -6 addr show cni0 scope global | jq -r '.[].addr_info[].local // empty')"; do
     for from in a:mate b:client; do
       on "${from%:*}" pod_exec "${from#*:}" perl "$repo/tests/support/forge-vxlan.perl" "$to" 8472 1 "$VTEP" "$CLIENT6" "$WEB6" || return
@@ -215,23 +215,16 @@ forge6_all() {
   done
 }
 
-# forged6_packets: how many the web pod has got.
-forged6_packets() {
-  on a pod_exec web nft -j list chain ip6 forged in | jq '[.. | .counter? // empty | .packets] | add'
-}
-
 @test "packets of the tunnel that pods forge over IPv6 reach nobody; without the rules they would" {
   network_config '{"EnableIPv4": false, "EnableIPv6": true, "EnableNFTables": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
   two_pods --ip-masq
   on a pod_run mate >/dev/null
   VTEP=$(on a mac_of flannel-v6.1) WEB6=$(address6_of a web) CLIENT6=$(address6_of b client)
-  on a pod_exec web nft "add table ip6 forged;
-    add chain ip6 forged in { type filter hook input priority 0; };
-    add rule ip6 forged in icmpv6 type echo-request @th,64,64 0x666f726765642121 counter"
+  forged_packets_count ip6 icmpv6
   wait_until 4 reaches b client "$WEB6"
   forge6_all
   reaches b client "$WEB6" # sent later, come later
-  assert_equal "$(forged6_packets)" 0
+  assert_equal "$(forged_packets ip6)" 0
   local host
   for host in a b; do
     on "$host" flanneld_stop
@@ -239,7 +232,7 @@ forged6_packets() {
   done
   forge6_all
   reaches b client "$WEB6"
-  (($(forged6_packets) >= 2)) || fail "only $(forged6_packets) forged packets come without the rules: is this test blind?"
+  (($(forged_packets ip6) >= 2)) || fail "only $(forged_packets ip6) forged packets come without the rules: is this test blind?"
 }
 
 @test "MTU: full packets go through uncut; the underlay's changes are followed within 2 s; Backend.MTU" {

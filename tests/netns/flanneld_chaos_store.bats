@@ -152,7 +152,7 @@ both_are_leased() {
     wait_until 15 is_back b
     all_is_well m1 || fail "after mode $mode"
   done
-  if ! ldd "$BIN_DIR/flanneld" | grep -q libasan; then # which keeps what is freed
+  if ! is_sanitized; then # which keeps what is freed
     # VmHWM: the most that it ever had.
     assert_json "$(on a node_exec awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of a)/status")" ". < 120000"
   fi

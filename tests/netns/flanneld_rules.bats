@@ -251,20 +251,13 @@ forge_all() {
   done
 }
 
-# forged_packets: how many the web pod has got.
-forged_packets() {
-  on a pod_exec web nft -j list chain ip forged in | jq '[.. | .counter? // empty | .packets] | add'
-}
-
 # pods_cannot_forge: and what the tunnel's port is used for otherwise goes on.
 pods_cannot_forge() {
-  on a pod_exec web nft "add table ip forged; flush table ip forged;
-    add chain ip forged in { type filter hook input priority 0; };
-    add rule ip forged in icmp type echo-request @th,64,64 0x666f726765642121 counter"
+  forged_packets_count ip icmp
   forge_all
   reaches b client "$WEB" # sent later, come later
   reaches a mate "$WEB"
-  assert_equal "$(forged_packets)" 0
+  assert_equal "$(forged_packets ip)" 0
   # A cluster within the cluster: a pod's tunnel ends at a pod.
   on a pod_exec web nft "add rule ip forged in udp dport 8472 counter"
   forge b client "$WEB"
@@ -272,7 +265,7 @@ pods_cannot_forge() {
 }
 
 is_one_forged() {
-  (($(forged_packets) == 1))
+  (($(forged_packets ip) == 1))
 }
 
 @test "packets of the tunnel that pods forge reach nobody, with either engine; without the rules they would" {
@@ -296,7 +289,7 @@ is_one_forged() {
   done
   forge_all
   reaches b client "$WEB"
-  (($(forged_packets) >= 6)) || fail "only $(forged_packets) forged packets come without the rules: is this test blind?"
+  (($(forged_packets ip) >= 6)) || fail "only $(forged_packets ip) forged packets come without the rules: is this test blind?"
   agent_start a --ip-masq
   run -0 on a flanneld_stop
   run -0 on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" cleanup

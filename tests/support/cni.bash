@@ -5,6 +5,12 @@
 repo=$(dirname "$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")")
 BIN_DIR=${BIN_DIR:-$repo/build/release/bin}
 
+# True if the programs under test are built with AddressSanitizer: its runtime makes system calls of its own, does not
+# run under strace, and keeps memory that is freed.
+is_sanitized() {
+  grep -q __asan_init "$BIN_DIR/flannel"
+}
+
 # Fills the node's /opt/cni/bin with our plugins and links to reference ones: plugins_install [NAME...];
 # all when none is named.
 plugins_install() {

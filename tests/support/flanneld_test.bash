@@ -86,3 +86,15 @@ heals_within() {
     ((${EPOCHREALTIME/./} < end)) || return 1
   done
 }
+
+# forged_packets_count ip|ip6 icmp|icmpv6: the web pod begins to count the echo requests of forge-vxlan.perl, from 0.
+forged_packets_count() {
+  on a pod_exec web nft "add table $1 forged; flush table $1 forged;
+    add chain $1 forged in { type filter hook input priority 0; };
+    add rule $1 forged in $2 type echo-request @th,64,64 0x666f726765642121 counter"
+}
+
+# forged_packets ip|ip6: how many it has got.
+forged_packets() {
+  on a pod_exec web nft -j list chain "$1" forged in | jq '[.. | .counter? // empty | .packets] | add'
+}
