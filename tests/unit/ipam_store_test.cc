@@ -1,35 +1,17 @@
-// The store on disk and its index: bytes, trust, crashes, foreign hands, reboots.
+// The store on disk: bytes, trust, crashes, foreign hands, reboots.
 #include <doctest/doctest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
-#include <algorithm>
-
-#include "cni-ipam/disk_store.h"
 #include "cni-ipam/lease_index.h"
-#include "ipam_test_support.h"
+#include "ipam_store_test_support.h"
 
 using ipam::DiskStore;
 using ipam::LeaseIndex;
-using ipam::Owner;
 using Mode = ipam::DiskStore::Mode;
 using namespace ipam_test;
 
 namespace {
-
-const Owner kA{"a", "eth0"};
-const Owner kB{"b", "eth0"};
-
-std::unique_ptr<DiskStore> open_store(const Node& node, Mode mode = Mode::create) {
-  return DiskStore::open(node.store, mode, node.machine, 1);
-}
-
-void reserve(const Node& node, const std::string& address, const Owner& owner) {
-  REQUIRE(open_store(node)->reserve(ip(address), owner));
-}
-
-std::vector<base::IpAddress> held(const Node& node, const Owner& owner) {
-  return open_store(node)->find_all(owner.mark(), {});
-}
 
 /// Whether the next call believes the index.
 bool index_is_believed(const Node& node) {
@@ -117,24 +99,6 @@ TEST_CASE("ipam store: looking changes nothing") {
   CHECK_FALSE(std::filesystem::exists(node.machine.state_directory));
 }
 
-TEST_CASE("ipam store: owners are found through the index and without it") {
-  Node node;
-  reserve(node, "10.1.2.3", kA);
-  reserve(node, "10.1.2.4", kB);
-  reserve(node, "fd00::3", kA);
-  CHECK(index_is_believed(node));
-  for (const bool with_index : {true, false}) {
-    if (!with_index) std::filesystem::remove_all(node.machine.state_directory);
-    CHECK(held(node, kA) == std::vector{ip("10.1.2.3"), ip("fd00::3")});
-    CHECK(held(node, kB) == std::vector{ip("10.1.2.4")});
-    CHECK(held(node, {"a", "eth1"}).empty());
-    CHECK(held(node, {"c", "eth0"}).empty());
-  }
-  open_store(node)->release(ip("10.1.2.3"), kA.mark());
-  CHECK(held(node, kA) == std::vector{ip("fd00::3")});
-  CHECK(open_store(node)->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.3"));
-}
-
 TEST_CASE("ipam store: what others did to the directory is seen") {
   Node node;
   reserve(node, "10.1.2.3", kA);
@@ -182,25 +146,6 @@ TEST_CASE("ipam store: two views of the state directory do not deceive each othe
   CHECK(DiskStore::open(node.store, Mode::existing, elsewhere)->find_all(kB.mark(), {}).empty());
 }
 
-TEST_CASE("ipam store: an incomplete index errs on the safe side") {
-  Node node;
-  reserve(node, "10.1.2.3", kA);
-  reserve(node, "10.1.2.4", {"c", "eth0"});
-  std::filesystem::remove(node.store + "/10.1.2.4");  // a foreign hand
-  node.write("10.1.2.5", "b\r\neth0");
-  const auto store = open_store(node);
-  CHECK(store->held_by(kA.mark()) == std::vector{ip("10.1.2.3")});
-  CHECK(store->held_by(Owner{"c", "eth0"}.mark()).empty());
-  CHECK(store->held_by(kB.mark()).empty());  // not known yet
-  CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.5"));
-  CHECK_FALSE(store->reserve(ip("10.1.2.5"), {"d", "eth0"}));
-  CHECK(store->held_by(kB.mark()) == std::vector{ip("10.1.2.5")});  // now it is
-  CHECK(store->held_by(Owner{"d", "eth0"}.mark()).empty());
-  CHECK(store->look_again());
-  CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.4"));
-  CHECK_FALSE(store->look_again());
-}
-
 TEST_CASE("ipam store: a store that was emptied gives its first address again") {
   Node node;
   const std::vector<ipam::RangeSet> sets{{ipam::make_range({net("10.1.2.0/24"), {}, {}, {}})}};
@@ -231,69 +176,6 @@ TEST_CASE("ipam store: thousands of foreign leases in the way are no reason to t
   CHECK(tries < 100);
 }
 
-TEST_CASE("ipam store: works without a place for the index") {
-  Node node;
-  SUBCASE("no boot id") {
-    node.machine.boot_id = [] { return std::string(); };
-  }
-  SUBCASE("a file is in the way") { node.machine.state_directory = "/dev/null/x"; }
-  SUBCASE("the store's path is too long for a name") {
-    node.store = node.data + "/" + std::string(220, 'n');
-    CHECK(ipam::index_path("/run", node.store).empty());
-  }
-  reserve(node, "10.1.2.3", kA);
-  reserve(node, "10.1.2.4", kB);
-  CHECK(held(node, kA) == std::vector{ip("10.1.2.3")});
-  open_store(node)->release(ip("10.1.2.3"), kA.mark());
-  CHECK(held(node, kA).empty());
-}
-
-TEST_CASE("ipam store: a damaged index is not believed") {
-  Node node;
-  reserve(node, "10.1.2.3", kA);
-  const std::string path = ipam::index_path(node.machine.state_directory, node.store);
-  const std::string good = *base::read_file(path, 1 << 24);
-  const auto put = [&](const std::string& bytes) { base::write_file_atomic(path, bytes, 0600); };
-  for (const size_t length : {size_t{0}, size_t{7}, size_t{100}, good.size() - 1}) {
-    put(good.substr(0, length));
-    CHECK(held(node, kA) == std::vector{ip("10.1.2.3")});
-  }
-  put(good + "x");
-  CHECK(held(node, kA) == std::vector{ip("10.1.2.3")});
-  // Below, the mark is true, so that the rest of the file is believed.
-  const auto believed = [&] {
-    base::remove_file_at(AT_FDCWD, path);
-    REQUIRE(held(node, kA) == std::vector{ip("10.1.2.3")});
-    return *base::read_file(path, 1 << 24);
-  };
-  constexpr size_t kHeaderBytes = 312;
-  for (size_t at = 0; at < kHeaderBytes; ++at) {
-    std::string bad = believed();
-    bad[at] = static_cast<char>(bad[at] ^ 0x5a);
-    put(bad);
-    const auto found = held(node, kA);
-    CHECK((found.empty() || found == std::vector{ip("10.1.2.3")}));
-    CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), kB));
-  }
-  // Tables full of nonsense: bounded, no crash; leases are read before they are acted on.
-  std::string wild = believed().substr(0, kHeaderBytes);
-  while (wild.size() < good.size()) wild += static_cast<char>(wild.size() * 2654435761U >> 13);
-  put(wild);
-  REQUIRE(index_is_believed(node));
-  held(node, kA);
-  open_store(node)->usage({ipam::make_range({net("10.1.2.0/24"), {}, {}, {}})});
-  CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), kB));
-}
-
-TEST_CASE("ipam store: an index that lies about a lease is replaced") {
-  Node node;
-  reserve(node, "10.1.2.3", kA);
-  // Rewritten in place: the directory's time does not tell.
-  node.write("10.1.2.3", "b\r\neth0");
-  CHECK(held(node, kA).empty());
-  CHECK(held(node, kB) == std::vector{ip("10.1.2.3")});
-}
-
 TEST_CASE("ipam store: torn leases are nobody's") {
   for (const char* torn : {"", " ", "\r\n", "\n\n"}) {
     Node node;
@@ -304,20 +186,6 @@ TEST_CASE("ipam store: torn leases are nobody's") {
     CHECK(open_store(node)->reserve(ip("10.1.2.3"), kB));
     CHECK(node.file("10.1.2.3") == "b\r\neth0");
   }
-}
-
-TEST_CASE("ipam store: a torn lease that appears behind the index is met and taken") {
-  Node node;
-  reserve(node, "10.1.2.9", kB);
-  {
-    const auto store = open_store(node);
-    node.write("10.1.2.3", "");
-    CHECK(store->reserve(ip("10.1.2.3"), kA));
-    node.write("10.1.2.4", "b\r\neth0");
-    CHECK_FALSE(store->reserve(ip("10.1.2.4"), kA));
-  }
-  CHECK_FALSE(index_is_believed(node));
-  CHECK(held(node, kB) == std::vector{ip("10.1.2.4"), ip("10.1.2.9")});
 }
 
 TEST_CASE("ipam store: things that are no leases stay and take their name only") {
@@ -437,71 +305,4 @@ TEST_CASE("ipam store: usage") {
   CHECK(usage.addresses == 5);
   CHECK(usage.held == 3);
   CHECK(usage.containers == 3);  // the stray on the gateway's address is one
-}
-
-TEST_CASE("ipam index: grows, forgets and finds among thousands") {
-  Node node;
-  std::filesystem::create_directories(node.store);
-  LeaseIndex index({"boot", 1, 2});
-  const auto mark = [](uint64_t i) { return "c" + std::to_string(i) + "\r\neth0"; };
-  for (uint64_t i = 0; i < 20'000; ++i) index.insert(ip("10.0.0.0").plus(i), mark(i));
-  for (uint64_t i = 0; i < 20'000; i += 997)
-    CHECK(index.find(mark(i)) == std::vector{ip("10.0.0.0").plus(i)});
-  CHECK(index.find("nobody").empty());
-  CHECK(index.count(ip("10.0.0.0"), ip("10.255.255.255")) == 20'000);
-  CHECK(index.count(ip("10.0.0.10"), ip("10.0.0.19")) == 10);
-  CHECK(index.first_free(ip("10.0.0.0"), ip("10.255.255.255")) == ip("10.0.0.0").plus(20'000));
-  CHECK_FALSE(index.first_free(ip("10.0.0.0"), ip("10.0.0.0").plus(19'999)));
-  for (uint64_t i = 0; i < 20'000; i += 2) index.erase(ip("10.0.0.0").plus(i), mark(i));
-  for (uint64_t i = 1; i < 20'000; i += 2) REQUIRE(index.find(mark(i)).size() == 1);
-  CHECK(index.find(mark(4)).empty());
-  CHECK(index.first_free(ip("10.0.0.1"), ip("10.255.255.255")) == ip("10.0.0.2"));
-  // Room that was given back is used again, in a file as in memory.
-  const std::string path = node.store + "/index";
-  index.set_mark(77);
-  index.set_cursor(1, ip("fd00::7"));
-  index.publish(path);
-  auto mapped = LeaseIndex::open(path, {"boot", 1, 2}, true);
-  REQUIRE(mapped);
-  CHECK(mapped->mark() == 77);
-  CHECK(mapped->cursor(1) == ip("fd00::7"));
-  CHECK_FALSE(mapped->cursor(0));
-  CHECK_FALSE(mapped->cursor(LeaseIndex::kCursors));
-  for (int round = 0; round < 50; ++round)
-    for (uint64_t i = 0; i < 1000; i += 2) {
-      mapped->insert(ip("fd00::").plus(i + static_cast<uint64_t>(round) * 4096), mark(i));
-      mapped->erase(ip("fd00::").plus(i + static_cast<uint64_t>(round) * 4096), mark(i));
-    }
-  CHECK(mapped->count(ip("10.0.0.0"), ip("10.255.255.255")) == 10'000);
-  CHECK(mapped->find(mark(5)) == std::vector{ip("10.0.0.5")});
-  CHECK_FALSE(LeaseIndex::open(path, {"other", 1, 2}, true));
-  CHECK_FALSE(LeaseIndex::open(path, {"boot", 1, 3}, true));
-}
-
-TEST_CASE("ipam index: thousands of leases of one owner") {
-  LeaseIndex index({"boot", 1, 2});
-  for (uint64_t i = 0; i < 5'000; ++i) index.insert(ip("10.0.0.0").plus(i), "same\r\neth0");
-  index.insert(ip("11.0.0.0"), "one\r\neth0");
-  CHECK(index.find("same\r\neth0").size() == 5'000);
-  CHECK(index.find("one\r\neth0") == std::vector{ip("11.0.0.0")});
-}
-
-TEST_CASE("ipam index: the ends of the address space") {
-  LeaseIndex index({"boot", 1, 2});
-  index.insert_unowned(ip("255.255.255.255"));
-  CHECK_FALSE(index.first_free(ip("255.255.255.255"), ip("255.255.255.255")));
-  index.insert_unowned(ip("::5"));
-  CHECK(index.first_free(ip("::5"), ip("::9")) == ip("::6"));
-  CHECK(index.first_free(ip("0.0.0.5"), ip("0.0.0.9")) == ip("0.0.0.5"));
-  const auto last = ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
-  index.insert_unowned(last);
-  CHECK_FALSE(index.first_free(last, last));
-  CHECK(index.count(ip("::"), last) == 2);
-}
-
-TEST_CASE("ipam index: file names are readable and distinct") {
-  CHECK(ipam::index_path("/run/x", "/var/lib/cni/networks/cbr0") ==
-        "/run/x/-var-lib-cni-networks-cbr0.index");
-  CHECK(ipam::index_path("/run/x", "/var/a-b") == "/run/x/-var-a\\x2db.index");
-  CHECK(ipam::index_path("/run/x", "/var/a/b") != ipam::index_path("/run/x", "/var/a-b"));
 }
