@@ -245,8 +245,7 @@ VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, co
 void correct_neighbours(NetlinkSocket& node, const Link& gateway_link, const Plan& plan) {
   netlink::PackedRequests requests;
   for (const IpNet& address : plan.pod_addresses)
-    if (requests.count() < NetlinkSocket::kMostPacked)
-      requests.add(netlink::correct_neighbour({gateway_link.ifindex, address.address, plan.pod_mac}));
+    requests.add(netlink::correct_neighbour({gateway_link.ifindex, address.address, plan.pod_mac}));
   const std::string doing = "correct the node's neighbour entries of the container's addresses";
   for (const auto& refusal : node.send_packed(requests, doing))
     if (refusal.error_number != ENOENT)

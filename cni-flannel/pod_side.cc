@@ -44,7 +44,6 @@ class Steps {
   explicit Steps(netlink::NetlinkSocket& socket) : socket_(socket) {}
 
   void add(const netlink::Message& request, const std::string& doing) {
-    if (requests_.count() == netlink::NetlinkSocket::kMostPacked) run();
     requests_.add(request);
     doing_.push_back(doing);
   }

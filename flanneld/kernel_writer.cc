@@ -8,6 +8,8 @@
 namespace flanneld {
 namespace {
 
+constexpr size_t kPortion = 256;  // the echoes of more might not fit into the monitor's socket
+
 /// What is to be removed is gone already.
 bool is_absence(int error_number) {
   return error_number == ENOENT || error_number == ESRCH || error_number == ENODEV ||
@@ -34,11 +36,10 @@ void KernelWriter::send(const KernelWrites& writes) {
 template <class Object>
 void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
                             netlink::Message (*make)(const Object&)) {
-  constexpr size_t kMost = netlink::NetlinkSocket::kMostPacked;
   const std::string doing = verb == Verb::add ? "add " : "remove ";
   netlink::PackedRequests requests;
-  for (size_t first = 0; first < objects.size(); first += kMost) {
-    const size_t end = std::min(objects.size(), first + kMost);
+  for (size_t first = 0; first < objects.size(); first += kPortion) {
+    const size_t end = std::min(objects.size(), first + kPortion);
     requests.clear();
     for (size_t i = first; i < end; ++i) requests.add(make(objects[i]));
     const auto refusals = socket_.send_packed(requests, doing + describe(objects[first]) + " and others");

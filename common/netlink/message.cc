@@ -65,6 +65,11 @@ nlmsghdr* PackedRequests::at(size_t place) {
   return reinterpret_cast<nlmsghdr*>(bytes_.data() + starts_[place]);  // aligned: all parts are padded
 }
 
+std::string_view PackedRequests::bytes(size_t first, size_t end) const {
+  const size_t stop = end == starts_.size() ? bytes_.size() : starts_[end];
+  return {bytes_.data() + starts_[first], stop - starts_[first]};
+}
+
 Attributes Attributes::of(const nlmsghdr* message, size_t header_bytes) {
   if (message->nlmsg_len < NLMSG_LENGTH(header_bytes)) return {nullptr, 0};
   return {nlmsg_attrdata(message, static_cast<int>(header_bytes)),

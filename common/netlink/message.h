@@ -71,6 +71,8 @@ class PackedRequests {
  private:
   friend class NetlinkSocket;
   [[nodiscard]] nlmsghdr* at(size_t place);
+  /// Those of the places [first, end).
+  [[nodiscard]] std::string_view bytes(size_t first, size_t end) const;
   std::vector<char> bytes_;
   std::vector<size_t> starts_;
 };

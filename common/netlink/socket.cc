@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kReceiveBytes = 32768;  // the kernel never puts more into one part of a dump
 constexpr int kMaxDumpTries = 20;
+constexpr size_t kMostPacked = 256;  // in one message: so many refusals fit into the default receive buffer
 
 sockaddr_nl kernel_address() {
   sockaddr_nl address{};
@@ -211,24 +213,30 @@ NetlinkSocket::BatchResult NetlinkSocket::send_batch(const std::vector<Message>&
 std::vector<NetlinkSocket::Refusal> NetlinkSocket::send_packed(PackedRequests& requests,
                                                                const std::string& doing) {
   std::vector<Refusal> refusals;
-  if (requests.count() == 0) return refusals;
-  const uint32_t first = sequence_ + 1;
-  for (size_t place = 0; place < requests.count(); ++place) requests.at(place)->nlmsg_seq = ++sequence_;
-  requests.at(requests.count() - 1)->nlmsg_flags |= NLM_F_ACK;
+  for (size_t first = 0; first < requests.count(); first += kMostPacked)
+    send_portion(requests, first, std::min(first + kMostPacked, requests.count()), doing, refusals);
+  return refusals;
+}
+
+void NetlinkSocket::send_portion(PackedRequests& requests, size_t first, size_t end, const std::string& doing,
+                                 std::vector<Refusal>& refusals) {
+  const uint32_t first_sequence = sequence_ + 1;
+  for (size_t place = first; place < end; ++place) requests.at(place)->nlmsg_seq = ++sequence_;
+  requests.at(end - 1)->nlmsg_flags |= NLM_F_ACK;
+  const std::string_view bytes = requests.bytes(first, end);
   const sockaddr_nl address = kernel_address();
-  while (::sendto(fd_.get(), requests.bytes_.data(), requests.bytes_.size(), 0,
-                  reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+  while (::sendto(fd_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address),
+                  sizeof address) < 0)
     if (errno != EINTR) base::throw_errno(doing + ": send netlink requests");
 
   const auto take = [&](const nlmsghdr* header) {
-    const uint32_t place = header->nlmsg_seq - first;
-    if (header->nlmsg_type != NLMSG_ERROR || place >= requests.count()) return false;
+    const size_t place = first + (header->nlmsg_seq - first_sequence);
+    if (header->nlmsg_type != NLMSG_ERROR || place >= end) return false;
     if (const int error = error_of(header); error != 0)
       refusals.push_back({place, error, extended_text(header)});
-    return place + 1 == requests.count();
+    return place + 1 == end;
   };
   receive_until(take, doing + ": receive netlink answers");
-  return refusals;
 }
 
 bool NetlinkSocket::drain_notifications(const Visitor& visit) {

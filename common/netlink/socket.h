@@ -57,10 +57,8 @@ class NetlinkSocket {
     int error_number = 0;
     std::string kernel_text;
   };
-  /// Sends at most kMostPacked requests that do not depend on each other, and returns those that were
-  /// refused, in order; the others are done. Only the last one is acknowledged, the kernel tells of
-  /// errors anyway.
-  static constexpr size_t kMostPacked = 256;
+  /// Sends requests that do not depend on each other, in order and as few messages as the socket's buffers
+  /// allow, and returns those that were refused, in order; the others are done.
   std::vector<Refusal> send_packed(PackedRequests& requests, const std::string& doing);
 
   /// Waits for one notification, at most `milliseconds`; false when none came.
@@ -86,6 +84,10 @@ class NetlinkSocket {
     std::string kernel_text;
   };
   void send(const Message& message, const std::string& doing);
+  /// Sends those of [first, end) as one message. Only the last is acknowledged, the kernel tells of errors
+  /// anyway.
+  void send_portion(PackedRequests& requests, size_t first, size_t end, const std::string& doing,
+                    std::vector<Refusal>& refusals);
   /// Shows every message that comes until one is the last. `doing` is for errors.
   void receive_until(const std::function<bool(const nlmsghdr*)>& is_last, const std::string& doing);
   Answer receive(const Visitor& visit, const std::string& doing);

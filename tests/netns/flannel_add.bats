@@ -205,6 +205,22 @@ addresses_of() {
   assert_empty "$(node_exec ip neigh show 10.244.1.9 dev cni0)" "entry of a pod nobody has spoken to"
 }
 
+@test "300 addresses in one container, each configured, each corrected on the node" {
+  # many FIRST COUNT: the configuration with so many addresses.
+  many() {
+    conf "$(jq -nc --argjson first "$1" --argjson count "$2" '{cniVersion: "1.0.0", ipam: {type: "static",
+      addresses: [range($first; $first + $count) | {address: "10.244.\(. / 250 | floor).\(. % 250 + 2)/16"}]}}')"
+  }
+  pod_add other # a bridge without a port forgets its neighbours by itself
+  flannel ADD c0 other "$(many 0 1)"
+  # As a pod of another implementation had it, the last of them all.
+  node_exec ip neigh replace 10.244.2.51 lladdr 02:00:00:00:00:09 dev cni0 nud reachable
+  run flannel ADD c1 pod "$(many 250 300)"
+  assert_json "$output" '.ips | length == 300'
+  assert_equal "$(addresses_of pod eth0 | wc -w)" 300
+  assert_equal "$(node_exec ip -j neigh show 10.244.2.51 dev cni0 | jq -r '.[0].lladdr')" 0a:58:0a:f4:01:02
+}
+
 @test "a pod that starts sends nothing to the others on its node" {
   flannel ADD c1 pod "$(conf)"
   assert_empty "$(pod_exec pod ip -6 addr show dev eth0)" "IPv6 address of a pod in a network without IPv6"
