@@ -60,6 +60,8 @@ struct Reconciler::State {
   void look_at_devices();
   void find_route_links();
   void remember_host_link(const netlink::Link& link, const HostMemory& before);
+  /// What the kernel lacks and has too much.
+  KernelWrites find_difference();
   void send(const KernelWrites& writes);
   void conclude();
   void fail(std::vector<std::string> texts);
@@ -78,7 +80,8 @@ struct Reconciler::State {
   NodePlan plan;
   bool is_new_plan = true;  ///< no pass has seen it yet
   WantedState wanted;
-  LinkIndexes links;  ///< as the last pass found them
+  bool knows_peers = false;  ///< until then nothing in the kernel is too much
+  LinkIndexes links;         ///< as the last pass found them
   HostMemory host;
   ReconcilerStatus status;
   size_t untold_failures = 0;
@@ -128,7 +131,12 @@ void Reconciler::State::compare_with_kernel() {
   }
   find_route_links();
   is_new_plan = false;
-  send(diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links));
+  send(find_difference());
+}
+
+KernelWrites Reconciler::State::find_difference() {
+  if (!knows_peers) return {};
+  return diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links);
 }
 
 void Reconciler::State::look_for_drift() {
@@ -137,8 +145,7 @@ void Reconciler::State::look_for_drift() {
     drain();
     look_at_devices();
     find_route_links();
-    const KernelWrites writes = diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links);
-    for (std::string& text : KernelWriter(socket, links, {}).describe(writes))
+    for (std::string& text : KernelWriter(socket, links, {}).describe(find_difference()))
       status.drift.push_back(std::move(text));
   } catch (const base::SystemError& error) {
     status.drift.emplace_back(error.what());
@@ -306,6 +313,7 @@ void Reconciler::apply(const PeerPlans& upserted, const std::vector<LeaseKey>& r
 
 void Reconciler::reset(PeerPlans peers) {
   state_->wanted.reset(std::move(peers));
+  state_->knows_peers = true;
   state_->pass();
 }
 

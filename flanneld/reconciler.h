@@ -44,7 +44,8 @@ class Reconciler {
   /// Adds, replaces and removes what peers need, and sends just that to the kernel, in batches.
   void apply(const PeerPlans& upserted, const std::vector<LeaseKey>& removed);
 
-  /// Replaces all peers and compares with the kernel; without a difference nothing is written.
+  /// Replaces all peers and compares with the kernel; without a difference nothing is written. Before the
+  /// first call only the devices are made: what an earlier run made for its peers stays.
   void reset(PeerPlans peers);
 
   /// Reads the kernel and applies the difference. Failures are kept in status() and tried again with
