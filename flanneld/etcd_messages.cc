@@ -221,7 +221,10 @@ EtcdError parse_error(long status, std::string_view body) {
   if (reason.empty()) reason = text(error, "error");
   const auto code = error.find(is_wrapped ? "grpc_code" : "code");
   const bool has_code = code != error.end() && code->is_number_integer();
-  return {has_code ? code->get<int>() : 0, reason.empty() ? http : reason.substr(0, kShownBody)};
+  reason = reason.empty() ? http : reason.substr(0, kShownBody);
+  if (reason.find("database space exceeded") != std::string::npos)
+    reason += "; compact it, defragment it, then: etcdctl alarm disarm";
+  return {has_code ? code->get<int>() : 0, reason};
 }
 
 }  // namespace flanneld

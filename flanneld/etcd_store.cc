@@ -155,7 +155,6 @@ void EtcdStore::list() {
 }
 
 void EtcdStore::take_list(const EtcdRange& range) {
-  answered();
   pass_.revision = range.revision;
   for (const EtcdKeyValue& kv : range.kvs) {
     const auto lease = to_lease(kv);
@@ -202,6 +201,7 @@ void EtcdStore::acquire() {
   }
   const auto plan = choose_subnets(claim_->config, pass_.leases, wish, random_below);
   if (!plan) {
+    answered();
     end_pass();
     listener_->store_claim_failed("out of subnets: all " + std::to_string(pass_.leases.size()) +
                                   " that the network configuration allows are leased under " + subnets());
@@ -283,6 +283,7 @@ void EtcdStore::lost_race() {
   if (++lost_races_ < kMaxLostRaces)
     return sync_soon(milliseconds(1 + random_below(20) * static_cast<size_t>(lost_races_)));
   lost_races_ = 0;
+  answered();
   listener_->store_claim_failed("other nodes were faster " + std::to_string(kMaxLostRaces) + " times");
   sync_soon(kAfterLostRaces);
 }
@@ -297,6 +298,7 @@ void EtcdStore::claimed() {
 }
 
 void EtcdStore::finish() {
+  answered();
   is_busy_ = false;
   is_behind_ = false;  // the watch begins anew behind the list
   is_loss_told_ = false;

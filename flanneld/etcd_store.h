@@ -83,6 +83,7 @@ class EtcdStore final : public LeaseStore {
   void unreachable(const std::string& reason, bool lacks_config = false);
   /// The pass is over; what the watch brought during it is asked for again.
   void end_pass();
+  /// A whole pass went through. A cluster that is read from may still refuse every write.
   void answered();
   void revoke_granted();
 

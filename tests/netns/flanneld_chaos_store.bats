@@ -158,3 +158,48 @@ both_are_leased() {
   fi
   no_ping_is_lost
 }
+
+@test "a link to etcd of 64 kbit/s that loses every tenth packet: what changes arrives, nothing else changes" {
+  members 1
+  agents http://192.168.1.101:2379
+  on m1 node_exec tc qdisc add dev eth0 root tbf rate 64kbit burst 1600 latency 4s
+  firewall m1 'add rule ip cut in iifname eth0 tcp dport 2379 numgen random mod 10 0 counter drop' \
+    '; add rule ip cut out oifname eth0 tcp sport 2379 numgen random mod 10 0 counter drop'
+  local number
+  for number in {100..159}; do put_peer m1 "$number"; done
+  on m1 etcd_ctl del "$prefix/subnets/10.5.150.0-24" >/dev/null
+  wait_until 60 kernel_is_as_leased a leases_of m1 || true # settles tells of the difference
+  all_is_well m1
+  on b flanneld_stop
+  on b flanneld_start --etcd-endpoints http://192.168.1.101:2379 --ip-masq
+  on b flanneld_wait_ready
+  settles b leases_of m1
+  assert_json "$(on m1 node_exec nft -j list chain ip cut in | jq '[.. | .counter? // empty | .packets] | add')" '. > 3'
+  assert_json "$(on m1 node_exec tc -s -j qdisc show dev eth0)" '.[0].kind == "tbf"'
+  no_ping_is_lost
+}
+
+@test "etcd without space for anything new: an agent starts all the same; one that lost its lease says why it gets none" {
+  members 1
+  agents http://192.168.1.101:2379
+  # As etcd itself does when its file reaches the quota.
+  on m1 node_exec curl -sS -o /dev/null http://127.0.0.1:2379/v3/maintenance/alarm -d "{\"action\":\"ACTIVATE\",\"alarm\":\"NOSPACE\",
+    \"memberID\":\"$(on m1 etcd_ctl endpoint status -w json | jq '.[0].Status.header.member_id')\"}"
+  run ! put_peer m1 100
+  local host
+  for host in a b; do
+    on "$host" flanneld_stop
+    on "$host" flanneld_start --etcd-endpoints http://192.168.1.101:2379 --ip-masq
+    on "$host" flanneld_wait_ready
+  done
+  AGENTS="$(pid_of a) $(pid_of b)"
+  all_is_well m1
+  no_ping_is_lost 20
+  on m1 etcd_ctl del "$prefix/subnets/$(on b subnet_of).0-24" >/dev/null
+  wait_until 5 on b node_exec grep -q "etcd does not serve: .*database space exceeded; .*alarm disarm" /run/flanneld.log
+  sleep 2 # some attempts, told once
+  assert_equal "$(on b node_exec grep -c "does not serve\|answers again" /run/flanneld.log)" 1
+  on m1 etcd_ctl alarm disarm >/dev/null
+  wait_until 15 both_are_leased
+  all_is_well m1
+}
