@@ -67,9 +67,9 @@ put_config() {
 # What may happen, each with a host or without one.
 chaos_kill() { signal "$1" flanneld KILL && agent_begin "$1"; }
 chaos_restart() { on "$1" flanneld_stop && agent_begin "$1"; }
-chaos_etcd_kill() { signal m1 etcd KILL && sleep "0.$((RANDOM % 10))" && etcd_begin && wait_until 20 on m1 etcd_answers; }
+chaos_etcd_kill() { etcd_kill m1 && sleep "0.$((RANDOM % 10))" && etcd_begin && wait_until 20 on m1 etcd_answers; }
 chaos_etcd_freeze() { signal m1 etcd STOP && sleep "$((RANDOM % 3)).5" && signal m1 etcd CONT; }
-chaos_etcd_wipe() { signal m1 etcd KILL && on m1 node_exec rm -rf /run/etcd && etcd_begin && put_config; }
+chaos_etcd_wipe() { etcd_kill m1 && on m1 node_exec rm -rf /run/etcd && etcd_begin && put_config; }
 chaos_etcd_cut() {
   on m1 node_exec nft 'add table ip cut; add chain ip cut in { type filter hook input priority 0; }; add rule ip cut in tcp dport 2379 drop'
   sleep "$((RANDOM % 4))"

@@ -89,7 +89,7 @@ is_back() {
     lost=$(leader) other=$(another_than "$(leader)")
     case $fault in
       frozen) signal "$lost" etcd STOP ;;
-      killed) signal "$lost" etcd KILL ;;
+      killed) etcd_kill "$lost" ;;
       "cut off") firewall "$lost" 'add rule ip cut in iifname eth0 drop; add rule ip cut out oifname eth0 drop' ;;
     esac
     wait_until 10 put_peer "$other" "$((++number))"
@@ -110,7 +110,7 @@ is_back() {
   local revision
   revision=$(on m1 etcd_ctl get -w json x | jq .header.revision)
   for host in "${MEMBERS[@]}"; do firewall "$host" 'add rule ip cut in iifname eth0 tcp dport 2379 drop'; done
-  for host in "${MEMBERS[@]}"; do signal "$host" etcd KILL; done
+  for host in "${MEMBERS[@]}"; do etcd_kill "$host"; done
   for host in "${MEMBERS[@]}"; do
     on "$host" node_exec rm -r /run/etcd
     member_start "$host"

@@ -80,6 +80,12 @@ signal() {
   on "$1" node_exec bash -c 'kill "-$2" "$(cat "/run/$1.pid")"' bash "$2" "$3"
 }
 
+# etcd_kill HOST: and waits until its ports are free.
+etcd_kill() {
+  signal "$1" etcd KILL
+  wait_until 10 on "$1" node_exec bash -c '! kill -0 "$(cat /run/etcd.pid)" 2>/dev/null'
+}
+
 # pid_of HOST: its agent's number.
 pid_of() {
   on "$1" node_exec cat /run/flanneld.pid
