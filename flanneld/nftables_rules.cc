@@ -177,8 +177,10 @@ void NftablesRules::reconcile(Cause cause) {
       settle_delay_ = pace_.next();
     }
     status_.failure.reset();
-    retry_.reset();
-    settle_others();
+    if (settle_others())
+      retry_.reset();
+    else
+      check_.start(retry_.next());
   } catch (const base::SystemError& error) {
     status_.failure = error.what();
     const int number = error.error_number();
@@ -190,13 +192,15 @@ void NftablesRules::reconcile(Cause cause) {
   if (before != status_ && changed_) changed_();
 }
 
-/// What is not in our tables. A failure here leaves these as they are, and is tried again at the next check.
-void NftablesRules::settle_others() {
+/// What is not in our tables; false: status_ says what failed, which leaves these as they are.
+bool NftablesRules::settle_others() {
   try {
     remove_iptables_leftovers();
     status_.blocked = open_forward_chains(*socket_, plans_);
+    return true;
   } catch (const base::SystemError& error) {
     status_.failure = error.what();
+    return false;
   }
 }
 

@@ -36,7 +36,7 @@ class NftablesRules : public TrafficRules {
   void open();
   void read_changes();
   void reconcile(Cause cause);
-  void settle_others();
+  bool settle_others();
   bool reconcile_family(base::Family family);
   void write(const TrafficPlan& plan);
   void remove_iptables_leftovers();

@@ -117,13 +117,16 @@ StatusServer::StatusServer(EventLoop& loop, const ListenAddress& address, Handle
     : daemon_(std::make_unique<Daemon>(loop, std::move(handler))) {
   const base::UniqueFd listening = listen_on(address);
   const int given = ::fcntl(listening.get(), F_DUPFD_CLOEXEC, 0);  // the daemon closes it
+  if (given < 0) base::throw_errno("serve HTTP on " + address.str());
+  errno = 0;
   daemon_->daemon = MHD_start_daemon(
       MHD_USE_EPOLL, 0, nullptr, nullptr, &serve, &daemon_->handler, MHD_OPTION_LISTEN_SOCKET, given,
       MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{kConnectionBytes}, MHD_OPTION_END);
   if (!daemon_->daemon) {
+    const int error = errno != 0 ? errno : ENOMEM;
     ::close(given);
-    throw base::SystemError(ENOMEM, "serve HTTP on " + address.str());
+    throw base::SystemError(error, "serve HTTP on " + address.str());
   }
   daemon_->epoll_fd = MHD_get_daemon_info(daemon_->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   loop.watch(daemon_->epoll_fd, EPOLLIN, [daemon = daemon_.get()](uint32_t) { daemon->run(); });
