@@ -161,10 +161,15 @@ void Agent::configure() {
     config_problem_ = error.what();
     wait_because("a network configuration that can be used: " + *config_problem_);
   } catch (const base::SystemError& error) {
-    base::log_error(error.what());
-    wait_because(error.what());
-    configure_timer_.start(kRetry);
+    try_again_because(error, configure_timer_);
   }
+}
+
+/// Says why, but not again at each try.
+void Agent::try_again_because(const base::SystemError& error, Timer& timer) {
+  if (waiting_for_ != error.what()) base::log_error(error.what());
+  wait_because(error.what());
+  timer.start(kRetry);
 }
 
 void Agent::host_changed() {
@@ -246,9 +251,7 @@ void Agent::attach() {
     save_soon();
     status_changed();
   } catch (const base::SystemError& error) {
-    base::log_error(error.what());
-    wait_because(error.what());
-    attach_timer_.start(kRetry);
+    try_again_because(error, attach_timer_);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/error.h"
 #include "common/netlink/socket.h"
 #include "flanneld/agent_status.h"
 #include "flanneld/backend.h"
@@ -76,6 +77,7 @@ class Agent final : private LeaseStoreListener {
   void save_soon();
   void save();
   void wait_because(const std::string& reason);
+  void try_again_because(const base::SystemError& error, Timer& timer);
   /// ", expires …, next renewal …" for the log.
   [[nodiscard]] std::string describe_expiry(const Lease& own) const;
   [[nodiscard]] std::vector<std::string> problems() const;
@@ -103,7 +105,7 @@ class Agent final : private LeaseStoreListener {
   std::unique_ptr<Backend> backend_;
   std::optional<Lease> own_;
   PeerSet peers_;
-  std::string waiting_for_ = "the network configuration";
+  std::string waiting_for_ = "the network configuration";  ///< empty: all is as it was last asked for
   bool attached_ = false;
   bool told_ready_ = false;
   std::optional<std::string> store_problem_, save_problem_;

@@ -17,6 +17,7 @@ using std::chrono::seconds;
 constexpr milliseconds kStoreGrace = seconds(3);
 /// Changes of leases are saved together.
 constexpr milliseconds kSaveDelay = seconds(2);
+constexpr milliseconds kSaveRetry = seconds(10);
 
 }  // namespace
 
@@ -77,6 +78,7 @@ void Agent::save() {
   } catch (const base::SystemError& error) {
     if (!save_problem_) base::log_warning(std::string("save the leases: ") + error.what());
     save_problem_ = std::string("the leases cannot be saved: ") + error.what();
+    save_timer_.start(kSaveRetry);
   }
 }
 

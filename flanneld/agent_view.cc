@@ -100,6 +100,7 @@ std::vector<std::string> Agent::problems() const {
   std::vector<std::string> all;
   if (store_problem_)
     all.push_back(*store_problem_ + (runs_from_saved_ ? "; working with the leases saved on disk" : ""));
+  if (attached_ && !waiting_for_.empty()) all.push_back("it waits for " + waiting_for_);
   for (const auto& problem : {config_problem_, interface_problem_, save_problem_})
     if (problem) all.push_back(*problem);
   size_t told = 0;

@@ -164,7 +164,11 @@ void write_file_atomic(const std::string& path, std::string_view bytes, mode_t m
   const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
   const UniqueFd dir = open_directory(parent);
   if (!dir.valid()) throw SystemError(ENOENT, "open directory " + quoted(parent));
-  replace_file_at(dir.get(), target.filename().string(), bytes, mode, durable);
+  try {
+    replace_file_at(dir.get(), target.filename().string(), bytes, mode, durable);
+  } catch (const SystemError& error) {
+    throw SystemError(error.error_number(), "write file " + quoted(path));
+  }
 }
 
 bool remove_file_at(int dir_fd, const std::string& name) {
@@ -196,8 +200,9 @@ std::vector<std::string> list_directory(int dir_fd) {
   // A description of its own, so that its read position is nobody else's.
   UniqueFd fd(::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) throw_errno("open directory");
-  const std::unique_ptr<DIR, DirCloser> dir(::fdopendir(::dup(fd.get())));
+  const std::unique_ptr<DIR, DirCloser> dir(::fdopendir(fd.get()));
   if (!dir) throw_errno("read directory");
+  fd.release();  // closed with `dir`
   std::vector<std::string> names;
   for (;;) {
     errno = 0;

@@ -187,3 +187,29 @@ flanneld_is_ready_but() {
 directory_is_removed() {
   rm -rf "${NODE_DIR:?}/leases/subnets" 2>/dev/null && rm -rf "${NODE_DIR:?}/leases" 2>/dev/null
 }
+
+@test "no room for subnet.env: not ready and said so once; written when there is some, also when the MTU changes later" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  on a node_exec mount -t tmpfs -o size=8k,mode=0755 tmpfs /run/flannel
+  on a node_exec bash -c 'head -c 8192 /dev/zero >/run/flannel/full || true' 2>/dev/null
+  on a flanneld_start --lease-dir "$NODE_DIR/leases"
+  local no_room="waiting for write file '/run/flannel/subnet.env': No space left on device"
+  wait_until 5 is_not_ready_but_says a "$no_room"
+  sleep 2 # some attempts
+  assert_equal "$(on a node_exec grep -c "No space left on device" /run/flanneld.log)" 1
+  on a node_exec rm /run/flannel/full
+  on a flanneld_wait_ready
+  assert_equal "$(on a status_get /readyz)" "flanneld is ready"
+  on a node_exec bash -c 'head -c 8192 /dev/zero >/run/flannel/full || true' 2>/dev/null
+  on a node_exec ip link set eth0 mtu 1400
+  wait_until 3 flanneld_is_ready_but a "it waits for ${no_room#*for }"
+  assert_match "$(on a node_exec cat /run/flannel/subnet.env)" FLANNEL_MTU=1450
+  on a node_exec rm /run/flannel/full
+  wait_until 3 on a node_exec grep -q FLANNEL_MTU=1350 /run/flannel/subnet.env
+  assert_equal "$(on a status_get /readyz)" "flanneld is ready"
+}
+
+# is_not_ready_but_says HOST TEXT
+is_not_ready_but_says() {
+  [[ $(on "$1" status_get /readyz) == "flanneld is not ready yet: $2"* ]]
+}
