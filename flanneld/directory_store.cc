@@ -26,11 +26,13 @@ constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755;
 constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
 
-/// The modification time, which tells when the lease ends.
-sys_seconds expiry_of(int dir_fd, const std::string& name) {
+/// The modification time, which tells when the lease ends; nullopt when there is no such file.
+std::optional<sys_seconds> expiry_of(int dir_fd, const std::string& name) {
   struct stat status {};
-  if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return {};
-  return sys_seconds(seconds(status.st_mtim.tv_sec));
+  if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return sys_seconds(seconds(status.st_mtim.tv_sec));
+  if (errno == ENOENT) return std::nullopt;
+  base::throw_errno("stat file '" + name + "'");
 }
 
 /// False when the directory that is open has been removed, or another is in its place.
@@ -142,33 +144,43 @@ std::vector<Lease> DirectoryStore::read_leases() {
       skip(name, "the name is not the key of a lease");
       continue;
     }
-    const sys_seconds expiry = expiry_of(subnets_.get(), name);
-    const bool is_reservation = expiry < sys_seconds(std::chrono::years(1));
-    std::optional<std::string> text;
     try {
-      text = base::read_file_at(subnets_.get(), name, kMaxLeaseBytes);
+      if (auto lease = read_lease(name, *key)) leases.push_back(std::move(*lease));
     } catch (const base::SystemError& error) {
-      skip(name, error.what());
-      continue;
-    }
-    if (!text) {
-      if (::faccessat(subnets_.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        skip(name, "it is not a regular file");
-      continue;  // or it has just gone
-    }
-    if (!is_reservation && expiry <= now()) {
-      base::remove_file_at(subnets_.get(), name);
-      continue;
-    }
-    try {
-      leases.push_back(
-          {*key, LeaseAttributes::parse(*text), is_reservation ? std::nullopt : std::optional(expiry)});
-      skipped_.erase(name);
-    } catch (const base::ParseError& error) {
-      skip(name, error.what(), *text);
+      if (error.error_number() == EFBIG) {
+        skip(name, error.what());
+        continue;
+      }
+      skip(name, std::string(error.what()) + "; what was read from it last stays in force");
+      const auto told =
+          std::find_if(told_.begin(), told_.end(), [&](const Lease& lease) { return lease.key == *key; });
+      if (told != told_.end()) leases.push_back(*told);
     }
   }
   return leases;
+}
+
+std::optional<Lease> DirectoryStore::read_lease(const std::string& name, const LeaseKey& key) {
+  const auto expiry = expiry_of(subnets_.get(), name);
+  if (!expiry) return std::nullopt;  // it has just gone
+  const auto text = base::read_file_at(subnets_.get(), name, kMaxLeaseBytes);
+  if (!text) {
+    if (expiry_of(subnets_.get(), name)) skip(name, "it is not a regular file");
+    return std::nullopt;
+  }
+  const bool is_reservation = *expiry < sys_seconds(std::chrono::years(1));
+  if (!is_reservation && *expiry <= now()) {
+    ::unlinkat(subnets_.get(), name.c_str(), 0);  // where it cannot be removed it has ended all the same
+    return std::nullopt;
+  }
+  try {
+    Lease lease{key, LeaseAttributes::parse(*text), is_reservation ? std::nullopt : expiry};
+    skipped_.erase(name);
+    return lease;
+  } catch (const base::ParseError& error) {
+    skip(name, error.what(), *text);
+    return std::nullopt;
+  }
 }
 
 void DirectoryStore::skip(const std::string& name, const std::string& reason, const std::string& value) {

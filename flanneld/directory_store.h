@@ -40,6 +40,8 @@ class DirectoryStore final : public LeaseStore {
   void look_safely();
   void read_config();
   [[nodiscard]] std::vector<Lease> read_leases();
+  /// nullopt: it has gone or ended, or is no lease, which is told. Throws SystemError.
+  [[nodiscard]] std::optional<Lease> read_lease(const std::string& name, const LeaseKey& key);
   /// Tells of an entry that is passed over, once for each value.
   void skip(const std::string& name, const std::string& reason, const std::string& value = {});
   /// What the listener is to be told once the lock is free; empty: nothing.

@@ -213,3 +213,17 @@ directory_is_removed() {
 is_not_ready_but_says() {
   [[ $(on "$1" status_get /readyz) == "flanneld is not ready yet: $2"* ]]
 }
+
+@test "a lease file that cannot be read for a while: what was read last stays in force" {
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  two_pods
+  local name
+  name=$(on b subnet_of).0-24
+  on a node_spawn strace.log strace -qq -o /dev/null -P "$name" -e inject=openat,newfstatat:error=EIO -p "$(on a node_exec cat /run/flanneld.pid)"
+  wait_until 5 on a node_exec grep -q "^TracerPid:.*[1-9]" "/proc/$(on a node_exec cat /run/flanneld.pid)/status"
+  lease_put 10.5.250.0-24 "$(vxlan_lease 192.168.1.30 c6:d2:32:6f:8f:44)"
+  wait_until 3 fdb_has c6:d2:32:6f:8f:44 192.168.1.30
+  assert_match "$(log_of a)" "skip .*$name.*: Input/output error; what was read from it last stays in force"
+  reaches b client "$WEB"
+  peers_are a 2
+}
