@@ -1,0 +1,109 @@
+# flanneld ended or failed at each of its system calls, one by one, from its start on until it has taken in a change of
+# another node's lease: no packet between pods is lost, nothing half done stays, and the next start puts all in order.
+# Here it is a sample of the calls. All of them, with more errnos, take long:
+#   FAULT_SWEEP=full bats tests/netns/flanneld_faults.bats
+
+load ../support/flanneld_test.bash
+load ../support/chaos.bash
+
+setup() {
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+  network_config '{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
+  two_pods --ip-masq
+  pings_start
+  on b flanneld_stop
+}
+
+is_full() {
+  [[ ${FAULT_SWEEP-} == full ]]
+}
+
+# traced_start STRACE_OPTION...: the agent of b, looked at by strace.
+traced_start() {
+  on b node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash \
+    strace -D -f -qq "$@" "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" --ip-masq
+}
+
+# change_peer: another node's lease, with a new MAC each time; in NEW_MAC.
+change_peer() {
+  NEW_MAC=$(printf 'c6:d2:32:6f:%02x:%02x' $((++changes / 256)) $((changes % 256)))
+  lease_put 10.5.1.0-24 "$(vxlan_value 192.168.9.1 "$NEW_MAC")"
+}
+
+fdb_has_it() {
+  on b node_exec bridge fdb show dev flannel.1 | grep -q "^$NEW_MAC "
+}
+
+# points REGEX: each call after the loader's, in POINTS as "syscall:occurrence", as strace counts.
+points() {
+  traced_start -o /run/trace
+  on b flanneld_wait_ready
+  change_peer
+  wait_until 5 fdb_has_it
+  on b flanneld_stop KILL
+  mapfile -t POINTS < <(on b node_exec awk -v wanted="^($1)$" '
+    /^[0-9]+ +write\(2,/ { begun = 1 }
+    match($2, /^[a-z_0-9]+\(/) { name = substr($2, 1, RLENGTH - 1); seen = ++count[$1 " " name]
+      if (seen > most[name]) { most[name] = seen; if (begun && name ~ wanted) print name ":" seen } }' /run/trace)
+}
+
+is_gone_or_ready() {
+  on b flanneld_is_gone || on b flanneld_is_ready
+}
+
+# try POINT INJECTION: fails if the agent neither ends with a reason nor works, or the next one finds no way on.
+try() {
+  traced_start -o /dev/null -e "trace=${1%:*}" -e "inject=${1%:*}:$2:when=${1#*:}"
+  wait_until 10 is_gone_or_ready || fail "neither ready nor gone: $(on b node_exec tail -n 5 /run/flanneld.log)"
+  if ! on b flanneld_is_gone; then
+    change_peer
+    wait_until 10 is_gone_or fdb_has_it || fail "deaf: $(on b node_exec tail -n 5 /run/flanneld.log)"
+  fi
+  if ! on b flanneld_is_gone; then
+    on b flanneld_stop KILL
+  elif [[ $2 == error=* ]]; then
+    assert_match "$(on b node_exec tail -n 1 /run/flanneld.log)" " error "
+  fi
+  on b flanneld_start --lease-dir "$NODE_DIR/leases" --ip-masq
+  on b flanneld_wait_ready
+  settles b directory_leases
+  on b flanneld_stop KILL
+  assert_empty "$(on b node_exec find /run/flannel -name '.*' -type f)" "unfinished files"
+}
+
+is_gone_or() {
+  on b flanneld_is_gone || "$@"
+}
+
+# sweep STRIDE INJECTION REGEX: at every STRIDEth call that matches, in the full sweep each.
+sweep() {
+  local stride=$1 i tried=0 changes=0
+  if is_full; then stride=1; fi
+  points "$3"
+  for ((i = stride - 1; i < ${#POINTS[@]}; i += stride)); do
+    try "${POINTS[i]}" "$2" || fail "$2 at ${POINTS[i]}"
+    tried=$((tried + 1))
+  done
+  if is_full; then echo "# $2: $tried" >&3; fi
+  ((tried > 2)) || fail "only $tried of ${#POINTS[@]} calls tried"
+}
+
+@test "flanneld killed at any system call: the data path stays, the next start puts all in order" {
+  sweep 25 signal=KILL '.*'
+  no_ping_is_lost
+}
+
+@test "flanneld with any system call failing once: it ends with a reason, or works all the same" {
+  sweep 25 error=EIO '.*'
+  if is_full; then
+    sweep 1 error=EMFILE 'openat|socket|fcntl|epoll_create1|inotify_init1|timerfd_create|signalfd4|eventfd2|accept4'
+    sweep 1 error=ENOSPC 'openat|write|renameat|mkdir|inotify_add_watch|epoll_ctl'
+    sweep 1 error=ENOMEM 'brk|mmap|openat|read|socket|sendto|sendmsg|recvfrom|epoll_ctl|clone3'
+    sweep 1 error=EINTR 'openat|read|write|flock|poll|epoll_wait|sendto|sendmsg|recvfrom'
+    sweep 1 error=ENOBUFS 'sendto|sendmsg|recvfrom'
+  fi
+  no_ping_is_lost
+}
