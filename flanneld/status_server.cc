@@ -18,8 +18,8 @@
 namespace flanneld {
 namespace {
 
-// A probe or a person needs little; a slow or idle client must not cost more.
-constexpr unsigned kMaxConnections = 64, kIdleSeconds = 10, kConnectionBytes = 16 << 10;
+// A probe or a person needs little; a slow or idle client must not cost more, nor keep others away.
+constexpr unsigned kMaxConnections = 128, kMaxPerAddress = 8, kIdleSeconds = 10, kConnectionBytes = 16 << 10;
 
 base::UniqueFd listen_on(const ListenAddress& address) {
   sockaddr_storage storage{};
@@ -121,8 +121,9 @@ StatusServer::StatusServer(EventLoop& loop, const ListenAddress& address, Handle
   errno = 0;
   daemon_->daemon = MHD_start_daemon(
       MHD_USE_EPOLL, 0, nullptr, nullptr, &serve, &daemon_->handler, MHD_OPTION_LISTEN_SOCKET, given,
-      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, size_t{kConnectionBytes}, MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_LIMIT, kMaxConnections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, kMaxPerAddress,
+      MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      size_t{kConnectionBytes}, MHD_OPTION_END);
   if (!daemon_->daemon) {
     const int error = errno != 0 ? errno : ENOMEM;
     ::close(given);
