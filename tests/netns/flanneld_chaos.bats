@@ -67,6 +67,7 @@ put_config() {
 # What may happen, each with a host or without one.
 chaos_kill() { signal "$1" flanneld KILL && agent_begin "$1"; }
 chaos_restart() { on "$1" flanneld_stop && agent_begin "$1"; }
+chaos_freeze() { signal "$1" flanneld STOP && sleep "$((RANDOM % 3)).2" && signal "$1" flanneld CONT; }
 chaos_etcd_kill() { etcd_kill m1 && sleep "0.$((RANDOM % 10))" && etcd_begin && wait_until 20 on m1 etcd_answers; }
 chaos_etcd_freeze() { signal m1 etcd STOP && sleep "$((RANDOM % 3)).5" && signal m1 etcd CONT; }
 chaos_etcd_wipe() { etcd_kill m1 && on m1 node_exec rm -rf /run/etcd && etcd_begin && put_config; }
@@ -89,9 +90,9 @@ chaos_address() { on "$1" node_exec ip addr flush dev flannel.1; }
 chaos_underlay() { on "$1" node_exec bash -c 'ip link set eth0 down; sleep 0.2; ip link set eth0 up; ip route replace default via 192.168.1.1'; }
 chaos_mtu() { on "$1" node_exec ip link set eth0 mtu "1$((RANDOM % 2 + 4))00"; }
 
-@test "at random: agents killed, etcd killed, frozen, cut off and wiped, everything in the kernel removed" {
+@test "at random: agents killed and frozen, etcd killed, frozen, cut off and wiped, everything in the kernel removed" {
   local seconds=${CHAOS_SECONDS:-15} seed=${CHAOS_SEED:-$RANDOM} done_for='' actions=0 action end
-  local on_hosts=(kill kill kill restart own_key device device_down mac routes neighbours rules address underlay mtu)
+  local on_hosts=(kill kill kill restart freeze own_key device device_down mac routes neighbours rules address underlay mtu)
   local on_etcd=(etcd_kill etcd_freeze etcd_wipe etcd_cut compact peer peer peer peer_gone)
   RANDOM=$seed
   host_add m1 192.168.1.101/24
