@@ -123,10 +123,10 @@ class Chooser {
 
   /// Addresses first, of all interfaces, then names.
   [[nodiscard]] Candidate by_regex(const std::string& pattern) const {
-    const std::regex regex = compile(pattern);
+    const IfaceRegex regex = compile(pattern);
     const auto matching = [&](const HostInterface& interface, Family family) -> std::optional<IpAddress> {
       for (const IpAddress& ip : interface.usable_addresses(family))
-        if (std::regex_search(ip.str(), regex)) return ip;
+        if (regex.occurs_in(ip.str())) return ip;
       return std::nullopt;
     };
     for (const HostInterface& interface : host_.interfaces) {
@@ -137,7 +137,7 @@ class Chooser {
         return candidate;
     }
     for (const HostInterface& interface : host_.interfaces)
-      if (std::regex_search(interface.name, regex)) return {&interface, {}, {}};
+      if (regex.occurs_in(interface.name)) return {&interface, {}, {}};
     throw Reject{"it matches no interface's address or name; there are " + names()};
   }
 
@@ -189,9 +189,9 @@ class Chooser {
     throw Reject{"the interface with index " + std::to_string(ifindex) + " has just gone"};
   }
 
-  [[nodiscard]] static std::regex compile(const std::string& pattern) {
+  [[nodiscard]] static IfaceRegex compile(const std::string& pattern) {
     try {
-      return compile_iface_regex(pattern);
+      return IfaceRegex(pattern);
     } catch (const base::ParseError& error) {
       throw Reject{error.what()};
     }

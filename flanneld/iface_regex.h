@@ -1,12 +1,22 @@
-// The patterns of --iface-regex.
+// The patterns of --iface-regex, in the syntax of Go's regexp, which is RE2's.
 #pragma once
 
-#include <regex>
+#include <re2/re2.h>
+
 #include <string>
 
 namespace flanneld {
 
-/// Compiles a pattern: ECMAScript syntax, with a leading "(?i)" as in Go's RE2. Throws base::ParseError.
-std::regex compile_iface_regex(const std::string& pattern);
+class IfaceRegex {
+ public:
+  /// Throws base::ParseError.
+  explicit IfaceRegex(const std::string& pattern);
+
+  /// True if the pattern occurs anywhere in the text.
+  [[nodiscard]] bool occurs_in(const std::string& text) const { return re2::RE2::PartialMatch(text, regex_); }
+
+ private:
+  re2::RE2 regex_;
+};
 
 }  // namespace flanneld

@@ -177,7 +177,7 @@ void fill_interface(Options& options, const Values& values) {
   std::erase(options.iface_regex, "");
   for (const std::string& pattern : options.iface_regex) {
     try {
-      (void)compile_iface_regex(pattern);
+      (void)IfaceRegex(pattern);
     } catch (const base::ParseError& error) {
       values.fail("iface-regex", error.what());
     }
