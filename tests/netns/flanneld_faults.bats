@@ -57,21 +57,25 @@ is_gone_or_ready() {
 # try POINT INJECTION: fails if the agent neither ends with a reason nor works, or the next one finds no way on.
 try() {
   traced_start -o /dev/null -e "trace=${1%:*}" -e "inject=${1%:*}:$2:when=${1#*:}"
-  wait_until 10 is_gone_or_ready || fail "neither ready nor gone: $(on b node_exec tail -n 5 /run/flanneld.log)"
+  wait_until 10 is_gone_or_ready || { fail "neither ready nor gone: $(log_end)"; return; }
   if ! on b flanneld_is_gone; then
     change_peer
-    wait_until 10 is_gone_or fdb_has_it || fail "deaf: $(on b node_exec tail -n 5 /run/flanneld.log)"
+    wait_until 10 is_gone_or fdb_has_it || { fail "deaf: $(log_end)"; return; }
   fi
   if ! on b flanneld_is_gone; then
     on b flanneld_stop KILL
   elif [[ $2 == error=* ]]; then
-    assert_match "$(on b node_exec tail -n 1 /run/flanneld.log)" " error "
+    assert_match "$(on b node_exec cat /run/flanneld.log)" " error " || return
   fi
   on b flanneld_start --lease-dir "$NODE_DIR/leases" --ip-masq
-  on b flanneld_wait_ready
-  settles b directory_leases
+  on b flanneld_wait_ready || return
+  settles b directory_leases || return
   on b flanneld_stop KILL
   assert_empty "$(on b node_exec find /run/flannel -name '.*' -type f)" "unfinished files"
+}
+
+log_end() {
+  on b node_exec tail -n 5 /run/flanneld.log
 }
 
 is_gone_or() {
