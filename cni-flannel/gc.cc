@@ -88,7 +88,8 @@ void gc(const cni::Request& request) {
   attempts.run("remove ports of bridge '" + bridge.bridge + "'",
                [&] { collect_ports(request, bridge.bridge, valid); });
   attempts.run("GC of addresses", [&] { Ipam::stored(conf.ipam_type()).gc(delegated); });
-  attempts.run("remove masquerade rules", [&] { collect_masquerade(request.network, valid); });
+  attempts.run("remove masquerade rules",
+               [&] { collect_masquerade(bridge.masquerade_backend, request.network, valid); });
   attempts.throw_if_any();
 }
 

@@ -3,8 +3,9 @@
 #include <sha512.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <string_view>
+#include <set>
 
 #include "common/base/process.h"
 #include "common/cni/error.h"
@@ -39,8 +40,8 @@ void restore(Family family, const std::string& rules) {
                      "it told stderr why; the rules were: " + rules);
 }
 
-/// Lines of `iptables-save -t nat` that mention `chain`.
-std::vector<std::string> saved_lines(Family family, const std::string& chain) {
+/// The lines of `iptables-save -t nat`.
+std::vector<std::string> saved_lines(Family family) {
   base::ProcessSpec spec;
   spec.program = find_program(family, "save");
   if (spec.program.empty()) return {};
@@ -52,11 +53,34 @@ std::vector<std::string> saved_lines(Family family, const std::string& chain) {
   std::vector<std::string> lines;
   for (size_t at = 0; at < result.output.size();) {
     const size_t end = std::min(result.output.find('\n', at), result.output.size());
-    const std::string line = result.output.substr(at, end - at);
-    if (line.find(chain) != std::string::npos) lines.push_back(line);
+    lines.push_back(result.output.substr(at, end - at));
     at = end + 1;
   }
   return lines;
+}
+
+/// Removes the chains and what leads to them from the table that was saved as `lines`.
+void remove_chains(Family family, const std::vector<std::string>& lines,
+                   const std::set<std::string>& chains) {
+  std::string jumps, declared;
+  for (const std::string& line : lines) {
+    if (line.starts_with("-A POSTROUTING ") && chains.contains(line.substr(line.rfind(' ') + 1)))
+      jumps.append("-D").append(line, 2).append("\n");
+    if (!line.starts_with(':')) continue;
+    const std::string chain = line.substr(1, line.find(' ') - 1);
+    if (chains.contains(chain)) declared.append("-F " + chain + "\n-X " + chain + "\n");
+  }
+  if (!jumps.empty() || !declared.empty()) restore(family, "*nat\n" + jumps + declared + "COMMIT\n");
+}
+
+/// The container whose rule a line of iptables-save is; empty: of none in this network.
+std::string container_of(const std::string& line, const std::string& network) {
+  const std::string before = "--comment \"name: \\\"" + network + "\\\" id: \\\"";
+  const size_t found = line.find(before);
+  if (!line.starts_with("-A ") || found == std::string::npos) return {};
+  const size_t start = found + before.size();
+  const size_t end = line.find("\\\"", start);
+  return end == std::string::npos ? std::string() : line.substr(start, end - start);
 }
 
 std::string rules_for(const std::string& chain, const std::string& comment, const base::IpNet& net) {
@@ -91,17 +115,21 @@ void add_iptables_masquerade(const std::string& network, const cni::Attachment& 
 }
 
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment) {
-  const std::string chain = iptables_chain(network, attachment.container_id);
+  const std::set<std::string> chain{iptables_chain(network, attachment.container_id)};
+  for (const Family family : base::kFamilies) remove_chains(family, saved_lines(family), chain);
+}
+
+void collect_iptables_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid) {
+  std::set<std::string> keep;
+  for (const cni::Attachment& attachment : valid) keep.insert(attachment.container_id);
   for (const Family family : base::kFamilies) {
-    std::string removals = "*nat\n";
-    const size_t nothing = removals.size();
-    bool has_chain = false;
-    for (const std::string& line : saved_lines(family, chain)) {
-      has_chain = has_chain || line.starts_with(":" + chain);
-      if (line.starts_with("-A POSTROUTING ")) removals.append("-D").append(line, 2).append("\n");
+    const std::vector<std::string> lines = saved_lines(family);
+    std::set<std::string> dead;
+    for (const std::string& line : lines) {
+      const std::string container = container_of(line, network);
+      if (!container.empty() && !keep.contains(container)) dead.insert(iptables_chain(network, container));
     }
-    if (has_chain) removals.append("-F ").append(chain).append("\n-X ").append(chain).append("\n");
-    if (removals.size() > nothing) restore(family, removals.append("COMMIT\n"));
+    remove_chains(family, lines, dead);
   }
 }
 

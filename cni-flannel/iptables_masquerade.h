@@ -16,6 +16,9 @@ void add_iptables_masquerade(const std::string& network, const cni::Attachment& 
 /// Does nothing when there is no such chain or no iptables on the node.
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment);
 
+/// Removes the rules of all containers of `network` but those of the `valid` attachments.
+void collect_iptables_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid);
+
 /// The container's chain in table nat: "CNI-" and hex, 28 characters.
 std::string iptables_chain(const std::string& network, const std::string& container_id);
 

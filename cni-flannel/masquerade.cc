@@ -149,7 +149,8 @@ bool has_masquerade(const std::string& network, const cni::Attachment& attachmen
   return count_rules(attachment_key(network, attachment)) >= addresses;
 }
 
-void collect_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid) {
+void collect_masquerade(MasqueradeBackend backend, const std::string& network,
+                        const std::vector<cni::Attachment>& valid) {
   const std::string prefix = network_key(network) + "-";
   std::vector<std::string> keep;
   keep.reserve(valid.size());
@@ -159,6 +160,8 @@ void collect_masquerade(const std::string& network, const std::vector<cni::Attac
     return comment.starts_with(prefix) &&
            !std::binary_search(keep.begin(), keep.end(), comment.substr(0, 33));
   });
+  // The reference's DEL leaves its rules behind when the pod's link is gone already.
+  if (backend != MasqueradeBackend::nftables) collect_iptables_masquerade(network, valid);
 }
 
 }  // namespace flannel

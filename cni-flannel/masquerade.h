@@ -24,7 +24,9 @@ void remove_masquerade(MasqueradeBackend backend, const std::string& network,
 /// True if the attachment has a rule for every address (looks at nftables only).
 bool has_masquerade(const std::string& network, const cni::Attachment& attachment, size_t addresses);
 
-/// Removes the nftables rules of all attachments of `network` but the `valid` ones.
-void collect_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid);
+/// Removes the rules of all attachments of `network` but the `valid` ones, by either backend unless it is
+/// nftables.
+void collect_masquerade(MasqueradeBackend backend, const std::string& network,
+                        const std::vector<cni::Attachment>& valid);
 
 }  // namespace flannel

@@ -11,7 +11,7 @@ setup() {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   cni_node_start
   pod_add pod
-  conf '{"delegate":{"ipMasq":true,"macspoofchk":true}}' | conf_write nftables.conf >/dev/null
+  conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables","macspoofchk":true}}' | conf_write nftables.conf >/dev/null
   conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}' | conf_write iptables.conf >/dev/null
   conf '{"cniVersion":"1.0.0","ipam":{"type":"host-local"}}' | conf_write host-local.conf >/dev/null
   conf '{"ipam":{"type":"flannel-ipam","ranges":[[{"subnet":"10.244.1.0/24"}],[{"subnet":"fd00:10::/64"}]]}}' |
@@ -74,6 +74,7 @@ sweep() {
 @test "flannel with iptables: ended at any system call, its programs' too" {
   sweep flannel iptables ADD 80 KILL TERM
   sweep flannel iptables DEL 80 KILL
+  sweep flannel iptables GC 80 KILL
 }
 
 @test "flannel with the reference host-local: ended at any system call, that program's too" {

@@ -72,6 +72,30 @@ masq_rules() {
   assert_empty "$(node_exec ip6tables-save -t nat | grep CNI-)" chains
 }
 
+@test "iptables: GC removes the rules that the reference's DEL leaves when the link is gone, and no others" {
+  local reference keep
+  reference=$(jq -c '. + {type: "bridge", ipMasq: true, ipam: {type: "host-local", ranges: [[{subnet: "10.244.1.0/24"}]]}}' \
+    <<<'{"cniVersion": "1.0.0", "name": "cbr0", "bridge": "cni0", "isGateway": true}')
+  # reference_call VERB ID POD [NETWORK]
+  reference_call() {
+    plugin_env bridge PATH="$PATH" "CNI_COMMAND=$1" "CNI_CONTAINERID=$2" "CNI_NETNS=/run/netns/$3" CNI_IFNAME=eth0 \
+      CNI_PATH=/opt/cni/bin <<<"$(jq -c --arg name "${4:-cbr0}" '.name = $name' <<<"$reference")"
+  }
+  pod_add alive
+  pod_add other
+  reference_call ADD c4 pod
+  reference_call ADD c5 alive
+  reference_call ADD c4 other cbr1
+  pod_exec pod ip link del eth0
+  reference_call DEL c4 pod
+  assert_equal "$(node_exec iptables-save -t nat | grep -c '^:CNI-')" 3
+  keep='{"cni.dev/valid-attachments":[{"containerID":"c5","ifname":"eth0"}]}'
+  flannel GC '' '' "$(conf "$keep")"
+  assert_equal "$(node_exec iptables-save -t nat | sed -n 's/^-A POSTROUTING .*name: \\"\(.*\)\\" id: \\"\(.*\)\\"".*/\1 \2/p' | sort)" \
+    $'cbr0 c5\ncbr1 c4'
+  assert_equal "$(node_exec iptables-save -t nat | grep -c '^:CNI-')" 2
+}
+
 @test "a kernel without nftables: iptables by default, refused when nftables is asked for" {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   # The third socket of an ADD is netfilter's; strace answers for such a kernel.

@@ -81,12 +81,12 @@ class Storm {
  private:
   Outcome call(const std::string& verb, const Slot& slot, bool ours, const cni::Json& config,
                int kill_after_us = -1) {
-    Outcome outcome =
-        run({{ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge"},
-             {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + (verb == "GC" ? "" : slot.id()),
-              "CNI_NETNS=/run/netns/" + slot.netns_name(), "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin"},
-             config.dump(),
-             kill_after_us});
+    Outcome outcome = run({{ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge"},
+                           {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + (verb == "GC" ? "" : slot.id()),
+                            "CNI_NETNS=/run/netns/" + slot.netns_name(), "CNI_IFNAME=eth0",
+                            "CNI_PATH=/opt/cni/bin", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                           config.dump(),
+                           kill_after_us});
     const char* end = outcome.killed ? " killed" : outcome.succeeded ? "" : " failed";
     count((ours ? "flannel " : "reference ") + verb + end);
     return outcome;
