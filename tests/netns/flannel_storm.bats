@@ -39,7 +39,9 @@ JSON
   done < <(grep '^live ' <<<"$output")
   # The reference's DEL leaves its rules behind when the link is gone already.
   flannel GC '' '' "$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" = []' "$ours")"
-  assert_empty "$(leftovers)" leftovers
+  # Its ADD, killed between a chain and the rules in it, leaves an empty one, which does not tell whose it is.
+  assert_empty "$(leftovers | grep -v '^:CNI-')" leftovers
+  assert_empty "$(node_exec iptables-save -t nat | grep '^-A .*CNI-')" rules
 }
 
 # ports_are COUNT: that many links hang on the bridge.
