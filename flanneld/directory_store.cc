@@ -22,6 +22,8 @@ using std::chrono::sys_seconds;
 namespace {
 
 constexpr seconds kScanAgain = seconds(1);
+/// So often the first list waits for a lease that cannot be read: without it that peer would be cut off.
+constexpr int kPatientLooks = 5;
 constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755;
 constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
@@ -151,6 +153,7 @@ std::vector<Lease> DirectoryStore::read_leases() {
         skip(name, error.what());
         continue;
       }
+      if (!has_told_ && ++failed_first_looks_ < kPatientLooks) throw;
       skip(name, std::string(error.what()) + "; what was read from it last stays in force");
       const auto told =
           std::find_if(told_.begin(), told_.end(), [&](const Lease& lease) { return lease.key == *key; });

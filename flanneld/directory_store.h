@@ -63,6 +63,7 @@ class DirectoryStore final : public LeaseStore {
   std::optional<Lease> own_;
   std::vector<Lease> told_;  ///< what the listener was told last
   bool has_told_ = false;
+  int failed_first_looks_ = 0;
   std::map<std::string, std::string> skipped_;  ///< name -> value, of entries that are passed over
   bool failed_ = false;
   bool told_full_ = false;  ///< that there is no free subnet
