@@ -55,11 +55,14 @@ struct HttpClient::Multi {
   static int on_timeout(CURLM*, long delay, void* context) noexcept;
   void act(curl_socket_t fd, int events);
   void deliver();
+  void fail_soon(const std::string& reason);
+  void fail_all();
 
   EventLoop& loop;
   TlsFiles tls;
   CURLM* handle = curl_multi_init();
-  Timer timer;
+  Timer timer, failure_timer;
+  std::string failure;  ///< what failure_timer is about
   std::set<int> sockets;
   std::set<Exchange*> exchanges;
 };
@@ -97,8 +100,9 @@ HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const T
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_body.size()));
     set(CURLOPT_POSTFIELDS, request_body.data());
   }
-  curl_multi_add_handle(multi.handle, easy);
   multi.exchanges.insert(this);
+  if (const CURLMcode code = curl_multi_add_handle(multi.handle, easy); code != CURLM_OK)
+    multi.fail_soon(curl_multi_strerror(code));
 }
 
 HttpClient::Exchange::~Exchange() {
@@ -116,7 +120,10 @@ size_t HttpClient::Exchange::take(char* bytes, size_t size, size_t count, void* 
 }
 
 HttpClient::Multi::Multi(EventLoop& event_loop, TlsFiles files)
-    : loop(event_loop), tls(std::move(files)), timer(event_loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }) {
+    : loop(event_loop),
+      tls(std::move(files)),
+      timer(event_loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
+      failure_timer(event_loop, [this] { fail_all(); }) {
   if (!handle) throw base::SystemError(ENOMEM, "prepare the HTTP client");
   curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, &on_socket);
   curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, this);
@@ -139,7 +146,7 @@ int HttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* contex
     });
     multi.sockets.insert(fd);
   } catch (const std::exception&) {
-    return -1;  // libcurl gives up the transfers
+    return -1;  // act() hears of it
   }
   return 0;
 }
@@ -155,8 +162,26 @@ int HttpClient::Multi::on_timeout(CURLM*, long delay, void* context) noexcept {
 
 void HttpClient::Multi::act(curl_socket_t fd, int events) {
   int running = 0;
-  curl_multi_socket_action(handle, fd, events, &running);
+  const CURLMcode code = curl_multi_socket_action(handle, fd, events, &running);
+  if (code != CURLM_OK) fail_soon(curl_multi_strerror(code));
   deliver();
+}
+
+/// Not from within a call, which is not prepared for its end.
+void HttpClient::Multi::fail_soon(const std::string& reason) {
+  failure = reason;
+  failure_timer.start(std::chrono::milliseconds(0));
+}
+
+/// A handle of libcurl's that has failed once drives nothing any more until it holds no transfer.
+void HttpClient::Multi::fail_all() {
+  const std::set<Exchange*> now = exchanges;
+  for (const Exchange* exchange : now) curl_multi_remove_handle(handle, exchange->easy);
+  for (Exchange* exchange : now) {
+    if (!exchanges.contains(exchange)) continue;
+    const Done done = std::move(exchange->done);
+    if (done) done({0, {}, "the HTTP client has failed: " + failure});  // may destroy the exchange
+  }
 }
 
 /// Tells of what has arrived, outside of libcurl's callbacks: a listener may end exchanges and begin others.
