@@ -6,13 +6,35 @@
 load ../support/flanneld_test.bash
 load ../support/chaos.bash
 
+config='{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
+
 setup() {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   cluster_start
   host_with_plugins a 192.168.1.10/24
   host_with_plugins b 192.168.1.20/24
-  network_config '{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
-  two_pods --ip-masq
+}
+
+# begin directory|etcd: agents with that store, pods that ping each other; then the agent of b is stopped.
+begin() {
+  STORE=$1
+  if [[ $STORE == etcd ]]; then
+    host_add m1 192.168.1.101/24
+    on m1 etcd_start m1 192.168.1.101 m1=http://192.168.1.101:2380
+    wait_until 20 on m1 etcd_answers
+    on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+    FLAGS=(--ip-masq --etcd-endpoints http://192.168.1.101:2379)
+  else
+    network_config "$config"
+    FLAGS=(--ip-masq --lease-dir "$NODE_DIR/leases")
+  fi
+  local host
+  for host in a b; do on "$host" flanneld_start "${FLAGS[@]}"; done
+  for host in a b; do on "$host" flanneld_wait_ready; done
+  wait_until 5 peers_are a 1
+  # shellcheck disable=SC2034 # pings_start reads it
+  WEB=$(on a pod_run web)
+  on b pod_run client >/dev/null
   pings_start
   on b flanneld_stop
 }
@@ -24,20 +46,30 @@ is_full() {
 # traced_start STRACE_OPTION...: the agent of b, looked at by strace.
 traced_start() {
   on b node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash \
-    strace -D -f -qq "$@" "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" --ip-masq
+    strace -D -f -qq "$@" "$BIN_DIR/flanneld" "${FLAGS[@]}"
 }
 
 # change_peer: another node's lease, with a new MAC each time; in NEW_MAC.
 change_peer() {
   NEW_MAC=$(printf 'c6:d2:32:6f:%02x:%02x' $((++changes / 256)) $((changes % 256)))
-  lease_put 10.5.1.0-24 "$(vxlan_value 192.168.9.1 "$NEW_MAC")"
+  local value
+  value=$(vxlan_value 192.168.9.1 "$NEW_MAC")
+  if [[ $STORE == etcd ]]; then
+    on m1 etcd_ctl put "$prefix/subnets/10.5.1.0-24" "$value" >/dev/null
+  else
+    lease_put 10.5.1.0-24 "$value"
+  fi
+}
+
+leases() {
+  if [[ $STORE == etcd ]]; then leases_of m1; else directory_leases; fi
 }
 
 fdb_has_it() {
   on b node_exec bridge fdb show dev flannel.1 | grep -q "^$NEW_MAC "
 }
 
-# points REGEX: each call after the loader's, in POINTS as "syscall:occurrence", as strace counts.
+# points REGEX: each call after the loader's but brk, whose failure no error number tells, in POINTS as "syscall:occurrence", as strace counts.
 points() {
   traced_start -o /run/trace
   on b flanneld_wait_ready
@@ -47,7 +79,7 @@ points() {
   mapfile -t POINTS < <(on b node_exec awk -v wanted="^($1)$" '
     /^[0-9]+ +write\(2,/ { begun = 1 }
     match($2, /^[a-z_0-9]+\(/) { name = substr($2, 1, RLENGTH - 1); seen = ++count[$1 " " name]
-      if (seen > most[name]) { most[name] = seen; if (begun && name ~ wanted) print name ":" seen } }' /run/trace)
+      if (seen > most[name]) { most[name] = seen; if (begun && name != "brk" && name ~ wanted) print name ":" seen } }' /run/trace)
 }
 
 is_gone_or_ready() {
@@ -67,11 +99,11 @@ try() {
   elif [[ $2 == error=* ]]; then
     assert_match "$(on b node_exec cat /run/flanneld.log)" " error " || return
   fi
-  on b flanneld_start --lease-dir "$NODE_DIR/leases" --ip-masq
+  on b flanneld_start "${FLAGS[@]}"
   on b flanneld_wait_ready || return
-  settles b directory_leases || return
+  settles b leases || return
   on b flanneld_stop KILL
-  assert_empty "$(on b node_exec find /run/flannel -name '.*' -type f)" "unfinished files"
+  assert_empty "$(on b node_exec find /run/flannel /var/lib -name '.*' -type f)" "unfinished files"
 }
 
 log_end() {
@@ -95,19 +127,32 @@ sweep() {
   ((tried > 2)) || fail "only $tried of ${#POINTS[@]} calls tried"
 }
 
+# errnos: any call fails once; in the full sweep with more errnos.
+errnos() {
+  sweep 25 error=EIO '.*'
+  if is_full; then
+    sweep 1 error=EMFILE 'openat|socket|fcntl|epoll_create1|inotify_init1|timerfd_create|signalfd4|eventfd2|accept4'
+    sweep 1 error=ENOSPC 'openat|write|renameat|mkdir|inotify_add_watch|epoll_ctl'
+    sweep 1 error=ENOMEM 'mmap|openat|read|socket|sendto|sendmsg|recvfrom|epoll_ctl|clone3'
+    sweep 1 error=EINTR 'openat|read|write|flock|poll|epoll_wait|sendto|sendmsg|recvfrom'
+    sweep 1 error=ENOBUFS 'sendto|sendmsg|recvfrom'
+  fi
+}
+
 @test "flanneld killed at any system call: the data path stays, the next start puts all in order" {
+  begin etcd
   sweep 25 signal=KILL '.*'
   no_ping_is_lost
 }
 
 @test "flanneld with any system call failing once: it ends with a reason, or works all the same" {
-  sweep 25 error=EIO '.*'
-  if is_full; then
-    sweep 1 error=EMFILE 'openat|socket|fcntl|epoll_create1|inotify_init1|timerfd_create|signalfd4|eventfd2|accept4'
-    sweep 1 error=ENOSPC 'openat|write|renameat|mkdir|inotify_add_watch|epoll_ctl'
-    sweep 1 error=ENOMEM 'brk|mmap|openat|read|socket|sendto|sendmsg|recvfrom|epoll_ctl|clone3'
-    sweep 1 error=EINTR 'openat|read|write|flock|poll|epoll_wait|sendto|sendmsg|recvfrom'
-    sweep 1 error=ENOBUFS 'sendto|sendmsg|recvfrom'
-  fi
+  begin etcd
+  errnos
+  no_ping_is_lost
+}
+
+@test "the same with a lease directory" {
+  begin directory
+  errnos
   no_ping_is_lost
 }
