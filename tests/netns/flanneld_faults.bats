@@ -45,8 +45,10 @@ is_full() {
 
 # traced_start STRACE_OPTION...: the agent of b, looked at by strace.
 traced_start() {
+  on b node_exec rm -f /run/flanneld.pid
   on b node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash \
     strace -D -f -qq "$@" "$BIN_DIR/flanneld" "${FLAGS[@]}"
+  wait_until 5 on b node_exec test -s /run/flanneld.pid # or the one before would be asked whether it is gone
 }
 
 # change_peer: another node's lease, with a new MAC each time; in NEW_MAC.
