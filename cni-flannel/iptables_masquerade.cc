@@ -68,7 +68,8 @@ void remove_chains(Family family, const std::vector<std::string>& lines,
       jumps.append("-D").append(line, 2).append("\n");
     if (!line.starts_with(':')) continue;
     const std::string chain = line.substr(1, line.find(' ') - 1);
-    if (chains.contains(chain)) declared.append("-F " + chain + "\n-X " + chain + "\n");
+    if (chains.contains(chain))
+      declared.append("-F ").append(chain).append("\n-X ").append(chain).append("\n");
   }
   if (!jumps.empty() || !declared.empty()) restore(family, "*nat\n" + jumps + declared + "COMMIT\n");
 }
