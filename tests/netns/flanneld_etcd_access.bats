@@ -3,7 +3,7 @@
 load ../support/flanneld_test.bash
 
 prefix=/coreos.com/network
-config='{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+config='{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
 
 setup() {
   cluster_start
@@ -109,7 +109,7 @@ ready_but() {
   wait_until 5 route_is_there 30
   on m1 node_exec bash -c 'kill -STOP "$(cat /run/etcd.pid)"' # the one that is watched
   wait_until 10 put_peer m3 31
-  wait_until 20 route_is_there 31
+  wait_until 30 route_is_there 31 # it takes 14 s to notice, on an idle machine
   on m1 node_exec bash -c 'kill -CONT "$(cat /run/etcd.pid)"'
   wait_until 10 on m1 etcd_answers
   on m2 node_exec bash -c 'kill -9 "$(cat /run/etcd.pid)"'
