@@ -11,7 +11,7 @@ setup() {
   host_add m1 192.168.1.101/24
   on m1 etcd_start m1 192.168.1.101 m1=http://192.168.1.101:2380
   wait_until 20 on m1 etcd_answers
-  on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}' >/dev/null
+  on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/16", "SubnetMax": "10.5.199.0", "Backend": {"Type": "vxlan"}}' >/dev/null
 }
 
 # agents [flag...]: flanneld on a and b.
@@ -224,7 +224,7 @@ store_answers() {
   etcd_stop
   on m1 node_exec rm -r /run/etcd
   etcd_start_again
-  on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}' >/dev/null
+  on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/16", "SubnetMax": "10.5.199.0", "Backend": {"Type": "vxlan"}}' >/dev/null
   on b flanneld_start --etcd-endpoints http://192.168.1.101:2379 --ip-masq
   on b flanneld_wait_ready
   wait_until 5 is_leased b
