@@ -133,10 +133,6 @@ chaos_mtu() { on "$1" node_exec ip link set eth0 mtu "1$((RANDOM % 2 + 4))00"; }
   assert_json "$result" '.longest < 5000' || fail "seed $seed: $done_for"
 }
 
-both_are_leased() {
-  (($(leases_of m1 | grep -cE " 192\.168\.1\.(10|20) ") == 2))
-}
-
 # lease_events ROUNDS: 90 leases of other nodes put, changed or deleted in each round, by transactions.
 lease_events() {
   on m1 node_exec bash -c 'for ((round = 0; round < $2; round++)); do

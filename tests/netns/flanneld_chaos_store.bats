@@ -128,10 +128,6 @@ is_back() {
   no_ping_is_lost
 }
 
-both_are_leased() {
-  (($(leases_of m1 | grep -cE " 192\.168\.1\.(10|20) ") == 2))
-}
-
 @test "a gateway that is slow, says nothing, half of it, rubbish or too much: memory stays small, and all is caught up with" {
   members 1
   on m1 node_exec bash -c 'echo pass >/run/mode'
@@ -187,7 +183,7 @@ both_are_leased() {
     \"memberID\":\"$(on m1 etcd_ctl endpoint status -w json | jq '.[0].Status.header.member_id')\"}"
   run ! put_peer m1 100
   local host
-  for host in a b; do
+  for host in a b a b a b; do
     on "$host" flanneld_stop
     on "$host" flanneld_start --etcd-endpoints http://192.168.1.101:2379 --ip-masq
     on "$host" flanneld_wait_ready

@@ -228,7 +228,7 @@ is_not_ready_but_says() {
   peers_are a 2
   # At its start the agent has nothing to go on with, and waits.
   on a flanneld_stop
-  on a node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash strace -D -qq -o /dev/null -P "$name" \
+  on a flanneld_spawn strace -D -qq -o /dev/null -P "$name" \
     -e inject=newfstatat:error=EIO:when=1..2 "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases"
   wait_until 3 is_not_ready_but_says a "waiting for stat file '$name': Input/output error"
   reaches b client "$WEB"

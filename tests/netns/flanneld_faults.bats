@@ -46,8 +46,7 @@ is_full() {
 # traced_start STRACE_OPTION...: the agent of b, looked at by strace.
 traced_start() {
   on b node_exec rm -f /run/flanneld.pid
-  on b node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash \
-    strace -D -f -qq "$@" "$BIN_DIR/flanneld" "${FLAGS[@]}"
+  on b flanneld_spawn strace -D -f -qq "$@" "$BIN_DIR/flanneld" "${FLAGS[@]}"
   wait_until 5 on b node_exec test -s /run/flanneld.pid # or the one before would be asked whether it is gone
 }
 
@@ -63,7 +62,8 @@ change_peer() {
   fi
 }
 
-leases() {
+# stored_leases: as the store has them, for settles.
+stored_leases() {
   if [[ $STORE == etcd ]]; then leases_of m1; else directory_leases; fi
 }
 
@@ -103,7 +103,7 @@ try() {
   fi
   on b flanneld_start "${FLAGS[@]}"
   on b flanneld_wait_ready || return
-  settles b leases || return
+  settles b stored_leases || return
   on b flanneld_stop KILL
   assert_empty "$(on b node_exec find /run/flannel /var/lib -name '.*' -type f)" "unfinished files"
 }

@@ -43,6 +43,11 @@ leases_of() {
     while read -r name value; do echo "$name $(jq -r '"\(.PublicIP) \(.BackendData.VtepMAC)"' <<<"$value")"; done
 }
 
+# both_are_leased: a and b have their leases, by the word of the member on m1.
+both_are_leased() {
+  (($(leases_of m1 | grep -cE " 192\.168\.1\.(10|20) ") == 2))
+}
+
 # directory_leases: the same of the lease directory.
 directory_leases() {
   jq -r '(input_filename | sub(".*/"; "") | sub("-"; "/")) + " " + .PublicIP + " " + .BackendData.VtepMAC' \

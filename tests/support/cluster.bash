@@ -68,7 +68,12 @@ outer_pid() {
 
 # flanneld_start [flag...]: the agent of this host, its log in /run/flanneld.log, its number in /run/flanneld.pid.
 flanneld_start() {
-  node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash "$BIN_DIR/flanneld" "$@"
+  flanneld_spawn "$BIN_DIR/flanneld" "$@"
+}
+
+# flanneld_spawn COMMAND...: the same by a command that becomes the agent, such as strace -D.
+flanneld_spawn() {
+  node_spawn flanneld.log bash -c 'echo $$ >/run/flanneld.pid; exec "$@"' bash "$@"
 }
 
 # Ends the agent by a signal [TERM] and waits until it is gone.

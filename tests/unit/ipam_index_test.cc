@@ -9,19 +9,6 @@ using ipam::LeaseIndex;
 using ipam::Owner;
 using namespace ipam_test;
 
-namespace {
-
-/// Whether the next call believes the index.
-bool index_is_believed(const Node& node) {
-  struct stat status {};
-  REQUIRE(::stat(node.store.c_str(), &status) == 0);
-  const auto index = LeaseIndex::open(ipam::index_path(node.machine.state_directory, node.store),
-                                      {node.machine.boot_id(), status.st_dev, status.st_ino}, false);
-  return index && index->mark() == status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
-}  // namespace
-
 TEST_CASE("ipam store: owners are found through the index and without it") {
   Node node;
   reserve(node, "10.1.2.3", kA);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cni-ipam/disk_store.h"
+#include "cni-ipam/lease_index.h"
 #include "ipam_test_support.h"
 
 namespace ipam_test {
@@ -27,6 +29,15 @@ inline void reserve(const Node& node, const std::string& address, const ipam::Ow
 
 inline std::vector<base::IpAddress> held(const Node& node, const ipam::Owner& owner) {
   return open_store(node)->find_all(owner.mark(), {});
+}
+
+/// Whether the next call believes the index.
+inline bool index_is_believed(const Node& node) {
+  struct stat status {};
+  REQUIRE(::stat(node.store.c_str(), &status) == 0);
+  const auto index = ipam::LeaseIndex::open(ipam::index_path(node.machine.state_directory, node.store),
+                                            {node.machine.boot_id(), status.st_dev, status.st_ino}, false);
+  return index && index->mark() == status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
 }  // namespace ipam_test
