@@ -12,37 +12,6 @@ setup() {
   host_with_plugins b 192.168.1.20/24
 }
 
-# members NUMBER...: that many etcd members m1, m2, …, and the network configuration in them.
-members() {
-  local i
-  MEMBERS=() PEERS=
-  for ((i = 1; i <= $1; i++)); do MEMBERS+=("m$i") PEERS+="${PEERS:+,}m$i=http://192.168.1.$((100 + i)):2380"; done
-  for i in "${MEMBERS[@]}"; do
-    host_add "$i" "192.168.1.$((100 + ${i#m}))/24"
-    member_start "$i"
-  done
-  wait_until 30 on m1 etcd_answers
-  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
-}
-
-member_start() {
-  on "$1" etcd_start "$1" "192.168.1.$((100 + ${1#m}))" "$PEERS"
-}
-
-# agents ENDPOINTS: on a and b, a pod on each, and pings between them.
-agents() {
-  local host
-  for host in a b; do on "$host" flanneld_start --etcd-endpoints "$1" --ip-masq; done
-  for host in a b; do on "$host" flanneld_wait_ready; done
-  wait_until 5 peers_are a 1
-  WEB=$(on a pod_run web)
-  on b pod_run client >/dev/null
-  SUBNETS="$(on a subnet_of) $(on b subnet_of)"
-  AGENTS="$(pid_of a) $(pid_of b)"
-  wait_until 3 reaches b client "$WEB"
-  pings_start
-}
-
 # all_is_well MEMBER: by its word the kernels are as leased; and nothing else has changed.
 all_is_well() {
   settles a leases_of "$1"
@@ -82,7 +51,7 @@ is_back() {
 
 @test "three members: the leader frozen, killed, cut off; all frozen; all wiped and grown past the old revision" {
   members 3
-  agents http://192.168.1.101:2379,http://192.168.1.102:2379,http://192.168.1.103:2379
+  agents --etcd-endpoints http://192.168.1.101:2379,http://192.168.1.102:2379,http://192.168.1.103:2379
   local fault lost other number=100 host
   for fault in frozen killed "cut off"; do
     wait_until 10 leader >/dev/null
@@ -132,7 +101,7 @@ is_back() {
   members 1
   on m1 node_exec bash -c 'echo pass >/run/mode'
   on m1 node_spawn liar.log bash -c 'echo $$ >/run/liar.pid; exec perl "$@"' bash "$repo/tests/support/liar.perl" 4379 2379 /run/mode
-  agents http://192.168.1.101:4379
+  agents --etcd-endpoints http://192.168.1.101:4379
   local mode number=100
   for mode in slow close rubbish half nothing endless; do
     on m1 node_exec bash -c 'echo "$1" >/run/mode' bash "$mode"
@@ -157,7 +126,7 @@ is_back() {
 
 @test "a link to etcd of 64 kbit/s that loses every tenth packet: what changes arrives, nothing else changes" {
   members 1
-  agents http://192.168.1.101:2379
+  agents --etcd-endpoints http://192.168.1.101:2379
   on m1 node_exec tc qdisc add dev eth0 root tbf rate 64kbit burst 1600 latency 4s
   firewall m1 'add rule ip cut in iifname eth0 tcp dport 2379 numgen random mod 10 0 counter drop' \
     '; add rule ip cut out oifname eth0 tcp sport 2379 numgen random mod 10 0 counter drop'
@@ -177,7 +146,7 @@ is_back() {
 
 @test "etcd without space for anything new: an agent starts all the same; one that lost its lease says why it gets none" {
   members 1
-  agents http://192.168.1.101:2379
+  agents --etcd-endpoints http://192.168.1.101:2379
   # As etcd itself does when its file reaches the quota.
   on m1 node_exec curl -sS -o /dev/null http://127.0.0.1:2379/v3/maintenance/alarm -d "{\"action\":\"ACTIVATE\",\"alarm\":\"NOSPACE\",
     \"memberID\":\"$(on m1 etcd_ctl endpoint status -w json | jq '.[0].Status.header.member_id')\"}"

@@ -19,23 +19,13 @@ setup() {
 begin() {
   STORE=$1
   if [[ $STORE == etcd ]]; then
-    host_add m1 192.168.1.101/24
-    on m1 etcd_start m1 192.168.1.101 m1=http://192.168.1.101:2380
-    wait_until 20 on m1 etcd_answers
-    on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
-    FLAGS=(--ip-masq --etcd-endpoints http://192.168.1.101:2379)
+    members 1
+    FLAGS=(--etcd-endpoints http://192.168.1.101:2379)
   else
     network_config "$config"
-    FLAGS=(--ip-masq --lease-dir "$NODE_DIR/leases")
+    FLAGS=(--lease-dir "$NODE_DIR/leases")
   fi
-  local host
-  for host in a b; do on "$host" flanneld_start "${FLAGS[@]}"; done
-  for host in a b; do on "$host" flanneld_wait_ready; done
-  wait_until 5 peers_are a 1
-  # shellcheck disable=SC2034 # pings_start reads it
-  WEB=$(on a pod_run web)
-  on b pod_run client >/dev/null
-  pings_start
+  agents "${FLAGS[@]}"
   on b flanneld_stop
 }
 
@@ -46,7 +36,7 @@ is_full() {
 # traced_start STRACE_OPTION...: the agent of b, looked at by strace.
 traced_start() {
   on b node_exec rm -f /run/flanneld.pid
-  on b flanneld_spawn strace -D -f -qq "$@" "$BIN_DIR/flanneld" "${FLAGS[@]}"
+  on b flanneld_spawn strace -D -f -qq "$@" "$BIN_DIR/flanneld" --ip-masq "${FLAGS[@]}"
   wait_until 5 on b node_exec test -s /run/flanneld.pid # or the one before would be asked whether it is gone
 }
 
@@ -101,7 +91,7 @@ try() {
   elif [[ $2 == error=* ]]; then
     assert_match "$(on b node_exec cat /run/flanneld.log)" " error " || return
   fi
-  on b flanneld_start "${FLAGS[@]}"
+  on b flanneld_start --ip-masq "${FLAGS[@]}"
   on b flanneld_wait_ready || return
   settles b stored_leases || return
   on b flanneld_stop KILL

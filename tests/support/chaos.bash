@@ -6,6 +6,38 @@ prefix=/coreos.com/network
 # shellcheck disable=SC2154 # repo: cni.bash
 outage_program=$repo/tests/support/outage.perl
 
+# members NUMBER...: that many etcd members m1, m2, …, and the network configuration, $config, in them.
+members() {
+  local i
+  MEMBERS=() PEERS=
+  for ((i = 1; i <= $1; i++)); do MEMBERS+=("m$i") PEERS+="${PEERS:+,}m$i=http://192.168.1.$((100 + i)):2380"; done
+  for i in "${MEMBERS[@]}"; do
+    host_add "$i" "192.168.1.$((100 + ${i#m}))/24"
+    member_start "$i"
+  done
+  wait_until 30 on m1 etcd_answers
+  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+}
+
+member_start() {
+  on "$1" etcd_start "$1" "192.168.1.$((100 + ${1#m}))" "$PEERS"
+}
+
+# agents FLAG...: on a and b, a pod on each, and pings between them.
+# shellcheck disable=SC2034 # the tests read SUBNETS and AGENTS
+agents() {
+  local host
+  for host in a b; do on "$host" flanneld_start --ip-masq "$@"; done
+  for host in a b; do on "$host" flanneld_wait_ready; done
+  wait_until 5 peers_are a 1
+  WEB=$(on a pod_run web)
+  on b pod_run client >/dev/null
+  SUBNETS="$(on a subnet_of) $(on b subnet_of)"
+  AGENTS="$(pid_of a) $(pid_of b)"
+  wait_until 3 reaches b client "$WEB"
+  pings_start
+}
+
 # pings_start: pings the web pod on a from the client pod on b, 50 times a second.
 pings_start() {
   on b node_spawn outage.json bash -c 'echo $$ >/run/outage.pid; exec nsenter --net=/run/netns/client perl "$@"' \
