@@ -10,7 +10,7 @@
 #include "cni-flannel/iptables_masquerade.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 
 namespace flannel {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/boot.h"
+#include "common/base/boot.h"
 #include "common/base/unique_fd.h"
 #include "common/cni/request.h"
 

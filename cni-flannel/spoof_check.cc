@@ -1,6 +1,6 @@
 #include "cni-flannel/spoof_check.h"
 
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 
 namespace flannel {
 namespace {

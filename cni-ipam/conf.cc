@@ -4,7 +4,7 @@
 #include <array>
 
 #include "common/cni/error.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "common/cni/version.h"
 
 namespace ipam {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "cni-ipam/address_store.h"
-#include "cni-ipam/boot.h"
+#include "common/base/boot.h"
 #include "cni-ipam/lease_index.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "flanneld/backend.h"
 #include "flanneld/external_interface.h"
 #include "flanneld/lease.h"

@@ -1,5 +1,5 @@
 // JSON from the store or from a file, decoded as Go flanneld decodes it. The edge where the errors of
-// common/cni/json.h become base::ParseError: flanneld speaks no CNI.
+// common/json/json.h become base::ParseError: flanneld speaks no CNI.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/ip.h"
 #include "common/cni/error.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace flanneld {
 

@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "common/cni/error.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "flanneld/doctor.h"
 
 namespace flanneld {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace flanneld {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 #include "flanneld/iptables_text.h"
 #include "flanneld/traffic_plan.h"
 

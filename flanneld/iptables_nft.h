@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 #include "flanneld/traffic_plan.h"
 
 namespace flanneld {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "common/base/ip.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace flanneld {
 

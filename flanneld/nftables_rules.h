@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "common/netlink/nftables.h"
-#include "common/netlink/nftables_monitor.h"
+#include "common/netfilter/nftables.h"
+#include "common/netfilter/nftables_monitor.h"
 #include "flanneld/traffic_plan.h"
 #include "flanneld/traffic_rules.h"
 

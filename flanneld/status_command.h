@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "flanneld/options.h"
 
 namespace flanneld {

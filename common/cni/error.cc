@@ -4,7 +4,7 @@
 #include <new>
 
 #include "common/base/error.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace cni {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "common/cni/result.h"
 
 namespace cni {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/ip.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace cni {
 

@@ -9,7 +9,7 @@
 
 #include "common/base/file.h"
 #include "common/base/process.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "common/netlink/address.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/link.h"

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <string>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 namespace storm {
 

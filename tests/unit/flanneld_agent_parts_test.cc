@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/base/file.h"
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "flanneld/agent_status.h"
 #include "flanneld/peer_set.h"
 #include "flanneld/saved_state.h"

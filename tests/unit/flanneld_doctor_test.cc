@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "common/cni/json.h"
+#include "common/json/json.h"
 #include "flanneld/cleanup.h"
 #include "flanneld/doctor.h"
 #include "flanneld/tcp_probe.h"

@@ -13,7 +13,7 @@
 #include <string>
 
 #include "cni-ipam/address_store.h"
-#include "cni-ipam/boot.h"
+#include "common/base/boot.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
 #include "common/cni/request.h"

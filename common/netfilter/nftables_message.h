@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "common/netlink/message.h"
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 
 namespace netlink::nft {
 

@@ -1,4 +1,4 @@
-#include "common/cni/json.h"
+#include "common/json/json.h"
 
 #include <algorithm>
 #include <cmath>

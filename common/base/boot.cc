@@ -1,4 +1,4 @@
-#include "cni-ipam/boot.h"
+#include "common/base/boot.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

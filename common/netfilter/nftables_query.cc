@@ -1,4 +1,4 @@
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 
@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "common/netlink/nftables_message.h"
+#include "common/netfilter/nftables_message.h"
 
 namespace netlink {
 namespace {

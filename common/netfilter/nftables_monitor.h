@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "common/base/unique_fd.h"
-#include "common/netlink/nftables.h"
+#include "common/netfilter/nftables.h"
 
 namespace netlink {
 
