@@ -1,6 +1,6 @@
-#include "cni-flannel/bridge_delegate.h"
+#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/pod_side.h"
+#include "cni-flannel/bridge/container.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/base/rollback.h"

@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge_delegate.h"
+#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/conf.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"

@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
 #include "cni-flannel/ipam.h"
-#include "cni-flannel/masquerade.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/delegate.h"

@@ -7,7 +7,7 @@
 
 #include "cni-flannel/conf.h"
 #include "cni-flannel/ipam.h"
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"

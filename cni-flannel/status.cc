@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
 #include "cni-flannel/ipam.h"
 #include "cni-flannel/verbs.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/address_store.h"
+#include "cni-ipam/store/address_store.h"
 #include "cni-ipam/range.h"
 #include "common/cni/error.h"
 

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "cni-ipam/conf.h"
-#include "cni-ipam/lease_file.h"
+#include "cni-ipam/store/lease_file.h"
 #include "common/base/file.h"
 
 namespace ipam {

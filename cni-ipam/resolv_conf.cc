@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "cni-ipam/address_store.h"
+#include "cni-ipam/store/address_store.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"

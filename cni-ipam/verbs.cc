@@ -9,7 +9,7 @@
 #include <set>
 
 #include "cni-ipam/conf.h"
-#include "cni-ipam/disk_store.h"
+#include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/resolv_conf.h"
 #include "common/base/error.h"
 

@@ -7,8 +7,8 @@
 #include <ctime>
 #include <exception>
 
-#include "cni-ipam/address_store.h"
-#include "cni-ipam/lease_file.h"
+#include "cni-ipam/store/address_store.h"
+#include "cni-ipam/store/lease_file.h"
 #include "common/base/file.h"
 
 namespace ipam {

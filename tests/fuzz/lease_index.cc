@@ -1,6 +1,6 @@
 // The index file. Behind 'r' it is the input itself; else a whole one with some leases, in which each three
 // bytes of the input damage a byte: offset, low byte first, and value.
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 
 #include <string>
 

@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/bridge/plan.h"
 #include "cni-ipam/conf.h"
 #include "common/base/error.h"
 #include "common/base/file.h"

@@ -1,7 +1,7 @@
 // Files in the scratch directory, and then all that DEL and GC do with them but taking the interface down.
 #include <string>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/scratch_store.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"

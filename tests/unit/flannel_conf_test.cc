@@ -3,10 +3,10 @@
 #include <filesystem>
 #include <string>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/iptables_masquerade.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/filter/iptables_masquerade.h"
+#include "cni-flannel/bridge/plan.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"

@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 #include "ipam_store_test_support.h"
 
 using ipam::LeaseIndex;

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "cni-ipam/conf.h"
-#include "cni-ipam/lease_file.h"
+#include "cni-ipam/store/lease_file.h"
 #include "cni-ipam/verbs.h"
 #include "ipam_test_support.h"
 

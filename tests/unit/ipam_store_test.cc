@@ -3,7 +3,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 #include "ipam_store_test_support.h"
 
 using ipam::DiskStore;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/disk_store.h"
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/disk_store.h"
+#include "cni-ipam/store/lease_index.h"
 #include "ipam_test_support.h"
 
 namespace ipam_test {

@@ -12,7 +12,7 @@
 #include <set>
 #include <string>
 
-#include "cni-ipam/address_store.h"
+#include "cni-ipam/store/address_store.h"
 #include "common/base/boot.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"

@@ -1,4 +1,4 @@
-#include "cni-ipam/store_error.h"
+#include "cni-ipam/store/store_error.h"
 
 #include <cerrno>
 

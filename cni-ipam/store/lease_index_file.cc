@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/unique_fd.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "common/base/ip.h"
 #include "common/cni/request.h"
 

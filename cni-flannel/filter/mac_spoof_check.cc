@@ -1,4 +1,4 @@
-#include "cni-flannel/spoof_check.h"
+#include "cni-flannel/filter/mac_spoof_check.h"
 
 #include "common/netfilter/nftables.h"
 

@@ -1,4 +1,4 @@
-#include "cni-flannel/masquerade.h"
+#include "cni-flannel/filter/masquerade.h"
 
 #include <sha512.h>
 
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <optional>
 
-#include "cni-flannel/iptables_masquerade.h"
+#include "cni-flannel/filter/iptables_masquerade.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
 #include "common/netfilter/nftables.h"

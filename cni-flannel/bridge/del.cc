@@ -1,9 +1,9 @@
 // DEL of the built-in delegate.
-#include "cni-flannel/bridge_conf.h"
-#include "cni-flannel/bridge_delegate.h"
-#include "cni-flannel/masquerade.h"
-#include "cni-flannel/node_side.h"
-#include "cni-flannel/spoof_check.h"
+#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/bridge_delegate.h"
+#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/node_side.h"
+#include "cni-flannel/filter/mac_spoof_check.h"
 #include "common/cni/error.h"
 #include "common/netlink/netns.h"
 

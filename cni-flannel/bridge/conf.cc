@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 
 #include "common/cni/error.h"
 

@@ -1,4 +1,4 @@
-#include "cni-flannel/iptables_masquerade.h"
+#include "cni-flannel/filter/iptables_masquerade.h"
 
 #include <sha512.h>
 #include <unistd.h>

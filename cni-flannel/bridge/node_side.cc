@@ -1,4 +1,4 @@
-#include "cni-flannel/node_side.h"
+#include "cni-flannel/bridge/node_side.h"
 
 #include <algorithm>
 #include <cerrno>

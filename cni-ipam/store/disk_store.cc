@@ -1,4 +1,4 @@
-#include "cni-ipam/disk_store.h"
+#include "cni-ipam/store/disk_store.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <ctime>
 
-#include "cni-ipam/lease_file.h"
-#include "cni-ipam/store_error.h"
+#include "cni-ipam/store/lease_file.h"
+#include "cni-ipam/store/store_error.h"
 #include "common/base/error.h"
 
 namespace ipam {

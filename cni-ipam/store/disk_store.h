@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cni-ipam/address_store.h"
+#include "cni-ipam/store/address_store.h"
 #include "common/base/boot.h"
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
 

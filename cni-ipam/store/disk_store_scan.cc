@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cni-ipam/disk_store.h"
-#include "cni-ipam/lease_file.h"
+#include "cni-ipam/store/disk_store.h"
+#include "cni-ipam/store/lease_file.h"
 #include "common/base/error.h"
 
 namespace ipam {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/bridge_conf.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/plan.h"
 #include "common/base/rollback.h"
 #include "common/netlink/link.h"
 #include "common/netlink/netns.h"

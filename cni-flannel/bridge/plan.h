@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/bridge_conf.h"
+#include "cni-flannel/bridge/conf.h"
 #include "common/base/mac.h"
 #include "common/cni/result.h"
 #include "common/netlink/route.h"

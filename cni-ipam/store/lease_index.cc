@@ -1,4 +1,4 @@
-#include "cni-ipam/lease_index.h"
+#include "cni-ipam/store/lease_index.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "cni-flannel/plan.h"
+#include "cni-flannel/bridge/plan.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "cni-ipam/lease_key.h"
+#include "cni-ipam/store/lease_key.h"
 
 #include <endian.h>
 

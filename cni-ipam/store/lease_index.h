@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "cni-ipam/lease_key.h"
+#include "cni-ipam/store/lease_key.h"
 #include "common/base/ip.h"
 
 namespace ipam {

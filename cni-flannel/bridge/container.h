@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "cni-flannel/bridge_conf.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/plan.h"
 #include "common/netlink/netns.h"
 #include "common/netlink/socket.h"
 

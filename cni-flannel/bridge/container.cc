@@ -1,4 +1,4 @@
-#include "cni-flannel/pod_side.h"
+#include "cni-flannel/bridge/container.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,10 +1,10 @@
 // CHECK of the built-in delegate.
 #include <algorithm>
 
-#include "cni-flannel/bridge_conf.h"
-#include "cni-flannel/bridge_delegate.h"
-#include "cni-flannel/masquerade.h"
-#include "cni-flannel/plan.h"
+#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/bridge_delegate.h"
+#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/plan.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/link.h"

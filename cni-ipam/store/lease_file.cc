@@ -1,4 +1,4 @@
-#include "cni-ipam/lease_file.h"
+#include "cni-ipam/store/lease_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "cni-ipam/address_store.h"
+#include "cni-ipam/store/address_store.h"
 #include "common/base/unique_fd.h"
 
 namespace ipam {
