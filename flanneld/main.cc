@@ -13,12 +13,12 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
-#include "flanneld/agent.h"
-#include "flanneld/cleanup.h"
-#include "flanneld/doctor.h"
-#include "flanneld/notify.h"
-#include "flanneld/options.h"
-#include "flanneld/status_command.h"
+#include "flanneld/agent/agent.h"
+#include "flanneld/commands/cleanup.h"
+#include "flanneld/commands/doctor.h"
+#include "flanneld/io/sd_notify.h"
+#include "flanneld/options/options.h"
+#include "flanneld/commands/status.h"
 
 namespace {
 

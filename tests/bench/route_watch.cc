@@ -14,7 +14,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/monitor.h"
 #include "common/netlink/route.h"
-#include "flanneld/reconcile_diff.h"
+#include "flanneld/kernel/diff.h"
 
 namespace {
 

@@ -2,9 +2,9 @@
 #include <string>
 
 #include "common/base/error.h"
-#include "flanneld/base64.h"
-#include "flanneld/decode.h"
-#include "flanneld/etcd_messages.h"
+#include "flanneld/io/base64.h"
+#include "flanneld/lease/go_json.h"
+#include "flanneld/store/etcd/messages.h"
 #include "tests/fuzz/decoders.h"
 
 namespace {

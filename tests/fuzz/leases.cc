@@ -1,14 +1,14 @@
 // Leases of other nodes: a line with the key, one with the value, and so on. What is accepted goes as far as
 // the plan of kernel objects.
-#include "flanneld/lease.h"
+#include "flanneld/lease/lease.h"
 
 #include <string>
 
 #include "common/base/error.h"
-#include "flanneld/backend.h"
-#include "flanneld/network_config.h"
-#include "flanneld/peer_set.h"
-#include "flanneld/vxlan_lease_data.h"
+#include "flanneld/backend/backend.h"
+#include "flanneld/lease/network_config.h"
+#include "flanneld/peers/peer_set.h"
+#include "flanneld/backend/vxlan_lease_data.h"
 #include "tests/fuzz/decoders.h"
 
 namespace {

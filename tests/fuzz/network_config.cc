@@ -1,7 +1,7 @@
-#include "flanneld/network_config.h"
+#include "flanneld/lease/network_config.h"
 
 #include "common/base/error.h"
-#include "flanneld/vxlan_backend.h"
+#include "flanneld/backend/vxlan.h"
 #include "tests/fuzz/decoders.h"
 
 namespace {

@@ -1,12 +1,12 @@
 // The words of a command line, one a line; those that begin with FLANNELD_ are the environment; an empty
 // line, and then the file of --config.
-#include "flanneld/options.h"
+#include "flanneld/options/options.h"
 
 #include <string>
 #include <vector>
 
-#include "flanneld/config_file.h"
-#include "flanneld/flags.h"
+#include "flanneld/options/config_file.h"
+#include "flanneld/options/flags.h"
 #include "tests/fuzz/decoders.h"
 
 void fuzz::options(std::string_view input) {

@@ -1,4 +1,4 @@
-#include "flanneld/saved_state.h"
+#include "flanneld/store/saved_leases.h"
 
 #include "common/base/error.h"
 #include "tests/fuzz/decoders.h"

@@ -8,11 +8,11 @@
 
 #include "common/base/file.h"
 #include "common/json/json.h"
-#include "flanneld/agent_status.h"
-#include "flanneld/peer_set.h"
-#include "flanneld/saved_state.h"
-#include "flanneld/status_command.h"
-#include "flanneld/subnet_file.h"
+#include "flanneld/agent/status.h"
+#include "flanneld/peers/peer_set.h"
+#include "flanneld/store/saved_leases.h"
+#include "flanneld/commands/status.h"
+#include "flanneld/node/subnet_file.h"
 #include "flanneld_test_support.h"
 
 using flanneld::Lease;

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "flanneld/backend.h"
-#include "flanneld/vxlan_backend.h"
+#include "flanneld/backend/backend.h"
+#include "flanneld/backend/vxlan.h"
 #include "flanneld_test_support.h"
 
 using flanneld::BackendContext;

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <thread>
 
-#include "flanneld/confinement.h"
+#include "flanneld/io/seccomp.h"
 
 namespace {
 

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "common/json/json.h"
-#include "flanneld/cleanup.h"
-#include "flanneld/doctor.h"
-#include "flanneld/tcp_probe.h"
+#include "flanneld/commands/cleanup.h"
+#include "flanneld/commands/doctor.h"
+#include "flanneld/io/http_get.h"
 #include "flanneld_test_support.h"
 
 using namespace flanneld;

@@ -1,5 +1,5 @@
-#include "flanneld/external_interface.h"
-#include "flanneld/iface_regex.h"
+#include "flanneld/node/external_interface.h"
+#include "flanneld/node/iface_regex.h"
 
 #include <doctest/doctest.h>
 #include <sched.h>

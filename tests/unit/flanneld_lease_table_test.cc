@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/lease_table.h"
+#include "flanneld/lease/lease_table.h"
 #include "flanneld_test_support.h"
 
 using flanneld::Lease;

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "flanneld/lease.h"
-#include "flanneld/vxlan_lease_data.h"
+#include "flanneld/lease/lease.h"
+#include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld_test_support.h"
 
 using flanneld::Lease;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "flanneld/network_config.h"
+#include "flanneld/lease/network_config.h"
 #include "flanneld_test_support.h"
 
 using flanneld::FamilyConfig;

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "common/netlink/vxlan.h"
-#include "flanneld/change_judgement.h"
-#include "flanneld/reconcile_diff.h"
-#include "flanneld/wanted_state.h"
+#include "flanneld/kernel/notifications.h"
+#include "flanneld/kernel/diff.h"
+#include "flanneld/kernel/desired_state.h"
 #include "flanneld_test_support.h"
 
 using flanneld::KernelState;

@@ -8,12 +8,12 @@
 #include <cstdlib>
 
 #include "common/base/file.h"
-#include "flanneld/base64.h"
-#include "flanneld/decode.h"
-#include "flanneld/directory_store.h"
-#include "flanneld/etcd_client.h"
-#include "flanneld/etcd_messages.h"
-#include "flanneld/line_splitter.h"
+#include "flanneld/io/base64.h"
+#include "flanneld/lease/go_json.h"
+#include "flanneld/store/directory/store.h"
+#include "flanneld/store/etcd/client.h"
+#include "flanneld/store/etcd/messages.h"
+#include "flanneld/io/line_splitter.h"
 #include "flanneld_test_support.h"
 
 using namespace flanneld;

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/subnet_choice.h"
+#include "flanneld/lease/subnet_allocator.h"
 #include "flanneld_test_support.h"
 
 using flanneld::choose_subnets;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/base/error.h"
-#include "flanneld/lease.h"
+#include "flanneld/lease/lease.h"
 
 namespace flanneld_test {
 

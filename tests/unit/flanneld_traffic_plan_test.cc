@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/forward_policy.h"
-#include "flanneld/iptables_text.h"
-#include "flanneld/traffic_plan.h"
+#include "flanneld/traffic/forward_policy.h"
+#include "flanneld/traffic/iptables_text.h"
+#include "flanneld/traffic/traffic_plan.h"
 #include "flanneld_test_support.h"
 
 using namespace flanneld;

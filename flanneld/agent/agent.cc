@@ -1,0 +1,277 @@
+#include "flanneld/agent/agent.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/netlink/route.h"
+#include "common/netlink/vxlan.h"
+#include "flanneld/io/seccomp.h"
+#include "flanneld/store/factory.h"
+#include "flanneld/io/release_memory.h"
+#include "flanneld/io/sd_notify.h"
+#include "flanneld/node/subnet_file.h"
+
+namespace flanneld {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr milliseconds kRetry = seconds(1);
+
+std::optional<base::MacAddress> existing_mac(netlink::NetlinkSocket& socket, const std::string& name,
+                                             uint32_t vni) {
+  const auto device = netlink::find_vxlan(socket, name);
+  if (!device || !device->is_vxlan || device->actual.vni != vni) return std::nullopt;
+  return device->actual.mac;
+}
+
+bool is_directly_connected(netlink::NetlinkSocket& socket, const base::IpAddress& address) {
+  const auto route = netlink::route_toward(socket, address);
+  return route && !route->gw;
+}
+
+/// What peers notice of an interface, or its devices depend on.
+bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
+  return a.ifindex == b.ifindex && a.name == b.name && a.mtu == b.mtu && a.ipv4 == b.ipv4 &&
+         a.ipv6 == b.ipv6 && a.public_ipv4 == b.public_ipv4 && a.public_ipv6 == b.public_ipv6;
+}
+
+std::string describe(const ExternalInterface& external) {
+  std::string text = "'" + external.name + "'";
+  for (const auto& address : {external.ipv4, external.ipv6})
+    if (address) text += " " + address->str();
+  for (const auto& [address, own] :
+       {std::pair(external.public_ipv4, external.ipv4), std::pair(external.public_ipv6, external.ipv6)})
+    if (address && address != own) text += ", public address " + address->str();
+  return text + ", MTU " + std::to_string(external.mtu) + ", by " + external.rule;
+}
+
+std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
+  for (const PlannedDevice& device : backend.node_plan(nullptr).devices)
+    if (device.network.address.family() == family)
+      return Tunnel{device.vxlan.name,
+                    device.vxlan.port != 0 ? device.vxlan.port : netlink::kDefaultVxlanPort};
+  return std::nullopt;
+}
+
+const char* describe(SubnetOrigin origin) {
+  switch (origin) {
+    case SubnetOrigin::own_lease:
+      return "the node's own lease was in the store";
+    case SubnetOrigin::kept:
+      return "the subnet that the node had";
+    case SubnetOrigin::fresh:
+      return "fresh";
+  }
+  return "";
+}
+
+}  // namespace
+
+Agent::Agent(EventLoop& loop, const Options& options)
+    : loop_(loop),
+      options_(options),
+      netlink_(netlink::NetlinkSocket::open()),
+      store_(make_lease_store(loop, options)),
+      reconciler_(loop, options.heal, {[this] { status_changed(); }, [this] { host_changed(); }}),
+      configure_timer_(loop, [this] { configure(); }),
+      attach_timer_(loop, [this] { attach(); }),
+      saved_timer_(loop, [this] { use_saved_state(); }),
+      save_timer_(
+          loop,
+          [this] {
+            save();
+            give_memory_back();  // after a start or a burst of leases this is the last thing to happen
+          }),
+      confine_timer_(loop, [this] { confine(); }) {}
+
+Agent::~Agent() = default;
+
+void Agent::start() {
+  read_previous_subnet();
+  listen();
+  base::log_info("subnet manager: " + store_->describe());
+  if (!options_.network_config.empty()) use_config(options_.network_config);
+  load_saved_state();
+  store_->start(*this);
+}
+
+void Agent::use_config(const std::string& text) {
+  config_ = NetworkConfig::parse(text);
+  config_text_ = text;
+  config_problem_.reset();
+  if (own_ && attached_) {
+    // The store was away and has another configuration than was saved: begin anew with it.
+    previous_ = own_->key;
+    own_.reset();
+    attached_ = false;
+  }
+  configure();
+}
+
+InterfaceChoice Agent::choose_interface() {
+  InterfaceRequest request;
+  request.ipv4 = config_->ipv4.has_value();
+  request.ipv6 = config_->ipv6.has_value();
+  request.iface = options_.iface;
+  request.iface_regex = options_.iface_regex;
+  request.can_reach = options_.iface_can_reach;
+  request.public_ip = options_.public_ip;
+  request.public_ipv6 = options_.public_ipv6;
+  return choose_external_interface(read_host_network(netlink_), request);
+}
+
+void Agent::make_backend_for(const ExternalInterface& external) {
+  backend_ = make_backend(
+      {*config_, external,
+       [this](const std::string& name, uint32_t vni) { return existing_mac(netlink_, name, vni); },
+       [this](const base::IpAddress& address) { return is_directly_connected(netlink_, address); }});
+  external_ = external;
+}
+
+void Agent::configure() {
+  if (!config_) return;
+  try {
+    const InterfaceChoice choice = choose_interface();
+    if (!choice.chosen) {
+      const std::string reason = "no external interface serves: " + choice.reasons();
+      if (interface_problem_ != reason) base::log_error(reason);
+      interface_problem_ = reason;
+      if (!backend_) wait_because("an external interface: " + choice.reasons());
+      configure_timer_.start(kRetry);
+      return;
+    }
+    interface_problem_.reset();
+    base::log_info("external interface " + describe(*choice.chosen));
+    make_backend_for(*choice.chosen);
+    if (own_) {
+      attach();
+    } else {
+      peers_.use(&*config_, backend_.get(), nullptr);
+      set_node();
+      reconciler_.reconcile();
+    }
+    claim();
+  } catch (const base::ParseError& error) {
+    base::log_error("network configuration: " + std::string(error.what()));
+    config_problem_ = error.what();
+    wait_because("a network configuration that can be used: " + *config_problem_);
+  } catch (const base::SystemError& error) {
+    try_again_because(error, configure_timer_);
+  }
+}
+
+/// Says why, but not again at each try.
+void Agent::try_again_because(const base::SystemError& error, Timer& timer) {
+  if (waiting_for_ != error.what()) base::log_error(error.what());
+  wait_because(error.what());
+  timer.start(kRetry);
+}
+
+void Agent::host_changed() {
+  if (!config_ || !external_) return;
+  try {
+    const InterfaceChoice choice = choose_interface();
+    if (choice.chosen && is_same(*choice.chosen, *external_)) {
+      interface_problem_.reset();
+      return;
+    }
+    if (choice.chosen) base::log_info("the node's external interface has changed");
+    configure();
+  } catch (const base::SystemError& error) {
+    base::log_warning("look at the node's interfaces: " + std::string(error.what()));
+    configure_timer_.start(kRetry);
+  }
+}
+
+void Agent::confine() {
+  if (rules_->needs_programs()) return;
+  try {
+    if (!forbid_programs()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
+  } catch (const base::SystemError& error) {
+    base::log_warning(std::string(error.what()) + ", ignoring");
+  }
+}
+
+void Agent::claim() {
+  if (!own_) wait_because("a lease from the " + store_->describe());
+  SubnetWish wish;
+  const LeaseAttributes attributes = backend_->attributes();
+  wish.public_ip = attributes.public_ip;
+  wish.public_ipv6 = attributes.public_ipv6;
+  if (!attributes.backend_data.empty() || !attributes.backend_v6_data.empty()) wish.identity = attributes;
+  wish.previous = own_ ? std::optional(own_->key) : previous_;
+  store_->claim({*config_, attributes, wish});
+}
+
+void Agent::set_node() {
+  NodePlan plan = backend_->node_plan(own_ ? &own_->key : nullptr);
+  if (own_ && options_.ip_blackhole_route)
+    for (const auto& subnet : {own_->key.subnet, own_->key.ipv6_subnet})
+      if (subnet) plan.blackholes.push_back(*subnet);
+  reconciler_.set_node(plan);
+}
+
+void Agent::apply_rules() {
+  TrafficSpec spec;
+  for (const base::Family family : base::kFamilies)
+    if (config_->of(family) && own_->key.of(family))
+      spec.networks.push_back(
+          {config_->of(family)->network, *own_->key.of(family), find_tunnel(*backend_, family)});
+  spec.masquerade = options_.ip_masq;
+  spec.fully_random = !options_.ip_masq_fully_random_disable;
+  spec.forward = options_.iptables_forward_rules;
+  if (!rules_)
+    rules_ = make_traffic_rules(loop_, config_->enable_nftables.value_or(true),
+                                seconds(options_.iptables_resync), [this] { status_changed(); });
+  rules_->apply(spec);
+}
+
+void Agent::write_subnet_env() {
+  const auto env = make_subnet_env(*config_, own_->key, backend_->mtu(), options_.ip_masq);
+  if (write_subnet_file(options_.subnet_file, env))
+    base::log_info("wrote " + options_.subnet_file + ": subnet " + own_->key.str() + ", MTU " +
+                   std::to_string(env.mtu));
+}
+
+void Agent::attach() {
+  if (!own_ || !backend_) return;
+  try {
+    peers_.use(&*config_, backend_.get(), &*own_);
+    set_node();
+    reconciler_.reset(peers_.plans());
+    apply_rules();
+    write_subnet_env();
+    attached_ = true;
+    waiting_for_.clear();
+    save_soon();
+    status_changed();
+  } catch (const base::SystemError& error) {
+    try_again_because(error, attach_timer_);
+  }
+}
+
+void Agent::store_claimed(const Lease& own, SubnetOrigin origin, const std::vector<std::string>& refused) {
+  ++counters_.claims;
+  const bool moves = own_ && own_->key != own.key;
+  for (const std::string& subnet : refused) base::log_warning("an earlier subnet is given up: " + subnet);
+  if (moves)
+    base::log_error("the subnet " + own_->key.str() +
+                    " is lost to another node; pods with its addresses cannot " +
+                    "be reached from other nodes and must be made anew");
+  base::log_info("lease " + own.key.str() + " acquired: " + describe(origin) + describe_expiry(own));
+  const bool is_new = !own_ || moves || !attached_;
+  own_ = own;
+  runs_from_saved_ = false;
+  saved_.reset();
+  if (is_new)
+    attach();
+  else
+    status_changed();
+}
+
+}  // namespace flanneld

@@ -1,0 +1,117 @@
+// The agent's part as the store's listener.
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "flanneld/agent/agent.h"
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it tells the number
+
+std::string name_of(const Lease& lease) {
+  const LeaseAttributes& attributes = lease.attributes;
+  const std::string node = attributes.public_ip.is_unspecified() && attributes.public_ipv6
+                               ? attributes.public_ipv6->str()
+                               : attributes.public_ip.str();
+  return lease.key.str() + " at " + node;
+}
+
+void log_leases(const char* what, const std::vector<Lease>& leases) {
+  if (leases.empty()) return;
+  std::string text = std::to_string(leases.size()) + (leases.size() == 1 ? " peer " : " peers ") + what;
+  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i)
+    text += (i == 0 ? ": " : ", ") + name_of(leases[i]);
+  base::log_info(leases.size() > kNamedPeers ? text + ", …" : text);
+}
+
+}  // namespace
+
+void Agent::store_has_config(const std::string& text) {
+  if (!options_.network_config.empty() || (config_ && text == config_text_)) return;
+  if (config_ && !runs_from_saved_) {
+    base::log_warning("the network configuration in the store has changed; restart flanneld to apply it");
+    config_problem_ = "the network configuration in the store has changed; restart flanneld to apply it";
+    status_changed();
+    return;
+  }
+  base::log_info("network configuration read");
+  try {
+    use_config(text);
+  } catch (const base::ParseError& error) {
+    base::log_error("network configuration: " + std::string(error.what()));
+    config_problem_ = "network configuration: " + std::string(error.what());
+    if (!config_) wait_because("a network configuration that can be used: " + std::string(error.what()));
+  }
+}
+
+void Agent::store_renewed(const Lease& own) {
+  ++counters_.renewals;
+  own_ = own;
+  base::log_info("lease " + own.key.str() + " renewed" + describe_expiry(own));
+}
+
+void Agent::store_claim_failed(const std::string& reason) {
+  base::log_error("claim a lease: " + reason);
+  if (!own_) wait_because("a lease: " + reason);
+}
+
+void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
+  ++counters_.lists;
+  if (is_wiped) {
+    base::log_warning(
+        "the lease store was wiped, or this node was away for longer than a lease lasts; peers that it lacks "
+        "are kept for a minute");
+    if (saved_) peers_.reset(saved_->peers);
+  }
+  const PeerChange change = is_wiped ? peers_.merge(leases) : peers_.reset(leases);
+  if (attached_) {  // before that nothing can be said of them: which is our own is not known
+    log_peers(change);
+    reconciler_.reset(peers_.plans());
+  }
+  save_soon();
+  status_changed();
+}
+
+void Agent::store_changed(const std::vector<LeaseEvent>& events) {
+  counters_.changes += events.size();
+  peers_changed(peers_.apply(events));
+}
+
+void Agent::peers_changed(const PeerChange& change) {
+  log_peers(change);
+  if (change.upserted.empty() && change.removed.empty()) return;
+  if (attached_) reconciler_.apply(change.upserted, change.removed);
+  save_soon();
+  status_changed();
+}
+
+void Agent::log_peers(const PeerChange& change) const {
+  log_leases("joined", change.joined);
+  log_leases("changed", change.changed);
+  log_leases("left", change.left);
+  for (const auto& [lease, reason] : change.rejected)
+    base::log_warning("the lease of the peer " + name_of(lease) + " cannot be used: " + reason);
+}
+
+void Agent::store_skipped(const std::string& entry, const std::string& reason) {
+  ++counters_.skipped;
+  base::log_warning("skip the store's entry '" + entry + "': " + reason);
+}
+
+void Agent::store_connected() {
+  if (store_problem_) base::log_info("the " + store_->describe() + " answers again");
+  store_problem_.reset();
+  status_changed();
+}
+
+void Agent::store_unreachable(const std::string& reason, bool is_new) {
+  if (is_new) {
+    ++counters_.disconnects;
+    base::log_warning(reason + (attached_ ? "; the data path stays as it is" : ""));
+  }
+  store_problem_ = reason;
+  if (!attached_) wait_because(reason);
+  status_changed();
+}
+
+}  // namespace flanneld

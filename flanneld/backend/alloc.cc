@@ -1,0 +1,29 @@
+#include "flanneld/backend/alloc.h"
+
+#include "flanneld/backend/node_addresses.h"
+
+namespace flanneld {
+namespace {
+
+class AllocBackend : public Backend {
+ public:
+  explicit AllocBackend(const BackendContext& context)
+      : attributes_(make_attributes(context, "")), mtu_(context.external.mtu) {}
+
+  [[nodiscard]] LeaseAttributes attributes() const override { return attributes_; }
+  [[nodiscard]] uint32_t mtu() const override { return mtu_; }
+  [[nodiscard]] NodePlan node_plan(const LeaseKey* /*own*/) const override { return {}; }
+  [[nodiscard]] PeerPlan peer_plan(const Lease& /*peer*/) const override { return {}; }
+
+ private:
+  LeaseAttributes attributes_;
+  uint32_t mtu_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_alloc_backend(const BackendContext& context) {
+  return std::make_unique<AllocBackend>(context);
+}
+
+}  // namespace flanneld

@@ -1,0 +1,65 @@
+#include "flanneld/backend/host_gw.h"
+
+#include "flanneld/lease/go_json.h"
+#include "flanneld/backend/node_addresses.h"
+
+namespace flanneld {
+namespace {
+
+using base::Family;
+
+constexpr const char* kHostGw = "host-gw";
+
+class HostGwBackend : public Backend {
+ public:
+  explicit HostGwBackend(const BackendContext& context)
+      : attributes_(make_attributes(context, kHostGw)),
+        families_(families_of(context.config)),
+        link_(context.external.name),
+        mtu_(context.external.mtu) {
+    for (const Family family : families_) {
+      const auto& own = interface_address(context.external, family);
+      const auto& published = public_address(context.external, family);
+      if (own != published)
+        throw base::ParseError("backend 'host-gw': the public " + std::string(family_name(family)) +
+                               " address " + published->str() + " is not that of interface '" + link_ +
+                               "' (" + (own ? own->str() : "none") +
+                               "); nodes behind a NAT need backend 'vxlan'");
+      networks_.push_back(context.config.of(family)->network);
+    }
+  }
+
+  [[nodiscard]] LeaseAttributes attributes() const override { return attributes_; }
+  [[nodiscard]] uint32_t mtu() const override { return mtu_; }
+
+  [[nodiscard]] NodePlan node_plan(const LeaseKey* /*own*/) const override {
+    NodePlan plan;
+    plan.route_links = {link_};
+    plan.networks = networks_;
+    return plan;
+  }
+
+  [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override {
+    check_backend_type(peer, kHostGw);
+    PeerPlan plan;
+    for (const Family family : families_)
+      if (const auto& subnet = peer.key.of(family))
+        plan.routes.push_back({subnet->network(), peer_address(peer, family), link_, false});
+    return plan;
+  }
+
+ private:
+  LeaseAttributes attributes_;
+  std::vector<Family> families_;
+  std::vector<base::IpNet> networks_;
+  std::string link_;
+  uint32_t mtu_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_host_gw_backend(const BackendContext& context) {
+  return std::make_unique<HostGwBackend>(context);
+}
+
+}  // namespace flanneld

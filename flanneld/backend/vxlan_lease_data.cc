@@ -1,0 +1,36 @@
+#include "flanneld/backend/vxlan_lease_data.h"
+
+#include "flanneld/lease/go_json.h"
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kMaxDataBytes = 4096;
+
+base::MacAddress parse_vtep_mac(const std::string& text) {
+  const auto mac = base::MacAddress::parse(text);
+  if (!mac)
+    throw base::ParseError("key 'VtepMAC': " + in_quotes(text) +
+                           " is not a hardware address such as 'c6:d2:32:6f:8f:44'");
+  if (*mac == base::MacAddress{} || (mac->bytes[0] & 1) != 0)
+    throw base::ParseError("key 'VtepMAC': '" + mac->str() + "' is not the address of one device");
+  return *mac;
+}
+
+}  // namespace
+
+VxlanLeaseData VxlanLeaseData::parse(std::string_view text) {
+  return decoding("vxlan backend data", [&] {
+    const cni::Json document = parse_object(text, kMaxDataBytes);
+    VxlanLeaseData data;
+    data.vni = static_cast<uint32_t>(get_unsigned(document, "VNI", kMaxVni).value_or(0));
+    data.vtep_mac = parse_vtep_mac(cni::get_string(document, "VtepMAC", ""));
+    return data;
+  });
+}
+
+std::string VxlanLeaseData::format() const {
+  return R"({"VNI":)" + std::to_string(vni) + R"(,"VtepMAC":")" + vtep_mac.str() + R"("})";
+}
+
+}  // namespace flanneld

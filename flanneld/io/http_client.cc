@@ -1,0 +1,233 @@
+#include "flanneld/io/http_client.h"
+
+#include <curl/curl.h>
+#include <sys/epoll.h>
+
+#include <array>
+#include <cerrno>
+#include <set>
+
+#include "common/base/error.h"
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kMaxBody = 16 << 20;  // a list of 25,000 leases
+constexpr long kConnectMilliseconds = 3000;
+/// A peer that vanished without a word is noticed after some 15 s, also on a stream that is idle.
+constexpr long kKeepaliveIdle = 5, kKeepaliveInterval = 5;
+
+}  // namespace
+
+class HttpClient::Exchange {
+ public:
+  Exchange(Multi& owner, const HttpRequest& request, const TlsFiles& tls, OnData data, Done finished);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  static size_t take(char* bytes, size_t size, size_t count, void* context) noexcept;
+  [[nodiscard]] long status() const {
+    long code = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+    return code;
+  }
+
+  Multi& multi;
+  CURL* easy = curl_easy_init();
+  curl_slist* headers = nullptr;
+  std::string request_body, body;
+  std::array<char, CURL_ERROR_SIZE> error{};
+  OnData on_data;
+  Done done;
+};
+
+struct HttpClient::Multi {
+  Multi(EventLoop& event_loop, TlsFiles files);
+  ~Multi() {
+    for (const int fd : sockets) loop.unwatch(fd);
+    curl_multi_cleanup(handle);
+  }
+  Multi(const Multi&) = delete;
+  Multi& operator=(const Multi&) = delete;
+
+  static int on_socket(CURL*, curl_socket_t fd, int what, void* context, void*) noexcept;
+  static int on_timeout(CURLM*, long delay, void* context) noexcept;
+  void act(curl_socket_t fd, int events);
+  void deliver();
+  void fail_soon(const std::string& reason);
+  void fail_all();
+
+  EventLoop& loop;
+  TlsFiles tls;
+  CURLM* handle = curl_multi_init();
+  Timer timer, failure_timer;
+  std::string failure;  ///< what failure_timer is about
+  std::set<int> sockets;
+  std::set<Exchange*> exchanges;
+};
+
+HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const TlsFiles& tls, OnData data,
+                               Done finished)
+    : multi(owner), request_body(request.body), on_data(std::move(data)), done(std::move(finished)) {
+  if (!easy) throw base::SystemError(ENOMEM, "prepare an HTTP request");
+  const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_NOPROXY, "*");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // else a request that is given up would wait for its resolver thread
+  set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
+  set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
+  set(CURLOPT_TCP_KEEPALIVE, 1L);
+  set(CURLOPT_TCP_KEEPIDLE, kKeepaliveIdle);
+  set(CURLOPT_TCP_KEEPINTVL, kKeepaliveInterval);
+  set(CURLOPT_WRITEFUNCTION, &take);
+  set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_PRIVATE, this);
+  set(CURLOPT_ERRORBUFFER, error.data());
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  if (!tls.ca.empty()) set(CURLOPT_CAINFO, tls.ca.c_str());
+  if (!tls.certificate.empty()) set(CURLOPT_SSLCERT, tls.certificate.c_str());
+  if (!tls.key.empty()) set(CURLOPT_SSLKEY, tls.key.c_str());
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // Without these libcurl would ask for leave to send a long body, and announce a form.
+  headers = curl_slist_append(headers, "Expect:");
+  headers = curl_slist_append(headers, "Content-Type: application/json");
+  for (const std::string& header : request.headers) headers = curl_slist_append(headers, header.c_str());
+  set(CURLOPT_HTTPHEADER, headers);
+  if (!request_body.empty()) {
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_body.size()));
+    set(CURLOPT_POSTFIELDS, request_body.data());
+  }
+  multi.exchanges.insert(this);
+  if (const CURLMcode code = curl_multi_add_handle(multi.handle, easy); code != CURLM_OK)
+    multi.fail_soon(curl_multi_strerror(code));
+}
+
+HttpClient::Exchange::~Exchange() {
+  multi.exchanges.erase(this);
+  curl_multi_remove_handle(multi.handle, easy);
+  curl_easy_cleanup(easy);
+  curl_slist_free_all(headers);
+}
+
+size_t HttpClient::Exchange::take(char* bytes, size_t size, size_t count, void* context) noexcept {
+  auto& body = static_cast<Exchange*>(context)->body;
+  if (body.size() + size * count > kMaxBody) return 0;  // ends the transfer with an error
+  body.append(bytes, size * count);
+  return size * count;
+}
+
+HttpClient::Multi::Multi(EventLoop& event_loop, TlsFiles files)
+    : loop(event_loop),
+      tls(std::move(files)),
+      timer(event_loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
+      failure_timer(event_loop, [this] { fail_all(); }) {
+  if (!handle) throw base::SystemError(ENOMEM, "prepare the HTTP client");
+  curl_multi_setopt(handle, CURLMOPT_SOCKETFUNCTION, &on_socket);
+  curl_multi_setopt(handle, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(handle, CURLMOPT_TIMERFUNCTION, &on_timeout);
+  curl_multi_setopt(handle, CURLMOPT_TIMERDATA, this);
+}
+
+int HttpClient::Multi::on_socket(CURL*, curl_socket_t fd, int what, void* context, void*) noexcept {
+  auto& multi = *static_cast<Multi*>(context);
+  if (what == CURL_POLL_REMOVE) {
+    multi.loop.unwatch(fd);
+    multi.sockets.erase(fd);
+    return 0;
+  }
+  const uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+  try {
+    multi.loop.watch(fd, events, [&multi, fd](uint32_t ready) {
+      multi.act(fd, (ready & EPOLLIN ? CURL_CSELECT_IN : 0) | (ready & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                        (ready & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0));
+    });
+    multi.sockets.insert(fd);
+  } catch (const std::exception&) {
+    return -1;  // act() hears of it
+  }
+  return 0;
+}
+
+int HttpClient::Multi::on_timeout(CURLM*, long delay, void* context) noexcept {
+  auto& multi = *static_cast<Multi*>(context);
+  if (delay < 0)
+    multi.timer.cancel();
+  else
+    multi.timer.start(std::chrono::milliseconds(delay));
+  return 0;
+}
+
+void HttpClient::Multi::act(curl_socket_t fd, int events) {
+  int running = 0;
+  const CURLMcode code = curl_multi_socket_action(handle, fd, events, &running);
+  if (code != CURLM_OK) fail_soon(curl_multi_strerror(code));
+  deliver();
+}
+
+/// Not from within a call, which is not prepared for its end.
+void HttpClient::Multi::fail_soon(const std::string& reason) {
+  failure = reason;
+  failure_timer.start(std::chrono::milliseconds(0));
+}
+
+/// A handle of libcurl's that has failed once drives nothing any more until it holds no transfer.
+void HttpClient::Multi::fail_all() {
+  const std::set<Exchange*> now = exchanges;
+  for (const Exchange* exchange : now) curl_multi_remove_handle(handle, exchange->easy);
+  for (Exchange* exchange : now) {
+    if (!exchanges.contains(exchange)) continue;
+    const Done done = std::move(exchange->done);
+    if (done) done({0, {}, "the HTTP client has failed: " + failure});  // may destroy the exchange
+  }
+}
+
+/// Tells of what has arrived, outside of libcurl's callbacks: a listener may end exchanges and begin others.
+void HttpClient::Multi::deliver() {
+  const std::set<Exchange*> now = exchanges;
+  for (Exchange* exchange : now) {
+    if (!exchanges.contains(exchange) || !exchange->on_data || exchange->body.empty()) continue;
+    if (exchange->status() != 200) continue;  // the body of an error is for `done`
+    const std::string bytes = std::exchange(exchange->body, {});
+    const OnData on_data = exchange->on_data;
+    on_data(bytes);
+  }
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(handle, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Exchange* exchange = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
+    HttpResult result{exchange->status(), std::move(exchange->body), {}};
+    if (code != CURLE_OK)
+      result.error = exchange->error[0] != '\0' ? exchange->error.data() : curl_easy_strerror(code);
+    const Done done = std::move(exchange->done);
+    done(result);  // may destroy the exchange
+  }
+}
+
+HttpClient::HttpClient(EventLoop& loop, TlsFiles tls) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialised != CURLE_OK) throw base::SystemError(ENOMEM, "prepare the HTTP client");
+  multi_ = std::make_unique<Multi>(loop, std::move(tls));
+}
+
+HttpClient::~HttpClient() = default;
+
+void HttpClient::EndExchange::operator()(Exchange* exchange) const { delete exchange; }
+
+HttpClient::ExchangePtr HttpClient::begin(const HttpRequest& request, OnData on_data, Done done) {
+  return ExchangePtr(new Exchange(*multi_, request, multi_->tls, std::move(on_data), std::move(done)));
+}
+
+HttpClient::ExchangePtr HttpClient::send(const HttpRequest& request, Done done) {
+  return begin(request, nullptr, std::move(done));
+}
+
+HttpClient::ExchangePtr HttpClient::stream(const HttpRequest& request, OnData on_data, Done done) {
+  return begin(request, std::move(on_data), std::move(done));
+}
+
+}  // namespace flanneld

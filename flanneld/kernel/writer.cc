@@ -1,0 +1,106 @@
+#include "flanneld/kernel/writer.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/netlink/error.h"
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kPortion = 256;  // the echoes of more might not fit into the monitor's socket
+
+/// What is to be removed is gone already.
+bool is_absence(int error_number) {
+  return error_number == ENOENT || error_number == ESRCH || error_number == ENODEV ||
+         error_number == EADDRNOTAVAIL;
+}
+
+std::string waiting_text(const std::string& link, size_t objects) {
+  return "there is no link '" + link + "', for which " + std::to_string(objects) +
+         (objects == 1 ? " object waits" : " objects wait");
+}
+
+}  // namespace
+
+void KernelWriter::send(const KernelWrites& writes) {
+  send_all(Verb::add, writes.put_neighbours, netlink::put_neighbour);
+  send_all(Verb::add, writes.put_fdb, netlink::put_fdb);
+  send_all(Verb::add, writes.put_routes, netlink::put_route);
+  send_all(Verb::remove, writes.remove_routes, netlink::remove_route);
+  send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb);
+  send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour);
+  for (const auto& [link, objects] : writes.missing_links) failures_.push_back(waiting_text(link, objects));
+}
+
+template <class Object>
+void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
+                            netlink::Message (*make)(const Object&)) {
+  const std::string doing = verb == Verb::add ? "add " : "remove ";
+  netlink::PackedRequests requests;
+  for (size_t first = 0; first < objects.size(); first += kPortion) {
+    const size_t end = std::min(objects.size(), first + kPortion);
+    requests.clear();
+    for (size_t i = first; i < end; ++i) requests.add(make(objects[i]));
+    const auto refusals = socket_.send_packed(requests, doing + describe(objects[first]) + " and others");
+    writes_ += end - first - refusals.size();
+    for (const auto& refusal : refusals) {
+      const Object& object = objects[first + refusal.place];
+      if (verb == Verb::remove && is_absence(refusal.error_number)) continue;
+      if (verb == Verb::add && make_room(object, refusal.error_number)) continue;
+      failures_.emplace_back(
+          netlink::NetlinkError(refusal.error_number, doing + describe(object), refusal.kernel_text).what());
+    }
+    sent_();
+  }
+}
+
+bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
+  if (error_number != EINVAL || !route.onlink || route.dst.address.is_v4()) return false;
+  netlink::Route in_the_way;
+  in_the_way.dst = route.dst;
+  in_the_way.priority = route.priority;
+  netlink::PackedRequests requests;
+  requests.add(netlink::remove_route(in_the_way));
+  requests.add(netlink::put_route(route));
+  const auto refusals = socket_.send_packed(requests, "replace " + describe(route));
+  writes_ += requests.count() - refusals.size();
+  return refusals.empty() || refusals.back().place != 1;
+}
+
+std::vector<std::string> KernelWriter::describe(const KernelWrites& writes) const {
+  std::vector<std::string> lines;
+  const auto add = [&](const auto& objects, const char* what) {
+    for (const auto& object : objects) lines.push_back(describe(object) + what);
+  };
+  for (const auto& [link, objects] : writes.missing_links) lines.push_back(waiting_text(link, objects));
+  add(writes.put_routes, " is missing");
+  add(writes.put_neighbours, " is missing");
+  add(writes.put_fdb, " is missing");
+  add(writes.remove_routes, " is not wanted");
+  add(writes.remove_neighbours, " is not wanted");
+  add(writes.remove_fdb, " is not wanted");
+  return lines;
+}
+
+std::string KernelWriter::on_link(int ifindex) const {
+  const std::string* name = links_.name_of(ifindex);
+  return " dev " + (name ? *name : "#" + std::to_string(ifindex));
+}
+
+std::string KernelWriter::describe(const netlink::Route& route) const {
+  if (route.type == netlink::Route::Type::blackhole) return "blackhole route " + route.dst.str();
+  return "route " + route.dst.str() + (route.gw ? " via " + route.gw->str() : "") + on_link(route.ifindex);
+}
+
+std::string KernelWriter::describe(const netlink::Neighbour& neighbour) const {
+  return "neighbour " + neighbour.address.str() + " lladdr " + neighbour.mac.str() +
+         on_link(neighbour.ifindex);
+}
+
+std::string KernelWriter::describe(const netlink::FdbEntry& entry) const {
+  return "fdb entry " + entry.mac.str() + (entry.dst ? " dst " + entry.dst->str() : "") +
+         on_link(entry.ifindex);
+}
+
+}  // namespace flanneld

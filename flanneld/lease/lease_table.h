@@ -1,0 +1,56 @@
+// What this node knows of its peers: whole leases in, differences out. Pure: no store, no kernel.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "flanneld/lease/lease.h"
+
+namespace flanneld {
+
+using LeaseMap = std::map<LeaseKey, Lease>;
+
+/// Every list is in the order of the keys, and no key is in both.
+struct LeaseDiff {
+  std::vector<Lease> upserted;  ///< new, or with other attributes than before
+  std::vector<Lease> removed;   ///< with the attributes they had
+
+  [[nodiscard]] bool empty() const { return upserted.empty() && removed.empty(); }
+};
+
+/// What leads from `held` to `now`. A lease that merely expires at another time is the same lease.
+LeaseDiff diff(const LeaseMap& held, const LeaseMap& now);
+
+/// One change as a store's watch reports it.
+struct LeaseEvent {
+  enum class Kind { put, removed };
+  Kind kind = Kind::put;
+  Lease lease;  ///< of a removed lease only the key counts
+};
+
+/// The peers' leases. The own lease, known by its subnet, never appears, however it is spelt.
+/// Two keys may name one subnet while a node turns to dual stack or back; who programs the kernel must
+/// work from leases(), the whole state, and not remove what another lease still needs.
+class LeaseTable {
+ public:
+  /// Sets, changes or forgets the own lease; a peer that held these subnets is removed.
+  LeaseDiff set_own(const std::optional<LeaseKey>& own);
+
+  /// Replaces everything by a complete list; of two entries with one key the later counts.
+  LeaseDiff reset(const std::vector<Lease>& snapshot);
+
+  /// Applies events in their order and answers with what they changed taken together: a lease that
+  /// was removed and put back the same is not in the answer. Removing an unknown lease is nothing.
+  LeaseDiff apply(const std::vector<LeaseEvent>& events);
+
+  [[nodiscard]] const LeaseMap& leases() const { return leases_; }
+
+ private:
+  [[nodiscard]] bool is_own(const LeaseKey& key) const { return own_ && own_->shares_subnet(key); }
+
+  std::optional<LeaseKey> own_;
+  LeaseMap leases_;
+};
+
+}  // namespace flanneld

@@ -1,0 +1,204 @@
+#include "flanneld/lease/network_config.h"
+
+#include <algorithm>
+#include <array>
+
+#include "flanneld/lease/go_json.h"
+
+namespace flanneld {
+namespace {
+
+using base::Family;
+using base::IpAddress;
+using base::IpNet;
+using base::ParseError;
+using cni::Json;
+
+constexpr size_t kMaxNetworkConfigBytes = 1 << 20;
+
+/// What differs between the families: names of keys, and upstream's limits.
+struct FamilyRules {
+  Family family;
+  const char* network_key;
+  const char* len_key;
+  const char* min_key;
+  const char* max_key;
+  const char* enable_key;
+  const char* example;
+  unsigned usual_len;         ///< the length that is computed where the network has room for it
+  unsigned longest_len;       ///< the longest that may be asked for
+  unsigned smallest_network;  ///< the longest network prefix for which a length is computed
+};
+
+constexpr FamilyRules kIpv4{Family::v4,   "Network",       "SubnetLen", "SubnetMin", "SubnetMax",
+                            "EnableIPv4", "10.244.0.0/16", 24,          30,          28};
+constexpr FamilyRules kIpv6{Family::v6,
+                            "IPv6Network",
+                            "IPv6SubnetLen",
+                            "IPv6SubnetMin",
+                            "IPv6SubnetMax",
+                            "EnableIPv6",
+                            "fd00:10:244::/48",
+                            64,
+                            126,
+                            124};
+
+/// A family's keys as given.
+struct FamilyText {
+  std::optional<IpNet> network;
+  unsigned subnet_len = 0;  ///< 0: compute it
+  std::optional<IpAddress> subnet_min, subnet_max;
+};
+
+[[noreturn]] void reject(const char* key, const std::string& reason) {
+  throw ParseError("key '" + std::string(key) + "': " + reason);
+}
+
+/// `address` + (`count` << `shift`), wrapping at the family's end.
+IpAddress add_shifted(const IpAddress& address, uint64_t count, unsigned shift) {
+  std::array<uint8_t, 16> bytes{};
+  std::copy_n(address.data(), address.size(), bytes.begin());
+  unsigned carry = 0;
+  for (unsigned at = 0; at < address.size(); ++at) {  // at: bytes counted from the low end
+    uint8_t& byte = bytes[address.size() - 1 - at];
+    const int bits_below = static_cast<int>(8 * at) - static_cast<int>(shift);
+    uint64_t addend = 0;
+    if (bits_below >= 0 && bits_below < 64) addend = count >> bits_below;
+    if (bits_below < 0 && bits_below > -8) addend = count << -bits_below;
+    const unsigned sum = byte + static_cast<unsigned>(addend & 0xff) + carry;
+    byte = static_cast<uint8_t>(sum);
+    carry = sum >> 8;
+  }
+  return *IpAddress::from_bytes(bytes.data(), address.size());
+}
+
+/// `address` >> `shift`.
+IpAddress shifted_right(const IpAddress& address, unsigned shift) {
+  std::array<uint8_t, 16> bytes{};
+  const size_t whole = shift / 8;
+  const unsigned rest = shift % 8;
+  for (size_t to = whole; to < address.size(); ++to) {
+    const size_t from = to - whole;
+    const unsigned high = from > 0 ? address.data()[from - 1] : 0U;
+    bytes[to] = static_cast<uint8_t>((high << 8 | address.data()[from]) >> rest);
+  }
+  return *IpAddress::from_bytes(bytes.data(), address.size());
+}
+
+/// As get_family_address(), where the unspecified address stands for "not given".
+std::optional<IpAddress> read_bound(const Json& config, const char* key, Family family) {
+  const auto address = get_family_address(config, key, family);
+  return address && address->is_unspecified() ? std::nullopt : address;
+}
+
+FamilyText read_family(const Json& config, const FamilyRules& rules) {
+  FamilyText text;
+  if (cni::find(config, rules.network_key)) {
+    const std::string given = cni::get_string(config, rules.network_key, "");
+    text.network = IpNet::parse(given);
+    if (!text.network || text.network->address.family() != rules.family)
+      reject(rules.network_key, in_quotes(given) + " is not an " + family_name(rules.family) +
+                                    " network such as '" + rules.example + "'");
+  }
+  text.subnet_len = static_cast<unsigned>(get_unsigned(config, rules.len_key, rules.longest_len).value_or(0));
+  text.subnet_min = read_bound(config, rules.min_key, rules.family);
+  text.subnet_max = read_bound(config, rules.max_key, rules.family);
+  return text;
+}
+
+unsigned computed_len(const IpNet& network, const FamilyRules& rules) {
+  if (network.prefix > rules.smallest_network)
+    reject(rules.network_key, "'" + network.str() + "' is too small, it must be at least a /" +
+                                  std::to_string(rules.smallest_network));
+  return std::max(rules.usual_len, network.prefix + 2U);
+}
+
+void check_len(unsigned len, const IpNet& network, const FamilyRules& rules) {
+  if (len >= network.prefix + 2U) return;
+  reject(rules.len_key, "a /" + std::to_string(len) + " leaves no room for four subnets in '" +
+                            network.str() + "', it must be from " + std::to_string(network.prefix + 2U) +
+                            " to " + std::to_string(rules.longest_len));
+}
+
+void check_bound(const char* key, const IpAddress& bound, const FamilyConfig& config,
+                 const FamilyRules& rules) {
+  if (!config.network.contains(bound))
+    reject(key,
+           "'" + bound.str() + "' is not in '" + config.network.str() + "', key '" + rules.network_key + "'");
+  const IpNet subnet{bound, config.subnet_len};
+  if (subnet.network() != subnet)
+    reject(key, "'" + bound.str() + "' is not the base of a /" + std::to_string(config.subnet_len) +
+                    " subnet; the next one below is '" + subnet.network().address.str() + "'");
+}
+
+FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
+  if (!text.network || text.network->prefix == 0)
+    reject(rules.network_key, std::string("must be given, for example '") + rules.example + "', or '" +
+                                  rules.enable_key + "' be set to false");
+  FamilyConfig config;
+  config.network = text.network->network();
+  if (text.subnet_len > 0) check_len(text.subnet_len, config.network, rules);
+  config.subnet_len =
+      static_cast<uint8_t>(text.subnet_len > 0 ? text.subnet_len : computed_len(config.network, rules));
+  const unsigned shift = config.network.address.bits() - config.subnet_len;
+  // The first subnet is left out: its base address is the network's own.
+  config.subnet_min = text.subnet_min.value_or(add_shifted(config.network.address, 1, shift));
+  config.subnet_max =
+      text.subnet_max.value_or(IpNet{config.network.last(), config.subnet_len}.network().address);
+  check_bound(rules.min_key, config.subnet_min, config, rules);
+  check_bound(rules.max_key, config.subnet_max, config, rules);
+  if (config.subnet_max < config.subnet_min)
+    reject(rules.min_key, "'" + config.subnet_min.str() + "' is after the last subnet '" +
+                              config.subnet_max.str() + "', key '" + rules.max_key + "'; no subnet is left");
+  return config;
+}
+
+void read_backend(const Json& document, NetworkConfig& config) {
+  config.backend = cni::get_object(document, "Backend", "");
+  config.backend_type = "udp";  // as upstream, for whose documentation it is vxlan
+  if (!cni::find(document, "Backend")) return;
+  config.backend_type = cni::get_string(config.backend, "Type", "Backend");
+  if (config.backend_type.empty()) reject("Backend.Type", "must name the backend, for example 'vxlan'");
+  for (char& c : config.backend_type)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+}
+
+}  // namespace
+
+uint64_t FamilyConfig::index_of(const IpAddress& address) const {
+  const unsigned shift = network.address.bits() - subnet_len;
+  return shifted_right(subnet_min, shift).distance_to(shifted_right(address, shift));
+}
+
+uint64_t FamilyConfig::subnet_count() const {
+  const uint64_t last = index_of(subnet_max);
+  return last == UINT64_MAX ? last : last + 1;
+}
+
+IpNet FamilyConfig::nth_subnet(uint64_t index) const {
+  return {add_shifted(subnet_min, index, network.address.bits() - subnet_len), subnet_len};
+}
+
+bool FamilyConfig::allows(const IpNet& subnet) const {
+  return subnet.address.family() == network.address.family() && subnet.prefix == subnet_len &&
+         subnet == subnet.network() && subnet_min <= subnet.address && subnet.address <= subnet_max;
+}
+
+NetworkConfig NetworkConfig::parse(std::string_view text) {
+  return decoding("network config", [&] {
+    const Json document = parse_object(text, kMaxNetworkConfigBytes);
+    NetworkConfig config;
+    const FamilyText ipv4_text = read_family(document, kIpv4);
+    const FamilyText ipv6_text = read_family(document, kIpv6);
+    if (cni::get_bool(document, kIpv4.enable_key, "", true)) config.ipv4 = complete(ipv4_text, kIpv4);
+    if (cni::get_bool(document, kIpv6.enable_key, "", false)) config.ipv6 = complete(ipv6_text, kIpv6);
+    if (!config.ipv4 && !config.ipv6)
+      throw ParseError("one of the keys 'EnableIPv4' and 'EnableIPv6' must be true");
+    if (cni::find(document, "EnableNFTables"))
+      config.enable_nftables = cni::get_bool(document, "EnableNFTables", "");
+    read_backend(document, config);
+    return config;
+  });
+}
+
+}  // namespace flanneld

@@ -1,0 +1,163 @@
+#include "flanneld/lease/subnet_allocator.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace flanneld {
+namespace {
+
+using base::Family;
+using base::IpAddress;
+using base::IpNet;
+
+constexpr size_t kMaxCandidates = 100;
+
+/// Upstream knows the own lease by the public address. That changes while the node runs, but who has the
+/// node's subnet with the node's backend data, its MAC in them, is the node.
+bool is_own(const Lease& lease, const SubnetWish& wish) {
+  if (lease.key == wish.previous && wish.identity &&
+      lease.attributes.backend_type == wish.identity->backend_type &&
+      lease.attributes.backend_data == wish.identity->backend_data &&
+      lease.attributes.backend_v6_data == wish.identity->backend_v6_data)
+    return true;
+  if (!wish.public_ip.is_unspecified()) return lease.attributes.public_ip == wish.public_ip;
+  return wish.public_ipv6 && lease.attributes.public_ipv6 == wish.public_ipv6;
+}
+
+/// Whether `key` has a subnet that is allowed for each enabled family, and none for another.
+bool fits(const LeaseKey& key, const NetworkConfig& config) {
+  return std::ranges::all_of(base::kFamilies, [&](Family family) {
+    const auto& subnet = key.of(family);
+    const auto& rules = config.of(family);
+    return subnet.has_value() == rules.has_value() && (!subnet || rules->allows(*subnet));
+  });
+}
+
+/// First and last address of each subnet that somebody else holds, by first address.
+struct Interval {
+  IpAddress first, last;
+};
+
+std::vector<Interval> sorted_intervals(const std::vector<const Lease*>& others, Family family) {
+  std::vector<Interval> taken;
+  for (const Lease* lease : others)
+    if (const auto& subnet = lease->key.of(family))
+      taken.push_back({subnet->network().address, subnet->last()});
+  std::ranges::sort(taken, {}, &Interval::first);
+  return taken;
+}
+
+/// The first free subnets, at most kMaxCandidates. Steps over a held network in one go, however large:
+/// the work is bounded by the number of leases.
+std::vector<IpNet> free_subnets(const FamilyConfig& config, const std::vector<Interval>& taken) {
+  std::vector<IpNet> candidates;
+  const uint64_t count = config.subnet_count();
+  auto next_taken = taken.begin();
+  for (uint64_t index = 0; index < count && candidates.size() < kMaxCandidates;) {
+    const IpNet subnet = config.nth_subnet(index);
+    while (next_taken != taken.end() && next_taken->last < subnet.address) ++next_taken;
+    if (next_taken == taken.end() || subnet.last() < next_taken->first) {
+      candidates.push_back(subnet);
+      ++index;
+      continue;
+    }
+    const uint64_t covered = config.index_of(next_taken->last);
+    if (covered >= count) break;
+    index = covered + 1;
+  }
+  return candidates;
+}
+
+/// Who holds a part of `subnet`; nullptr if nobody does.
+const Lease* find_holder(const std::vector<const Lease*>& others, const IpNet& subnet) {
+  for (const Lease* lease : others)
+    if (const auto& held = lease->key.of(subnet.address.family()); held && held->overlaps(subnet))
+      return lease;
+  return nullptr;
+}
+
+/// Works out one plan for a node without a lease that it could take over.
+class SubnetChooser {
+ public:
+  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others, const RandomBelow& random)
+      : config_(config), others_(std::move(others)), random_(random) {}
+
+  /// The node had `key` once; the sooner this is said, the more it counts.
+  void prefer(const LeaseKey& key) { preferred_.push_back(key); }
+
+  /// Adds key, origin and refused to `plan`; false: out of subnets.
+  bool fill(SubnetPlan& plan) {
+    plan.origin = SubnetOrigin::kept;
+    for (const Family family : base::kFamilies) {
+      if (!config_.of(family)) continue;
+      std::optional<IpNet> subnet = find_preferred(family, plan);
+      if (!subnet) {
+        subnet = draw(*config_.of(family), family);
+        plan.origin = SubnetOrigin::fresh;
+      }
+      if (!subnet) return false;
+      (family == Family::v4 ? plan.key.subnet : plan.key.ipv6_subnet) = subnet;
+    }
+    return true;
+  }
+
+ private:
+  std::optional<IpNet> find_preferred(Family family, SubnetPlan& plan) const {
+    for (const LeaseKey& key : preferred_) {
+      const auto& subnet = key.of(family);
+      if (!subnet) continue;
+      const Lease* holder = find_holder(others_, *subnet);
+      if (!config_.of(family)->allows(*subnet))
+        plan.refused.push_back(subnet->str() + " is not one of the subnets of the network config");
+      else if (holder)
+        plan.refused.push_back(subnet->str() + " is held by the node " + holder->attributes.public_ip.str() +
+                               " as " + holder->key.str());
+      else
+        return subnet;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<IpNet> draw(const FamilyConfig& config, Family family) const {
+    const auto candidates = free_subnets(config, sorted_intervals(others_, family));
+    if (candidates.empty()) return std::nullopt;
+    return candidates[random_(candidates.size()) % candidates.size()];
+  }
+
+  const NetworkConfig& config_;
+  std::vector<const Lease*> others_;
+  const RandomBelow& random_;
+  std::vector<LeaseKey> preferred_;
+};
+
+}  // namespace
+
+std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,
+                                         const SubnetWish& wish, const RandomBelow& random) {
+  SubnetPlan plan;
+  const Lease* own = nullptr;
+  std::vector<const Lease*> others;
+  for (const Lease& lease : leases) {
+    if (!is_own(lease, wish)) {
+      others.push_back(&lease);
+    } else if (!fits(lease.key, config)) {
+      plan.obsolete.push_back(lease.key);
+    } else if (!own || lease.key == wish.previous) {  // of several, the one that pods live in
+      own = &lease;
+    }
+  }
+  if (own) {
+    plan.key = own->key;
+    plan.origin = SubnetOrigin::own_lease;
+    plan.reserved = !own->expiry;
+    return plan;
+  }
+  SubnetChooser chooser(config, std::move(others), random);
+  if (wish.previous) chooser.prefer(*wish.previous);
+  for (const LeaseKey& key : plan.obsolete) chooser.prefer(key);
+  if (!chooser.fill(plan)) return std::nullopt;
+  return plan;
+}
+
+}  // namespace flanneld

@@ -1,0 +1,230 @@
+#include "flanneld/store/etcd/messages.h"
+
+#include <charconv>
+
+#include "common/base/error.h"
+#include "flanneld/io/base64.h"
+#include "flanneld/lease/go_json.h"
+
+namespace flanneld {
+namespace {
+
+using base::ParseError;
+using cni::Json;
+
+constexpr size_t kMaxLine = 16 << 20;
+constexpr size_t kMaxError = 64 << 10;
+constexpr size_t kShownBody = 200;
+constexpr int64_t kMaxRevision = INT64_MAX / 2;  // one more must be a number, too
+constexpr int64_t kMaxTtl = 9'000'000'000;       // seconds; etcd grants no more (lease.MaxLeaseTTL)
+
+/// The key behind all that begin with `prefix` (etcd: clientv3.GetPrefixRangeEnd).
+std::string end_of_prefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (prefix.empty()) return std::string(1, '\0');
+  ++prefix.back();
+  return prefix;
+}
+
+/// 0 when absent.
+int64_t number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return 0;
+  if (found->is_number_integer()) return found->get<int64_t>();
+  int64_t value = 0;
+  if (!found->is_string()) throw ParseError(std::string("'") + key + "' is not a number");
+  const auto& text = found->get_ref<const std::string&>();
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw ParseError(std::string("'") + key + "' is not a number: " + in_quotes(text));
+  return value;
+}
+
+int64_t revision_of(const Json& answer) {
+  const int64_t revision = number(answer, "revision");
+  if (revision < 0 || revision > kMaxRevision) throw ParseError("'revision' is out of range");
+  return revision;
+}
+
+EtcdLease lease_of(const Json& answer) {
+  const EtcdLease lease{number(answer, "ID"), number(answer, "TTL")};
+  if (lease.ttl < -1 || lease.ttl > kMaxTtl) throw ParseError("'TTL' is out of range");
+  return lease;
+}
+
+bool truth(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string bytes(const Json& object, const char* key) {
+  const auto decoded = base64_decode(text(object, key));
+  if (!decoded) throw ParseError(std::string("'") + key + "' is not base64");
+  return *decoded;
+}
+
+const Json& object_in(const Json& object, const char* key) {
+  static const Json empty = Json::object();
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return empty;
+  if (!found->is_object()) throw ParseError(std::string("'") + key + "' is not an object");
+  return *found;
+}
+
+const Json& array_in(const Json& object, const char* key) {
+  static const Json empty = Json::array();
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return empty;
+  if (!found->is_array()) throw ParseError(std::string("'") + key + "' is not a list");
+  return *found;
+}
+
+EtcdKeyValue parse_kv(const Json& kv) {
+  if (!kv.is_object()) throw ParseError("an entry is not an object");
+  return {bytes(kv, "key"), bytes(kv, "value"), number(kv, "mod_revision"), number(kv, "lease")};
+}
+
+Json compare(const std::string& key, int64_t mod_revision) {
+  Json condition{{"key", base64_encode(key)}, {"result", "EQUAL"}};
+  condition["target"] = mod_revision == 0 ? "VERSION" : "MOD";
+  condition[mod_revision == 0 ? "version" : "mod_revision"] = std::to_string(mod_revision);
+  return condition;
+}
+
+Json key_request(const std::string& key) { return {{"key", base64_encode(key)}}; }
+
+}  // namespace
+
+EtcdCall range_prefix(const std::string& prefix) {
+  return {"kv/range", {{"key", base64_encode(prefix)}, {"range_end", base64_encode(end_of_prefix(prefix))}}};
+}
+
+EtcdCall range_key(const std::string& key) { return {"kv/range", key_request(key)}; }
+
+EtcdCall probe_key(const std::string& key) {
+  return {"kv/range", {{"key", base64_encode(key)}, {"keys_only", true}, {"limit", "1"}}};
+}
+
+EtcdCall grant_lease(int64_t ttl_seconds) { return {"lease/grant", {{"TTL", std::to_string(ttl_seconds)}}}; }
+EtcdCall keep_alive(int64_t lease) { return {"lease/keepalive", {{"ID", std::to_string(lease)}}}; }
+EtcdCall revoke_lease(int64_t lease) { return {"lease/revoke", {{"ID", std::to_string(lease)}}}; }
+
+EtcdCall authenticate(const std::string& name, const std::string& password) {
+  return {"auth/authenticate", {{"name", name}, {"password", password}}};
+}
+
+EtcdCall put_if(const EtcdKeyValue& kv, int64_t mod_revision) {
+  Json put{{"key", base64_encode(kv.key)}, {"value", base64_encode(kv.value)}};
+  if (kv.lease != 0) put["lease"] = std::to_string(kv.lease);
+  return {"kv/txn",
+          {{"compare", Json::array({compare(kv.key, mod_revision)})},
+           {"success", Json::array({Json{{"request_put", put}}})},
+           {"failure", Json::array({Json{{"request_range", key_request(kv.key)}}})}}};
+}
+
+EtcdCall delete_if(const std::string& key, int64_t mod_revision) {
+  return {"kv/txn",
+          {{"compare", Json::array({compare(key, mod_revision)})},
+           {"success", Json::array({Json{{"request_delete_range", key_request(key)}}})}}};
+}
+
+EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
+  return {"watch",
+          {{"create_request",
+            {{"key", base64_encode(prefix)},
+             {"range_end", base64_encode(end_of_prefix(prefix))},
+             {"start_revision", std::to_string(from_revision)},
+             {"progress_notify", true}}}}};
+}
+
+EtcdRange parse_range(const Json& answer) {
+  EtcdRange range;
+  range.revision = revision_of(object_in(answer, "header"));
+  if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
+  range.cluster = text(object_in(answer, "header"), "cluster_id");
+  for (const Json& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
+  return range;
+}
+
+EtcdLease parse_lease(const Json& answer) {
+  const EtcdLease lease = lease_of(answer);
+  if (lease.id == 0) throw ParseError("the answer to a lease request has no ID");
+  return lease;
+}
+
+EtcdLease parse_keep_alive(const Json& answer) { return lease_of(object_in(answer, "result")); }
+
+std::string parse_token(const Json& answer) {
+  std::string token = text(answer, "token");
+  if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
+    throw ParseError("the answer to an authentication request has no token");
+  return token;
+}
+
+EtcdTxn parse_txn(const Json& answer) {
+  EtcdTxn txn;
+  txn.succeeded = truth(answer, "succeeded");
+  txn.revision = revision_of(object_in(answer, "header"));
+  if (txn.revision <= 0) throw ParseError("the answer to a transaction has no revision");
+  for (const Json& response : array_in(answer, "responses")) {
+    if (!response.is_object()) throw ParseError("a transaction's response is not an object");
+    for (const Json& kv : array_in(object_in(response, "response_range"), "kvs")) txn.existing = parse_kv(kv);
+  }
+  return txn;
+}
+
+EtcdWatchResponse parse_watch_response(std::string_view line) {
+  const Json message = parse_object(line, kMaxLine);
+  EtcdWatchResponse response;
+  if (const auto error = message.find("error"); error != message.end()) {
+    response.is_canceled = true;
+    response.cancel_reason = error->is_object() ? text(*error, "message") : error->dump();
+    return response;
+  }
+  const Json& result = object_in(message, "result");
+  response.revision = revision_of(object_in(result, "header"));
+  response.is_created = truth(result, "created");
+  response.is_canceled = truth(result, "canceled");
+  response.compact_revision = number(result, "compact_revision");
+  response.cancel_reason = text(result, "cancel_reason");
+  for (const Json& event : array_in(result, "events")) {
+    if (!event.is_object()) throw ParseError("an event is not an object");
+    response.events.push_back({text(event, "type") == "DELETE", parse_kv(object_in(event, "kv"))});
+  }
+  return response;
+}
+
+EtcdError parse_error(long status, std::string_view body) {
+  const std::string http = "HTTP status " + std::to_string(status);
+  Json answer;
+  try {
+    answer = parse_object(body, kMaxError);
+  } catch (const std::runtime_error&) {  // no message of etcd's
+  }
+  if (!answer.is_object()) {
+    if (status == 404)
+      return {0, http +
+                     ": it has no v3 gateway; an etcd that is started with a configuration file needs "
+                     "'enable-grpc-gateway: true' there"};
+    return {0, http + ": " + in_quotes(body.substr(0, kShownBody))};
+  }
+  // A stream wraps its error in an object.
+  const auto wrapped = answer.find("error");
+  const bool is_wrapped = wrapped != answer.end() && wrapped->is_object();
+  const Json& error = is_wrapped ? *wrapped : answer;
+  std::string reason = text(error, "message");
+  if (reason.empty()) reason = text(error, "error");
+  const auto code = error.find(is_wrapped ? "grpc_code" : "code");
+  const bool has_code = code != error.end() && code->is_number_integer();
+  reason = reason.empty() ? http : reason.substr(0, kShownBody);
+  if (reason.find("database space exceeded") != std::string::npos)
+    reason += "; compact it, defragment it, then: etcdctl alarm disarm";
+  return {has_code ? code->get<int>() : 0, reason};
+}
+
+}  // namespace flanneld

@@ -1,0 +1,18 @@
+// Which lease store the options ask for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "flanneld/io/event_loop.h"
+#include "flanneld/store/lease_store.h"
+#include "flanneld/options/options.h"
+
+namespace flanneld {
+
+std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options);
+
+/// What tells one set of leases from another, whichever servers hold it.
+std::string store_identity(const Options& options);
+
+}  // namespace flanneld

@@ -1,0 +1,61 @@
+#include "flanneld/store/saved_leases.h"
+
+#include <filesystem>
+
+#include "common/base/file.h"
+#include "flanneld/lease/go_json.h"
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kMaxStateBytes = 64 << 20;  // some 200,000 leases
+constexpr mode_t kStateMode = 0600, kStateDirectoryMode = 0755;
+
+cni::OrderedJson lease_json(const Lease& lease) {
+  return {{"key", lease.key.format()}, {"value", lease.attributes.format()}};
+}
+
+Lease saved_lease(const cni::Json& entry) {
+  if (!entry.is_object()) throw base::ParseError("a lease must be an object");
+  const std::string name = cni::get_string(entry, "key", "");
+  const auto key = LeaseKey::parse(name);
+  if (!key || key->format() != name) throw base::ParseError(in_quotes(name) + " is not the key of a lease");
+  return {*key, LeaseAttributes::parse(cni::get_string(entry, "value", "")), std::nullopt};
+}
+
+}  // namespace
+
+std::string SavedState::format() const {
+  cni::OrderedJson leases = cni::OrderedJson::array();
+  for (const Lease& peer : peers) leases.push_back(lease_json(peer));
+  const cni::OrderedJson document{
+      {"store", store}, {"networkConfig", network_config}, {"own", lease_json(own)}, {"peers", leases}};
+  return document.dump(-1, ' ', false, cni::OrderedJson::error_handler_t::replace) + "\n";
+}
+
+SavedState SavedState::parse(std::string_view text) {
+  return decoding("saved leases", [&] {
+    const cni::Json document = parse_object(text, kMaxStateBytes);
+    SavedState state;
+    state.store = cni::get_string(document, "store", "");
+    state.network_config = cni::get_string(document, "networkConfig", "");
+    state.own = saved_lease(cni::get_object(document, "own", ""));
+    for (const cni::Json& entry : cni::get_array(document, "peers", ""))
+      state.peers.push_back(saved_lease(entry));
+    return state;
+  });
+}
+
+std::optional<SavedState> load_state(const std::string& path) {
+  const auto text = base::read_file(path, kMaxStateBytes);
+  if (!text) return std::nullopt;
+  return SavedState::parse(*text);
+}
+
+void save_state(const std::string& path, const SavedState& state) {
+  const std::filesystem::path target(path);
+  if (target.has_parent_path()) base::make_directory(target.parent_path().string(), kStateDirectoryMode);
+  base::write_file_atomic(path, state.format(), kStateMode, base::Durable::yes);
+}
+
+}  // namespace flanneld

@@ -1,0 +1,37 @@
+// Who drops the packets that pods send and get through this node. An accept of ours ends only the chain that
+// it is in: a packet passes if every base chain at the forward hook lets it, so another's drop wins.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/netfilter/nftables.h"
+#include "flanneld/traffic/iptables_text.h"
+#include "flanneld/traffic/traffic_plan.h"
+
+namespace flanneld {
+
+/// A chain at the forward hook, with its rules.
+struct ForwardChain {
+  netlink::NftChainInfo chain;
+  std::vector<netlink::NftRuleInfo> rules;
+  bool names_pods = false;  ///< its table has a rule about the pods' network or bridge: someone saw to it
+};
+
+/// Why pods' packets may not pass the chain, and what to do; nullopt if nothing speaks against it.
+std::optional<std::string> find_obstacle(const ForwardChain& chain);
+/// Likewise for the FORWARD chain of the legacy variant of iptables.
+std::optional<std::string> find_obstacle(const IptablesSaved& legacy, base::Family family);
+
+/// Asks the kernel for all chains that concern the plans, and tells of the obstacles among those in
+/// nf_tables.
+std::vector<std::string> find_nft_obstacles(netlink::NetlinkSocket& socket,
+                                            const std::vector<TrafficPlan>& plans);
+
+/// Puts flannel's forward rules into the FORWARD chains of iptables that drop by policy, of both variants,
+/// and takes them out of those that don't. What still blocks, as one text.
+std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
+                                               const std::vector<TrafficPlan>& plans);
+
+}  // namespace flanneld

@@ -1,0 +1,88 @@
+#include "flanneld/traffic/iptables_nft.h"
+
+#include <algorithm>
+
+namespace flanneld {
+namespace {
+
+using netlink::NftRule;
+using netlink::NftRuleInfo;
+
+std::vector<uint64_t> jumps_to(const std::vector<NftRuleInfo>& rules, const std::string& chain) {
+  std::vector<uint64_t> handles;
+  for (const NftRuleInfo& rule : rules)
+    if (rule.target == chain) handles.push_back(rule.handle);
+  return handles;
+}
+
+/// Byte counters change, so the rules are not compared as a whole.
+bool is_as_planned(const std::vector<NftRuleInfo>& rules, const TrafficPlan& plan) {
+  const base::IpAddress network = plan.network.address;
+  const std::string_view bytes(reinterpret_cast<const char*>(network.data()), network.size());
+  return rules.size() == plan.forward.size() &&
+         std::all_of(rules.begin(), rules.end(), [&](const NftRuleInfo& rule) {
+           return rule.comment == kForwardComment && rule.verdict == "accept" && rule.compares_with(bytes);
+         });
+}
+
+}  // namespace
+
+netlink::NftTable iptables_nft_table(base::Family family, const char* name) {
+  return {family == base::Family::v4 ? netlink::NftFamily::ip : netlink::NftFamily::ip6, name};
+}
+
+NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_random, bool counted) {
+  NftRule result(iptables_nft_table(family, "").family);
+  if (rule.kube_mark) result.mark_is(kKubeMasqueradeMark, kKubeMasqueradeMark);
+  if (rule.source) result.source(rule.source->net, rule.source->is_within);
+  if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
+  if (!rule.input_link.empty()) result.input_interface_is(rule.input_link);
+  if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
+  if (counted) result.counter();
+  switch (rule.action) {
+    case TrafficAction::return_:
+      return result.return_();
+    case TrafficAction::accept:
+      return result.accept();
+    case TrafficAction::masquerade:
+      return result.masquerade(fully_random);
+    case TrafficAction::drop:
+      return result.drop();
+  }
+  return result;
+}
+
+bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
+                               const IptablesPlace& place) {
+  const netlink::NftTable table = iptables_nft_table(family, place.table);
+  if (!find_nft_chain(socket, table, place.chain)) return false;
+  netlink::NftTransaction transaction(table);
+  for (const uint64_t handle : jumps_to(nft_rules(socket, table, place.built_in), place.chain))
+    transaction.delete_rule(place.built_in, handle);
+  transaction.flush_chain(place.chain);
+  transaction.delete_chain(place.chain);
+  return transaction.commit(socket,
+                            "remove chain '" + std::string(place.chain) + "' of table '" + table.str() + "'");
+}
+
+bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan) {
+  const netlink::NftTable filter = iptables_nft_table(plan.family, "filter");
+  const auto jumps = jumps_to(nft_rules(socket, filter, "FORWARD"), kIptablesForwardChain);
+  netlink::NftTransaction transaction(filter);
+  if (!is_as_planned(nft_rules(socket, filter, kIptablesForwardChain), plan)) {
+    transaction.ensure_chain(kIptablesForwardChain);
+    transaction.flush_chain(kIptablesForwardChain);
+    for (const TrafficRule& rule : plan.forward)
+      transaction.add_rule(kIptablesForwardChain, make_nft_rule(rule, plan.family, false, true),
+                           kForwardComment);
+  }
+  if (jumps.size() != 1) {
+    for (const uint64_t handle : jumps) transaction.delete_rule("FORWARD", handle);
+    transaction.add_rule("FORWARD", NftRule(filter.family).counter().jump(kIptablesForwardChain),
+                         kForwardComment);
+  }
+  if (transaction.empty()) return false;
+  return transaction.commit(socket, "accept pods' packets in table '" + filter.str() + "'");
+}
+
+}  // namespace flanneld

@@ -1,0 +1,80 @@
+// Which packet filter rules a node needs, as data: what both engines write. Pure; knows neither of them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "flanneld/traffic/traffic_rules.h"
+
+namespace flanneld {
+
+/// kube-proxy's mark on packets that it will masquerade itself.
+inline constexpr uint32_t kKubeMasqueradeMark = 0x4000;
+
+// Upstream's comments and chains in iptables' tables.
+inline constexpr const char* kMasqueradeComment = "flanneld masq";
+inline constexpr const char* kForwardComment = "flanneld forward";
+inline constexpr const char* kIptablesNatChain = "FLANNEL-POSTRTG";
+inline constexpr const char* kIptablesForwardChain = "FLANNEL-FWD";
+// Ours alone.
+inline constexpr const char* kTunnelComment = "flanneld tunnel";
+
+/// One of flannel's chains in iptables' tables: where it is, and where packets come into it from.
+struct IptablesPlace {
+  const char *table, *chain, *built_in, *comment;
+};
+inline constexpr IptablesPlace kNatPlace{"nat", kIptablesNatChain, "POSTROUTING", kMasqueradeComment};
+inline constexpr IptablesPlace kForwardPlace{"filter", kIptablesForwardChain, "FORWARD", kForwardComment};
+// In the table that comes before the one in which others accept.
+inline constexpr IptablesPlace kTunnelInputPlace{"mangle", "FLANNEL-TUNNEL-IN", "INPUT", kTunnelComment};
+inline constexpr IptablesPlace kTunnelForwardPlace{"mangle", "FLANNEL-TUNNEL-FWD", "FORWARD", kTunnelComment};
+inline constexpr std::array kIptablesPlaces{kNatPlace, kTunnelInputPlace, kTunnelForwardPlace, kForwardPlace};
+
+/// The bridge that pods are on if their network names no other.
+inline constexpr const char* kPodBridge = "cni0";
+
+enum class TrafficAction : uint8_t { return_, accept, masquerade, drop };
+
+/// Addresses inside a network, or outside of it.
+struct AddressMatch {
+  base::IpNet net;
+  bool is_within = true;
+  bool operator==(const AddressMatch&) const = default;
+};
+
+/// Holds for a packet that has all that is given.
+struct TrafficRule {
+  bool kube_mark = false;
+  std::optional<AddressMatch> source, destination;
+  TrafficAction action = TrafficAction::return_;
+  std::string input_link = {};  ///< empty: any
+  uint16_t udp_port = 0;        ///< it is UDP to this port; 0: any packet
+  bool operator==(const TrafficRule&) const = default;
+};
+
+/// The rules of one family, in order.
+struct TrafficPlan {
+  base::Family family = base::Family::v4;
+  base::IpNet network;
+  std::vector<TrafficRule> nat;      ///< of what leaves the node; empty: nothing is masqueraded
+  std::vector<TrafficRule> forward;  ///< of what passes through the node
+  /// Of forged packets of the tunnel: to the node itself, and through it to another.
+  std::vector<TrafficRule> tunnel_input, tunnel_forward;
+  bool fully_random = true;
+  bool operator==(const TrafficPlan&) const = default;
+  [[nodiscard]] bool empty() const {
+    return nat.empty() && forward.empty() && tunnel_input.empty() && tunnel_forward.empty();
+  }
+};
+
+/// One plan per family of the spec, also when it is without rules.
+std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);
+
+/// The plan of a family; nullptr when that is not enabled.
+const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family);
+
+}  // namespace flanneld
