@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "cni-ipam/allocator.h"
-#include "ipam_test_support.h"
+#include "tests/unit/cni-ipam/test_support.h"
 
 using ipam::RangeSet;
 using ipam::Requested;

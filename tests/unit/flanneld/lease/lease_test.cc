@@ -4,7 +4,7 @@
 
 #include "flanneld/lease/lease.h"
 #include "flanneld/backend/vxlan_lease_data.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
 using flanneld::LeaseAttributes;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "flanneld/lease/subnet_allocator.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::choose_subnets;
 using flanneld::Lease;

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "flanneld/lease/network_config.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::FamilyConfig;
 using flanneld::NetworkConfig;

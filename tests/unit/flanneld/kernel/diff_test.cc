@@ -8,7 +8,7 @@
 #include "flanneld/kernel/notifications.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/desired_state.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::KernelState;
 using flanneld::KernelWrites;

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "flanneld/lease/lease_table.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
 using flanneld::LeaseDiff;

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "cni-ipam/store/lease_index.h"
-#include "ipam_store_test_support.h"
+#include "tests/unit/cni-ipam/store/test_support.h"
 
 using ipam::LeaseIndex;
 using ipam::Owner;

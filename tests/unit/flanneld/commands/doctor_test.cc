@@ -7,7 +7,7 @@
 #include "flanneld/commands/cleanup.h"
 #include "flanneld/commands/doctor.h"
 #include "flanneld/io/http_get.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
 using namespace flanneld_test;

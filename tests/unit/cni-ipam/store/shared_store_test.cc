@@ -8,7 +8,7 @@
 #include "cni-ipam/conf.h"
 #include "cni-ipam/store/lease_file.h"
 #include "cni-ipam/verbs.h"
-#include "ipam_test_support.h"
+#include "tests/unit/cni-ipam/test_support.h"
 
 using namespace ipam_test;
 

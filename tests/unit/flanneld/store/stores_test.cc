@@ -14,7 +14,7 @@
 #include "flanneld/store/etcd/client.h"
 #include "flanneld/store/etcd/messages.h"
 #include "flanneld/io/line_splitter.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
 using namespace flanneld_test;

@@ -5,7 +5,7 @@
 
 #include "flanneld/backend/backend.h"
 #include "flanneld/backend/vxlan.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::BackendContext;
 using flanneld::ExternalInterface;

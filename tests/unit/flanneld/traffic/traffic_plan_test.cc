@@ -6,7 +6,7 @@
 #include "flanneld/traffic/forward_policy.h"
 #include "flanneld/traffic/iptables_text.h"
 #include "flanneld/traffic/traffic_plan.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
 using namespace flanneld_test;

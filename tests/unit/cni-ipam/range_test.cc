@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "cni-ipam/range.h"
-#include "ipam_test_support.h"
+#include "tests/unit/cni-ipam/test_support.h"
 
 using ipam::Range;
 using ipam::RangeSet;

@@ -13,7 +13,7 @@
 #include "flanneld/store/saved_leases.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/node/subnet_file.h"
-#include "flanneld_test_support.h"
+#include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
 using flanneld::LeaseEvent;

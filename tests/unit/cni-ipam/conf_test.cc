@@ -3,7 +3,7 @@
 
 #include "cni-ipam/conf.h"
 #include "cni-ipam/resolv_conf.h"
-#include "ipam_test_support.h"
+#include "tests/unit/cni-ipam/test_support.h"
 
 using namespace ipam_test;
 

@@ -11,7 +11,7 @@
 
 #include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/store/lease_index.h"
-#include "ipam_test_support.h"
+#include "tests/unit/cni-ipam/test_support.h"
 
 namespace ipam_test {
 
