@@ -1,6 +1,6 @@
 #include "cni-flannel/bridge/bridge_delegate.h"
-#include "cni-flannel/conf.h"
 #include "cni-flannel/bridge/container.h"
+#include "cni-flannel/conf.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/base/rollback.h"
@@ -27,8 +27,8 @@ netlink::Netns open_netns(const cni::Request& request) {
 }
 
 /// The delegate's answer, unchanged. When it fails it is asked to clean up (CNI spec section 4).
-cni::OrderedJson add_by_program(const std::string& type, const cni::Request& request,
-                                const netlink::Netns& netns) {
+json::OrderedValue add_by_program(const std::string& type, const cni::Request& request,
+                                  const netlink::Netns& netns) {
   netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netns);
   check_ifname_free(pod, request.attachment);
   cni::find_plugin(type, request);  // absent: then there is nothing to clean up either
@@ -48,9 +48,9 @@ cni::OrderedJson add_by_program(const std::string& type, const cni::Request& req
 
 }  // namespace
 
-cni::OrderedJson add(const cni::Request& request) {
+json::OrderedValue add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
-  const cni::Json rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
+  const json::Value rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
   const cni::Request delegated = request.with_config(rendered);
   const netlink::Netns netns = open_netns(request);
 
@@ -60,7 +60,7 @@ cni::OrderedJson add(const cni::Request& request) {
   base::Rollback undo;
   const bool saved = scratch.save(request.attachment, rendered);
   if (saved) undo.push([&] { scratch.remove(request.attachment); });
-  cni::OrderedJson result;
+  json::OrderedValue result;
   if (conf.delegate_type() == kBuiltInDelegate) {
     result = attach(delegated, Ipam::configured(conf.ipam_type(), request), netns).to_json(request.version);
   } else {

@@ -17,8 +17,8 @@ void check(const cni::Request& request) {
             request.attachment.ifname + "' in '" + conf.data_dir + "'",
         "flannel did not make this attachment, or its file was removed; the pod has to be made anew");
   // The stored configuration is ADD's; only what it made of it comes with the call.
-  cni::Json config = std::move(*stored);
-  if (const cni::Json* result = cni::find(request.config, "prevResult")) config["prevResult"] = *result;
+  json::Value config = std::move(*stored);
+  if (const json::Value* result = json::find(request.config, "prevResult")) config["prevResult"] = *result;
   const std::string type = delegate_type_of(config);
   if (type == kBuiltInDelegate) {
     verify(request.with_config(config), Ipam::stored(ipam_type_of(config)));

@@ -11,7 +11,6 @@ namespace {
 
 using cni::Error;
 using cni::ErrorCode;
-using cni::Json;
 
 constexpr const char* kDefaultDataDir = "/var/lib/cni/flannel";
 /// Upstream's name for the store format. Ours is the same store, so what is written to disk keeps
@@ -19,15 +18,16 @@ constexpr const char* kDefaultDataDir = "/var/lib/cni/flannel";
 constexpr const char* kDefaultIpam = "host-local";
 constexpr size_t kMaxSubnetFileBytes = 64 << 10;
 
-void set_default(Json& object, const char* key, const Json& value) {
-  if (!cni::find(object, key)) object[key] = value;
+void set_default(json::Value& object, const char* key, const json::Value& value) {
+  if (!json::find(object, key)) object[key] = value;
 }
 
 /// `routes` as written, and one for each network of the cluster that they do not have.
-Json render_routes(const Json& ipam, const SubnetEnv& env) {
-  Json routes = cni::get_array(ipam, "routes", "ipam");
+json::Value render_routes(const json::Value& ipam, const SubnetEnv& env) {
+  json::Value routes = json::get_array(ipam, "routes", "ipam");
   std::vector<base::IpNet> present;
-  for (const Json& route : routes) present.push_back(cni::parse_route(route, "ipam.routes").dst.network());
+  for (const json::Value& route : routes)
+    present.push_back(cni::parse_route(route, "ipam.routes").dst.network());
   for (const auto* networks : {&env.networks, &env.ipv6_networks})
     for (const base::IpNet& network : *networks)
       if (std::find(present.begin(), present.end(), network) == present.end())
@@ -35,20 +35,20 @@ Json render_routes(const Json& ipam, const SubnetEnv& env) {
   return routes;
 }
 
-Json render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
-  Json ipam = conf.ipam;
+json::Value render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
+  json::Value ipam = conf.ipam;
   const std::string type = conf.ipam_type();
   set_default(ipam, "type", kDefaultIpam);
-  cni::erase(ipam, "ranges");
+  json::erase(ipam, "ranges");
   // flanneld decides on the range. One left in the file would become a second address.
   if (type.empty() || type == kDefaultIpam || type == "flannel-ipam")
-    for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway"}) cni::erase(ipam, key);
-  Json ranges = Json::array();
+    for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway"}) json::erase(ipam, key);
+  json::Value ranges = json::Value::array();
   for (const auto& subnet : {env.subnet, env.ipv6_subnet})
-    if (subnet) ranges.push_back(Json::array({{{"subnet", subnet->network().str()}}}));
+    if (subnet) ranges.push_back(json::Value::array({{{"subnet", subnet->network().str()}}}));
   ipam["ranges"] = ranges;
-  Json routes = render_routes(conf.ipam, env);
-  cni::erase(ipam, "routes");
+  json::Value routes = render_routes(conf.ipam, env);
+  json::erase(ipam, "routes");
   ipam["routes"] = std::move(routes);
   return ipam;
 }
@@ -56,27 +56,27 @@ Json render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
 }  // namespace
 
 std::string FlannelConf::delegate_type() const {
-  const std::string type = cni::get_string(delegate, "type", "delegate");
+  const std::string type = json::get_string(delegate, "type", "delegate");
   return type.empty() ? kBuiltInDelegate : type;
 }
 
-std::string FlannelConf::ipam_type() const { return cni::get_string(ipam, "type", "ipam"); }
+std::string FlannelConf::ipam_type() const { return json::get_string(ipam, "type", "ipam"); }
 
 FlannelConf parse_flannel_conf(const cni::Request& request) {
-  const Json& config = request.config;
+  const json::Value& config = request.config;
   FlannelConf conf;
-  conf.subnet_file = cni::get_string(config, "subnetFile", "");
-  conf.data_dir = cni::get_string(config, "dataDir", "");
+  conf.subnet_file = json::get_string(config, "subnetFile", "");
+  conf.data_dir = json::get_string(config, "dataDir", "");
   if (conf.subnet_file.empty()) conf.subnet_file = kDefaultSubnetFile;
   if (conf.data_dir.empty()) conf.data_dir = kDefaultDataDir;
-  conf.delegate = cni::get_object(config, "delegate", "");
-  conf.ipam = cni::get_object(config, "ipam", "");
-  if (const Json& runtime = cni::get_object(config, "runtimeConfig", ""); !runtime.empty())
+  conf.delegate = json::get_object(config, "delegate", "");
+  conf.ipam = json::get_object(config, "ipam", "");
+  if (const json::Value& runtime = json::get_object(config, "runtimeConfig", ""); !runtime.empty())
     conf.runtime_config = runtime;
-  if (cni::find(conf.delegate, "name"))
+  if (json::find(conf.delegate, "name"))
     throw Error(ErrorCode::invalid_config, "'delegate' must not have 'name'",
                 "the network's own name is used; remove the key");
-  if (cni::find(conf.delegate, "ipam"))
+  if (json::find(conf.delegate, "ipam"))
     throw Error(ErrorCode::invalid_config, "'delegate' must not have 'ipam'",
                 "put the keys into 'ipam' at the top level");
   static_cast<void>(conf.delegate_type());  // judges the types of both
@@ -98,10 +98,10 @@ SubnetEnv load_subnet_env(const std::string& path) {
   }
 }
 
-Json render_without_subnet(const FlannelConf& conf, const cni::Request& request) {
-  Json rendered = conf.delegate;
+json::Value render_without_subnet(const FlannelConf& conf, const cni::Request& request) {
+  json::Value rendered = conf.delegate;
   rendered["name"] = request.network;
-  if (const std::string version = cni::get_string(request.config, "cniVersion", ""); !version.empty())
+  if (const std::string version = json::get_string(request.config, "cniVersion", ""); !version.empty())
     rendered["cniVersion"] = version;
   if (!conf.runtime_config.is_null()) rendered["runtimeConfig"] = conf.runtime_config;
   set_default(rendered, "type", kBuiltInDelegate);
@@ -110,8 +110,8 @@ Json render_without_subnet(const FlannelConf& conf, const cni::Request& request)
   return rendered;
 }
 
-Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::Request& request) {
-  Json rendered = render_without_subnet(conf, request);
+json::Value render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::Request& request) {
+  json::Value rendered = render_without_subnet(conf, request);
   set_default(rendered, "ipMasq", !env.ip_masq);
   set_default(rendered, "mtu", env.mtu);
   if (conf.delegate_type() == kBuiltInDelegate) set_default(rendered, "isGateway", true);
@@ -119,13 +119,13 @@ Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::R
   return rendered;
 }
 
-std::string delegate_type_of(const cni::Json& config) {
-  const std::string type = cni::get_string(config, "type", "");
+std::string delegate_type_of(const json::Value& config) {
+  const std::string type = json::get_string(config, "type", "");
   return type.empty() ? kBuiltInDelegate : type;
 }
 
-std::string ipam_type_of(const cni::Json& config) {
-  return cni::get_string(cni::get_object(config, "ipam", ""), "type", "ipam");
+std::string ipam_type_of(const json::Value& config) {
+  return json::get_string(json::get_object(config, "ipam", ""), "type", "ipam");
 }
 
 }  // namespace flannel

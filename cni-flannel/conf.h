@@ -13,11 +13,11 @@ namespace flannel {
 inline constexpr const char* kBuiltInDelegate = "bridge";
 
 struct FlannelConf {
-  std::string subnet_file;   ///< `subnetFile`, path of subnet.env
-  std::string data_dir;      ///< `dataDir`, directory of the scratch files
-  cni::Json delegate;        ///< `delegate` as written; an object
-  cni::Json ipam;            ///< `ipam` as written; an object
-  cni::Json runtime_config;  ///< `runtimeConfig`; null when absent
+  std::string subnet_file;     ///< `subnetFile`, path of subnet.env
+  std::string data_dir;        ///< `dataDir`, directory of the scratch files
+  json::Value delegate;        ///< `delegate` as written; an object
+  json::Value ipam;            ///< `ipam` as written; an object
+  json::Value runtime_config;  ///< `runtimeConfig`; null when absent
   [[nodiscard]] std::string delegate_type() const;
   [[nodiscard]] std::string ipam_type() const;  ///< empty: not given
 };
@@ -30,13 +30,13 @@ FlannelConf parse_flannel_conf(const cni::Request& request);
 SubnetEnv load_subnet_env(const std::string& path);
 
 /// The delegate's configuration, by upstream's rules of precedence (keys sorted, as it is stored).
-cni::Json render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::Request& request);
+json::Value render_delegate(const FlannelConf& conf, const SubnetEnv& env, const cni::Request& request);
 
 /// The same as far as it goes without subnet.env: enough to take an attachment down.
-cni::Json render_without_subnet(const FlannelConf& conf, const cni::Request& request);
+json::Value render_without_subnet(const FlannelConf& conf, const cni::Request& request);
 
 /// `type` of a rendered or stored delegate configuration, `bridge` when absent; and its `ipam.type`.
-std::string delegate_type_of(const cni::Json& config);
-std::string ipam_type_of(const cni::Json& config);
+std::string delegate_type_of(const json::Value& config);
+std::string ipam_type_of(const json::Value& config);
 
 }  // namespace flannel

@@ -10,18 +10,18 @@ namespace flannel {
 namespace {
 
 /// `request` as the stored configuration `config` describes the attachment: its network and version.
-cni::Request stored_request(const cni::Request& request, const cni::Json& config) {
+cni::Request stored_request(const cni::Request& request, const json::Value& config) {
   cni::Request stored = request.with_config(config);
-  if (const std::string name = cni::get_string(config, "name", ""); cni::is_valid_identifier(name))
+  if (const std::string name = json::get_string(config, "name", ""); cni::is_valid_identifier(name))
     stored.network = name;
-  if (const std::string version = cni::get_string(config, "cniVersion", ""); cni::is_supported(version))
+  if (const std::string version = json::get_string(config, "cniVersion", ""); cni::is_supported(version))
     stored.version = version;
   return stored;
 }
 
 }  // namespace
 
-void tear_down(const cni::Request& request, const cni::Json& config) {
+void tear_down(const cni::Request& request, const json::Value& config) {
   const cni::Request stored = stored_request(request, config);
   const std::string type = delegate_type_of(config);
   if (type == kBuiltInDelegate) {

@@ -1,10 +1,10 @@
 #include <algorithm>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/conf.h"
-#include "cni-flannel/ipam.h"
-#include "cni-flannel/filter/masquerade.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/conf.h"
+#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/ipam.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/delegate.h"
@@ -33,7 +33,7 @@ void collect_scratch(const cni::Request& request, const FlannelConf& conf, const
     if (is_valid(valid, attachment)) continue;
     attempts.run("clean up after container '" + attachment.container_id + "'", [&] {
       const auto config = scratch.load(attachment);
-      if (config && cni::get_string(*config, "name", "") != request.network) return;  // of another network
+      if (config && json::get_string(*config, "name", "") != request.network) return;  // of another network
       cni::Request dead = request;
       dead.attachment = attachment;
       dead.netns.clear();
@@ -58,15 +58,15 @@ void collect_ports(const cni::Request& request, const std::string& bridge_name, 
 }
 
 /// The delegate's configuration with what GC adds to it.
-cni::Json render_for_gc(const cni::Request& request, const FlannelConf& conf) {
-  cni::Json config;
+json::Value render_for_gc(const cni::Request& request, const FlannelConf& conf) {
+  json::Value config;
   try {
     config = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
-  } catch (const cni::Error&) {  // collecting needs no subnet
+  } catch (...) {  // collecting needs no subnet
     config = render_without_subnet(conf, request);
   }
   for (const char* key : {"cni.dev/valid-attachments", "cni.dev/attachments"})
-    if (const cni::Json* list = cni::find(request.config, key)) config[key] = *list;
+    if (const json::Value* list = json::find(request.config, key)) config[key] = *list;
   return config;
 }
 

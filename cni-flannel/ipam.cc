@@ -14,10 +14,10 @@ constexpr const char* kReference = "host-local";
 cni::Result run_add(const std::string& program, const cni::Request& request) {
   base::Rollback undo;
   undo.push([&] { cni::run_delegate(program, "DEL", request); });  // CNI spec section 4
-  const cni::OrderedJson answer = cni::run_delegate(program, "ADD", request);
-  const std::string text = answer.dump(-1, ' ', false, cni::OrderedJson::error_handler_t::replace);
+  const json::OrderedValue answer = cni::run_delegate(program, "ADD", request);
+  const std::string text = answer.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace);
   cni::Result result = cni::with_context("read the answer of plugin '" + program + "'", [&] {
-    return cni::Result::parse(cni::parse_json(answer.is_null() ? "{}" : text, "it"), request.version);
+    return cni::Result::parse(json::parse(answer.is_null() ? "{}" : text, "it"), request.version);
   });
   undo.commit();
   return result;

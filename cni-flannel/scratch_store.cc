@@ -24,8 +24,8 @@ std::string own_name(const cni::Attachment& attachment) {
   return attachment.container_id + ":" + attachment.ifname;
 }
 
-std::string serialise(const cni::Json& config) {
-  return config.dump(-1, ' ', false, cni::Json::error_handler_t::replace);
+std::string serialise(const json::Value& config) {
+  return config.dump(-1, ' ', false, json::Value::error_handler_t::replace);
 }
 
 /// nullopt if there is no such name.
@@ -56,7 +56,7 @@ void remove_file(int dir_fd, const std::string& name) {
 
 struct StoredConfig {
   bool exists = false;
-  std::optional<cni::Json> config;  ///< nullopt for a torn file too: power was lost while it was written
+  std::optional<json::Value> config;  ///< nullopt for a torn file too: power was lost while it was written
 };
 
 /// As base::read_file_at; a file that is too long to be one of ours counts as torn.
@@ -74,9 +74,9 @@ StoredConfig read_config(int dir_fd, const std::string& name) {
   const auto text = read_text(dir_fd, name);
   if (!text) return {};
   try {
-    cni::Json config = cni::parse_json(*text, "the scratch file");
+    json::Value config = json::parse(*text, "the scratch file");
     if (config.is_object()) return {true, std::move(config)};
-  } catch (const cni::Error&) {  // as good as none
+  } catch (const base::ParseError&) {  // as good as none
   }
   return {true, std::nullopt};
 }
@@ -125,11 +125,11 @@ std::string ScratchStore::upstream_name(int dir_fd, const cni::Attachment& attac
   const bool has_own = ::faccessat(dir_fd, own_name(attachment).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if (has_own || !is_single(dir_fd, name)) return {};
   const StoredConfig stored = read_config(dir_fd, name);
-  const bool of_network = !stored.config || cni::get_string(*stored.config, "name", "") == network_;
+  const bool of_network = !stored.config || json::get_string(*stored.config, "name", "") == network_;
   return of_network ? name : "";
 }
 
-bool ScratchStore::save(const cni::Attachment& attachment, const cni::Json& config) {
+bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& config) {
   return cni::with_context("save scratch file in '" + directory_ + "'", [&] {
     const base::UniqueFd dir = base::make_directory(directory_, kDirectoryMode);
     if (!base::create_file_at(dir.get(), own_name(attachment), serialise(config), kFileMode)) return false;
@@ -161,13 +161,13 @@ void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
 } catch (...) {  // the next call tries again
 }
 
-void ScratchStore::replace(const cni::Attachment& attachment, const cni::Json& config) {
+void ScratchStore::replace(const cni::Attachment& attachment, const json::Value& config) {
   remove(attachment);
   save(attachment, config);
 }
 
-std::optional<cni::Json> ScratchStore::load(const cni::Attachment& attachment) {
-  return cni::with_context("read scratch file in '" + directory_ + "'", [&]() -> std::optional<cni::Json> {
+std::optional<json::Value> ScratchStore::load(const cni::Attachment& attachment) {
+  return cni::with_context("read scratch file in '" + directory_ + "'", [&]() -> std::optional<json::Value> {
     const base::UniqueFd dir = base::open_directory(directory_);
     if (!dir.valid()) return std::nullopt;
     if (auto own = read_config(dir.get(), own_name(attachment)); own.exists) return own.config;

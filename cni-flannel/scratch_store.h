@@ -22,10 +22,10 @@ class ScratchStore {
       : directory_(std::move(directory)), network_(std::move(network)) {}
 
   /// Stores `config`; false if the attachment has a file already, which stays as it is.
-  bool save(const cni::Attachment& attachment, const cni::Json& config);
+  bool save(const cni::Attachment& attachment, const json::Value& config);
 
   /// Stores `config` in place of what there is.
-  void replace(const cni::Attachment& attachment, const cni::Json& config);
+  void replace(const cni::Attachment& attachment, const json::Value& config);
 
   /// On the first call of a boot, removes the files that an earlier one left: no pod survives a reboot.
   /// Those of other delegates and IPAM plugins stay for their DEL: what these keep may have survived.
@@ -33,7 +33,7 @@ class ScratchStore {
   void take_back_dead(const ipam::Machine& machine) noexcept;
 
   /// What was saved; nullopt when there is none, also for a torn or oversized file.
-  std::optional<cni::Json> load(const cni::Attachment& attachment);
+  std::optional<json::Value> load(const cni::Attachment& attachment);
 
   /// Removes the attachment's file; nothing happens when there is none.
   void remove(const cni::Attachment& attachment);

@@ -5,13 +5,13 @@
 
 namespace flannel {
 
-cni::OrderedJson add(const cni::Request& request);
+json::OrderedValue add(const cni::Request& request);
 void del(const cni::Request& request);
 void check(const cni::Request& request);
 void gc(const cni::Request& request);
 void status(const cni::Request& request);
 
 /// Takes down one attachment by the configuration that ADD stored, with the delegate of that time.
-void tear_down(const cni::Request& request, const cni::Json& config);
+void tear_down(const cni::Request& request, const json::Value& config);
 
 }  // namespace flannel

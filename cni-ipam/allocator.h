@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/store/address_store.h"
 #include "cni-ipam/range.h"
+#include "cni-ipam/store/address_store.h"
 #include "common/cni/error.h"
 
 namespace ipam {

@@ -4,15 +4,14 @@
 #include <array>
 
 #include "common/cni/error.h"
-#include "common/json/json.h"
 #include "common/cni/version.h"
+#include "common/json/json.h"
 
 namespace ipam {
 namespace {
 
 using cni::Error;
 using cni::ErrorCode;
-using cni::Json;
 
 constexpr const char* kDefaultDataDir = "/var/lib/cni/networks";
 constexpr size_t kMaxPath = 3800;    // leaves room for a name within PATH_MAX
@@ -22,22 +21,22 @@ std::string item_path(std::string_view where, size_t index) {
   return std::string(where) + "[" + std::to_string(index) + "]";
 }
 
-void require_object(const Json& value, const std::string& where) {
+void require_object(const json::Value& value, const std::string& where) {
   if (!value.is_object())
     throw Error(ErrorCode::decoding_failure,
                 "key '" + where + "' must be an object, not " + value.type_name());
 }
 
-const Json& ipam_of(const cni::Request& request) {
-  if (!cni::find(request.config, "ipam"))
+const json::Value& ipam_of(const cni::Request& request) {
+  if (!json::find(request.config, "ipam"))
     throw Error(ErrorCode::invalid_config, "IPAM config missing 'ipam' key",
                 "add an object 'ipam' with a subnet or ranges to the configuration");
-  return cni::get_object(request.config, "ipam", "");
+  return json::get_object(request.config, "ipam", "");
 }
 
-base::IpNet parse_subnet(const Json& object, const std::string& where) {
-  const std::string text = cni::get_string(object, "subnet", where);
-  const std::string key = cni::join_path(where, "subnet");
+base::IpNet parse_subnet(const json::Value& object, const std::string& where) {
+  const std::string text = json::get_string(object, "subnet", where);
+  const std::string key = json::join_path(where, "subnet");
   if (text.empty())
     throw Error(ErrorCode::invalid_config, "key '" + key + "' is missing", "each range needs its subnet");
   const auto subnet = base::IpNet::parse(text);
@@ -49,32 +48,32 @@ base::IpNet parse_subnet(const Json& object, const std::string& where) {
   return *subnet;
 }
 
-Range parse_range(const Json& object, const std::string& where) {
+Range parse_range(const json::Value& object, const std::string& where) {
   require_object(object, where);
   RangeSpec spec;
   spec.subnet = parse_subnet(object, where);
-  spec.start = cni::get_address(object, "rangeStart", where);
-  spec.end = cni::get_address(object, "rangeEnd", where);
-  spec.gateway = cni::get_address(object, "gateway", where);
+  spec.start = json::get_address(object, "rangeStart", where);
+  spec.end = json::get_address(object, "rangeEnd", where);
+  spec.gateway = json::get_address(object, "gateway", where);
   return cni::with_context(where, [&] { return make_range(spec); });
 }
 
 /// The keys of the short form, directly in `ipam`. The other three mean nothing without a subnet.
-void parse_short_form(const Json& ipam, std::vector<RangeSet>& sets) {
-  if (!cni::get_string(ipam, "subnet", "ipam").empty()) {
+void parse_short_form(const json::Value& ipam, std::vector<RangeSet>& sets) {
+  if (!json::get_string(ipam, "subnet", "ipam").empty()) {
     sets.push_back({parse_range(ipam, "ipam")});
     return;
   }
   std::string stray;
   for (const char* key : {"rangeStart", "rangeEnd", "gateway"})
-    if (!cni::get_string(ipam, key, "ipam").empty())
+    if (!json::get_string(ipam, key, "ipam").empty())
       stray += (stray.empty() ? "'ipam." : ", 'ipam.") + std::string(key) + "'";
   if (!stray.empty())
     throw Error(ErrorCode::invalid_config, stray + " given without 'ipam.subnet'",
                 "add the subnet, or move the keys into the range in 'ipam.ranges' that they belong to");
 }
 
-void parse_sets(const Json& array, const std::string& where, std::vector<RangeSet>& sets) {
+void parse_sets(const json::Value& array, const std::string& where, std::vector<RangeSet>& sets) {
   for (size_t i = 0; i < array.size(); ++i) {
     const std::string set_path = item_path(where, i);
     if (!array[i].is_array() && !array[i].is_null())
@@ -132,13 +131,13 @@ void add_wish(const Requested& wish, std::vector<Requested>& wishes) {
   if (std::none_of(wishes.begin(), wishes.end(), same)) wishes.push_back(wish);
 }
 
-void parse_wishes(const Json& object, const std::string& where, std::vector<Requested>& wishes) {
-  const std::vector<std::string> texts = cni::get_strings(object, "ips", where);
+void parse_wishes(const json::Value& object, const std::string& where, std::vector<Requested>& wishes) {
+  const std::vector<std::string> texts = json::get_strings(object, "ips", where);
   if (texts.size() > kMaxRanges)
     throw Error(ErrorCode::invalid_config,
-                cni::join_path(where, "ips") + ": more than " + std::to_string(kMaxRanges) + " addresses");
+                json::join_path(where, "ips") + ": more than " + std::to_string(kMaxRanges) + " addresses");
   for (const std::string& text : texts)
-    add_wish(parse_wish(text, cni::join_path(where, "ips"), ErrorCode::invalid_config), wishes);
+    add_wish(parse_wish(text, json::join_path(where, "ips"), ErrorCode::invalid_config), wishes);
 }
 
 /// A path out of the configuration: no byte that would end it early, no endless length.
@@ -154,21 +153,21 @@ std::string store_directory(const cni::Request& request) {
   if (!cni::is_valid_identifier(request.network))
     throw Error(ErrorCode::invalid_config, "invalid characters in network name",
                 request.network.substr(0, 256));
-  const Json& ipam = cni::get_object(request.config, "ipam", "");
-  std::string path = checked_path(cni::get_string(ipam, "dataDir", "ipam"), "ipam.dataDir");
+  const json::Value& ipam = json::get_object(request.config, "ipam", "");
+  std::string path = checked_path(json::get_string(ipam, "dataDir", "ipam"), "ipam.dataDir");
   if (path.empty()) path = kDefaultDataDir;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return path + (path == "/" ? "" : "/") + request.network;
 }
 
 std::vector<RangeSet> parse_ranges(const cni::Request& request) {
-  const Json& ipam = ipam_of(request);
+  const json::Value& ipam = ipam_of(request);
   std::vector<RangeSet> sets;
   parse_sets(
-      cni::get_array(cni::get_object(request.config, "runtimeConfig", ""), "ipRanges", "runtimeConfig"),
+      json::get_array(json::get_object(request.config, "runtimeConfig", ""), "ipRanges", "runtimeConfig"),
       "runtimeConfig.ipRanges", sets);
   parse_short_form(ipam, sets);
-  parse_sets(cni::get_array(ipam, "ranges", "ipam"), "ipam.ranges", sets);
+  parse_sets(json::get_array(ipam, "ranges", "ipam"), "ipam.ranges", sets);
   if (sets.empty())
     throw Error(ErrorCode::invalid_config, "no IP ranges specified", "give 'ipam.subnet' or 'ipam.ranges'");
   check_sets(sets);
@@ -181,21 +180,21 @@ std::vector<Requested> parse_requested(const cni::Request& request) {
   const auto arguments = cni::parse_args(request.args, {"IP"});
   if (const auto ip = arguments.find("IP"); ip != arguments.end() && !ip->second.empty())
     wishes.push_back(parse_wish(ip->second, "CNI_ARGS: IP", ErrorCode::invalid_environment));
-  const Json& args = cni::get_object(request.config, "args", "");
-  parse_wishes(cni::get_object(args, "cni", "args"), "args.cni", wishes);
-  parse_wishes(cni::get_object(request.config, "runtimeConfig", ""), "runtimeConfig", wishes);
+  const json::Value& args = json::get_object(request.config, "args", "");
+  parse_wishes(json::get_object(args, "cni", "args"), "args.cni", wishes);
+  parse_wishes(json::get_object(request.config, "runtimeConfig", ""), "runtimeConfig", wishes);
   return wishes;
 }
 
 std::vector<cni::Route> parse_routes(const cni::Request& request) {
   std::vector<cni::Route> routes;
-  for (const Json& route : cni::get_array(ipam_of(request), "routes", "ipam"))
+  for (const json::Value& route : json::get_array(ipam_of(request), "routes", "ipam"))
     routes.push_back(cni::parse_route(route, "ipam.routes"));
   return routes;
 }
 
 std::string resolv_conf_path(const cni::Request& request) {
-  return checked_path(cni::get_string(ipam_of(request), "resolvConf", "ipam"), "ipam.resolvConf");
+  return checked_path(json::get_string(ipam_of(request), "resolvConf", "ipam"), "ipam.resolvConf");
 }
 
 }  // namespace ipam

@@ -3,7 +3,7 @@
 
 namespace {
 
-cni::OrderedJson add(const cni::Request& request) {
+json::OrderedValue add(const cni::Request& request) {
   const cni::Result result = ipam::add(request);
   try {
     return result.to_json(request.version);

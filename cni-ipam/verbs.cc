@@ -9,8 +9,8 @@
 #include <set>
 
 #include "cni-ipam/conf.h"
-#include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/resolv_conf.h"
+#include "cni-ipam/store/disk_store.h"
 #include "common/base/error.h"
 
 namespace ipam {
@@ -39,6 +39,8 @@ std::vector<RangeSet> valid_ranges(const cni::Request& request) {
   try {
     return parse_ranges(request);
   } catch (const Error&) {
+    return {};
+  } catch (const base::ParseError&) {
     return {};
   }
 }
@@ -84,6 +86,8 @@ std::vector<RangeSet> parse_for_status(const cni::Request& request) {
     if (!resolv_conf.empty()) read_resolv_conf(resolv_conf);
     parse_routes(request);
     return parse_ranges(request);
+  } catch (const base::ParseError& error) {
+    throw Error(ErrorCode::not_available, error.what());
   } catch (const Error& error) {
     throw Error(ErrorCode::not_available, error.what(), error.details());
   }

@@ -16,9 +16,9 @@
 #include "flanneld/agent/agent.h"
 #include "flanneld/commands/cleanup.h"
 #include "flanneld/commands/doctor.h"
+#include "flanneld/commands/status.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/options/options.h"
-#include "flanneld/commands/status.h"
 
 namespace {
 

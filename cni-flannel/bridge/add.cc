@@ -1,10 +1,10 @@
 // ADD of the built-in delegate.
 #include "cni-flannel/bridge/bridge_delegate.h"
-#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/bridge/plan.h"
-#include "cni-flannel/bridge/container.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
+#include "cni-flannel/filter/masquerade.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 

@@ -1,10 +1,10 @@
 // CHECK of the built-in delegate.
 #include <algorithm>
 
-#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/bridge_delegate.h"
-#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/filter/masquerade.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/link.h"

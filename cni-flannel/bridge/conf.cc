@@ -7,13 +7,12 @@ namespace {
 
 using cni::Error;
 using cni::ErrorCode;
-using cni::Json;
 
 constexpr int64_t kMaxVlan = 4094;
 constexpr int64_t kMaxMtu = 65535;
 
-std::string parse_bridge_name(const Json& config) {
-  std::string name = cni::get_string(config, "bridge", "delegate");
+std::string parse_bridge_name(const json::Value& config) {
+  std::string name = json::get_string(config, "bridge", "delegate");
   if (name.empty()) return BridgeConf{}.bridge;
   if (const std::string problem = cni::ifname_problem(name); !problem.empty())
     throw Error(ErrorCode::invalid_config,
@@ -21,8 +20,8 @@ std::string parse_bridge_name(const Json& config) {
   return name;
 }
 
-MasqueradeBackend parse_backend(const Json& config) {
-  const std::string backend = cni::get_string(config, "ipMasqBackend", "delegate");
+MasqueradeBackend parse_backend(const json::Value& config) {
+  const std::string backend = json::get_string(config, "ipMasqBackend", "delegate");
   if (backend.empty()) return MasqueradeBackend::automatic;
   if (backend == "nftables") return MasqueradeBackend::nftables;
   if (backend == "iptables") return MasqueradeBackend::iptables;
@@ -30,13 +29,13 @@ MasqueradeBackend parse_backend(const Json& config) {
                                                 "', must be nftables or iptables");
 }
 
-netlink::Vlan parse_trunk_item(const Json& item) {
+netlink::Vlan parse_trunk_item(const json::Value& item) {
   constexpr std::string_view kWhere = "delegate.vlanTrunk";
   if (!item.is_object())
     throw Error(ErrorCode::decoding_failure, "each of 'delegate.vlanTrunk' must be an object");
-  const auto id = cni::get_integer(item, "id", kWhere, 1, kMaxVlan);
-  const auto first = cni::get_integer(item, "minID", kWhere, 1, kMaxVlan);
-  const auto last = cni::get_integer(item, "maxID", kWhere, 1, kMaxVlan);
+  const auto id = json::get_integer(item, "id", kWhere, 1, kMaxVlan);
+  const auto first = json::get_integer(item, "minID", kWhere, 1, kMaxVlan);
+  const auto last = json::get_integer(item, "maxID", kWhere, 1, kMaxVlan);
   if (first.has_value() != last.has_value())
     throw Error(ErrorCode::invalid_config, "'delegate.vlanTrunk': minID and maxID must be given together");
   if (id && first)
@@ -52,12 +51,12 @@ netlink::Vlan parse_trunk_item(const Json& item) {
 /// CNI_ARGS, then args.cni.mac, then runtimeConfig.mac: the last one given wins.
 std::optional<base::MacAddress> parse_mac(const cni::Request& request) {
   std::string text = cni::parse_args(request.args, {"MAC", "IP"})["MAC"];
-  const Json& args = cni::get_object(request.config, "args", "");
-  if (const std::string mac = cni::get_string(cni::get_object(args, "cni", "args"), "mac", "args.cni");
+  const json::Value& args = json::get_object(request.config, "args", "");
+  if (const std::string mac = json::get_string(json::get_object(args, "cni", "args"), "mac", "args.cni");
       !mac.empty())
     text = mac;
-  const Json& runtime = cni::get_object(request.config, "runtimeConfig", "");
-  if (const std::string mac = cni::get_string(runtime, "mac", "runtimeConfig"); !mac.empty()) text = mac;
+  const json::Value& runtime = json::get_object(request.config, "runtimeConfig", "");
+  if (const std::string mac = json::get_string(runtime, "mac", "runtimeConfig"); !mac.empty()) text = mac;
   if (text.empty()) return std::nullopt;
   const auto mac = base::MacAddress::parse(text);
   if (!mac || (mac->bytes[0] & 1) != 0 || *mac == base::MacAddress{})
@@ -67,12 +66,12 @@ std::optional<base::MacAddress> parse_mac(const cni::Request& request) {
   return mac;
 }
 
-void check_combinations(const Json& config, const BridgeConf& conf) {
+void check_combinations(const json::Value& config, const BridgeConf& conf) {
   if (conf.hairpin && conf.promiscuous)
     throw Error(ErrorCode::invalid_config,
                 "'delegate.hairpinMode' and 'delegate.promiscMode' exclude each other",
                 "set one of them to false");
-  if (cni::get_bool(config, "disableContainerInterface", "delegate"))
+  if (json::get_bool(config, "disableContainerInterface", "delegate"))
     throw Error(ErrorCode::unsupported_field,
                 "'delegate.disableContainerInterface' is true, which needs a network without ipam",
                 "flannel always gives addresses; remove the key or use the bridge plugin itself");
@@ -87,8 +86,8 @@ void check_combinations(const Json& config, const BridgeConf& conf) {
 }  // namespace
 
 BridgeConf parse_bridge_conf(const cni::Request& request) {
-  const Json& config = request.config;
-  const auto flag = [&](const char* key) { return cni::get_bool(config, key, "delegate"); };
+  const json::Value& config = request.config;
+  const auto flag = [&](const char* key) { return json::get_bool(config, key, "delegate"); };
   BridgeConf conf;
   conf.bridge = parse_bridge_name(config);
   conf.is_default_gateway = flag("isDefaultGateway");
@@ -96,17 +95,17 @@ BridgeConf parse_bridge_conf(const cni::Request& request) {
   conf.force_address = flag("forceAddress");
   conf.ip_masq = flag("ipMasq");
   conf.masquerade_backend = parse_backend(config);
-  conf.mtu = static_cast<uint32_t>(cni::get_integer(config, "mtu", "delegate", 0, kMaxMtu).value_or(0));
+  conf.mtu = static_cast<uint32_t>(json::get_integer(config, "mtu", "delegate", 0, kMaxMtu).value_or(0));
   conf.hairpin = flag("hairpinMode");
   conf.promiscuous = flag("promiscMode");
-  conf.vlan = static_cast<uint16_t>(cni::get_integer(config, "vlan", "delegate", 0, kMaxVlan).value_or(0));
-  for (const Json& item : cni::get_array(config, "vlanTrunk", "delegate"))
+  conf.vlan = static_cast<uint16_t>(json::get_integer(config, "vlan", "delegate", 0, kMaxVlan).value_or(0));
+  for (const json::Value& item : json::get_array(config, "vlanTrunk", "delegate"))
     conf.vlan_trunk.push_back(parse_trunk_item(item));
   conf.preserve_default_vlan = flag("preserveDefaultVlan");
   conf.spoof_check = flag("macspoofchk");
   conf.duplicate_address_detection = flag("enabledad");
   conf.port_isolation = flag("portIsolation");
-  conf.dns = cni::parse_dns(cni::get_object(config, "dns", "delegate"), "delegate.dns");
+  conf.dns = cni::parse_dns(json::get_object(config, "dns", "delegate"), "delegate.dns");
   conf.mac = parse_mac(request);
   check_combinations(config, conf);
   return conf;

@@ -1,9 +1,9 @@
 // DEL of the built-in delegate.
-#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/bridge_delegate.h"
-#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
+#include "cni-flannel/filter/masquerade.h"
 #include "common/cni/error.h"
 #include "common/netlink/netns.h"
 
@@ -11,13 +11,13 @@ namespace flannel {
 namespace {
 
 /// Keys as DEL reads them: whatever is wrong with the others must not keep an attachment alive.
-bool lenient_flag(const cni::Json& config, const char* key) {
-  const cni::Json* value = cni::find(config, key);
+bool lenient_flag(const json::Value& config, const char* key) {
+  const json::Value* value = json::find(config, key);
   return value && value->is_boolean() && value->get<bool>();
 }
 
-MasqueradeBackend lenient_backend(const cni::Json& config) {
-  const cni::Json* value = cni::find(config, "ipMasqBackend");
+MasqueradeBackend lenient_backend(const json::Value& config) {
+  const json::Value* value = json::find(config, "ipMasqBackend");
   if (value && *value == "nftables") return MasqueradeBackend::nftables;
   if (value && *value == "iptables") return MasqueradeBackend::iptables;
   return MasqueradeBackend::automatic;

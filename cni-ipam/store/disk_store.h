@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "cni-ipam/store/address_store.h"
-#include "common/base/boot.h"
 #include "cni-ipam/store/lease_index.h"
+#include "common/base/boot.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
 

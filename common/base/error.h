@@ -31,6 +31,12 @@ class ParseError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Bytes of the right form that hold a value which cannot be used, such as a number out of range.
+class ValueError : public ParseError {
+ public:
+  using ParseError::ParseError;
+};
+
 /// Throws SystemError for the current errno.
 [[noreturn]] void throw_errno(const std::string& doing);
 

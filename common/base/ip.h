@@ -1,6 +1,8 @@
 // Internet addresses and networks: one type for both families.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -75,3 +77,21 @@ struct IpNet {
 IpNet default_route(Family family);
 
 }  // namespace base
+
+/// As str().
+template <>
+struct fmt::formatter<base::IpAddress> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const base::IpAddress& value, Context& context) const {
+    return fmt::formatter<std::string_view>::format(value.str(), context);
+  }
+};
+
+/// As str().
+template <>
+struct fmt::formatter<base::IpNet> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const base::IpNet& value, Context& context) const {
+    return fmt::formatter<std::string_view>::format(value.str(), context);
+  }
+};

@@ -1,6 +1,8 @@
 // Ethernet hardware address.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -22,3 +24,12 @@ struct MacAddress {
 };
 
 }  // namespace base
+
+/// As str().
+template <>
+struct fmt::formatter<base::MacAddress> : fmt::formatter<std::string_view> {
+  template <class Context>
+  auto format(const base::MacAddress& value, Context& context) const {
+    return fmt::formatter<std::string_view>::format(value.str(), context);
+  }
+};

@@ -34,12 +34,12 @@ void check_type(const std::string& type) {
 /// The error object that a failed plugin printed, if it did.
 Error reported_error(const std::string& type, const base::ProcessResult& result) {
   try {
-    const Json object = parse_json(result.output, "its output");
-    const auto code = get_integer(object, "code", "", 0, UINT32_MAX);
+    const json::Value object = json::parse(result.output, "its output");
+    const auto code = json::get_integer(object, "code", "", 0, UINT32_MAX);
     if (code)
-      return {static_cast<ErrorCode>(*code), get_string(object, "msg", ""),
-              get_string(object, "details", "")};
-  } catch (const Error&) {  // not an error object: told below
+      return {static_cast<ErrorCode>(*code), json::get_string(object, "msg", ""),
+              json::get_string(object, "details", "")};
+  } catch (const base::ParseError&) {  // not an error object: told below
   }
   const std::string ending = result.exit_code > 128
                                  ? "signal " + std::to_string(result.exit_code - 128) + " ended it"
@@ -65,11 +65,11 @@ bool has_plugin(const std::string& type, const Request& request) {
   return !search(type, request.path).empty();
 }
 
-OrderedJson run_delegate(const std::string& type, const std::string& command, const Request& request) {
+json::OrderedValue run_delegate(const std::string& type, const std::string& command, const Request& request) {
   base::ProcessSpec spec;
   spec.program = find_plugin(type, request);
   spec.environment = base::environment_with({"CNI_COMMAND=" + command});
-  const std::string config = request.config.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string config = request.config.dump(-1, ' ', false, json::Value::error_handler_t::replace);
   spec.input = config;
   base::ProcessResult result;
   try {
@@ -83,9 +83,9 @@ OrderedJson run_delegate(const std::string& type, const std::string& command, co
   if (result.exit_code != 0) throw reported_error(type, result);
   if (result.output.find_first_not_of(" \t\r\n") == std::string::npos) return nullptr;
   try {
-    check_depth(result.output, "the answer of plugin '" + type + "'");
-    return OrderedJson::parse(result.output);
-  } catch (const OrderedJson::exception&) {
+    json::check_depth(result.output, "the answer of plugin '" + type + "'");
+    return json::OrderedValue::parse(result.output);
+  } catch (const json::OrderedValue::exception&) {
     throw Error(ErrorCode::decoding_failure,
                 "plugin '" + type + "', " + command + ": its answer is not valid JSON",
                 "it printed: " + result.output.substr(0, 300));

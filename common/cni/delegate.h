@@ -17,6 +17,6 @@ bool has_plugin(const std::string& type, const Request& request);
 /// Runs plugin `type` with `command`, the caller's environment and `request.config` as stdin.
 /// Returns what it printed as JSON, or null when it printed nothing.
 /// Throws its own Error unchanged, or Error(delegate_failed) when it gave none.
-OrderedJson run_delegate(const std::string& type, const std::string& command, const Request& request);
+json::OrderedValue run_delegate(const std::string& type, const std::string& command, const Request& request);
 
 }  // namespace cni

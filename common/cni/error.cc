@@ -22,6 +22,8 @@ Error current_error() {
     throw;
   } catch (const Error& error) {
     return error;
+  } catch (const base::ValueError& error) {
+    return {ErrorCode::invalid_config, error.what()};
   } catch (const base::ParseError& error) {
     return {ErrorCode::decoding_failure, error.what()};
   } catch (const base::KernelError& error) {

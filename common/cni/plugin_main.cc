@@ -89,17 +89,17 @@ Request read_request(const std::string& command, std::string& version_for_errors
   }
   request.args = env("CNI_ARGS");
   request.path = env("CNI_PATH");
-  request.config = parse_json(read_stdin(), "the configuration on stdin");
+  request.config = json::parse(read_stdin(), "the configuration on stdin");
   if (!request.config.is_object())
     throw Error(ErrorCode::decoding_failure, "the configuration on stdin must be a JSON object, not " +
                                                  std::string(request.config.type_name()));
-  request.network = get_string(request.config, "name", "");
+  request.network = json::get_string(request.config, "name", "");
   if (request.network.empty())
     throw Error(ErrorCode::invalid_config, "missing network name", "the configuration needs a key 'name'");
   if (!is_valid_identifier(request.network))
     throw Error(ErrorCode::invalid_config, "invalid characters in network name",
                 request.network.substr(0, 256));
-  request.version = get_string(request.config, "cniVersion", "");
+  request.version = json::get_string(request.config, "cniVersion", "");
   if (request.version.empty()) request.version = kOldestVersion;
   if (is_supported(request.version)) version_for_errors = request.version;
   return request;
@@ -130,7 +130,7 @@ void check_not_own_netns(const Request& request) {
                 "nothing was changed; a pod with host networking needs no CNI call");
 }
 
-OrderedJson serve(const Plugin& plugin, const Request& request) {
+json::OrderedValue serve(const Plugin& plugin, const Request& request) {
   const std::string& command = request.command;
   if (command != "ADD" && command != "DEL" && command != "CHECK" && command != "GC" && command != "STATUS")
     throw Error(ErrorCode::invalid_environment, "unknown CNI_COMMAND: " + command.substr(0, 64));
@@ -146,24 +146,24 @@ OrderedJson serve(const Plugin& plugin, const Request& request) {
 }
 
 /// JSON with every invalid UTF-8 sequence replaced: an error must be printable whatever it quotes.
-std::string print(const OrderedJson& document, int indent) {
-  return document.dump(indent, ' ', false, OrderedJson::error_handler_t::replace);
+std::string print(const json::OrderedValue& document, int indent) {
+  return document.dump(indent, ' ', false, json::OrderedValue::error_handler_t::replace);
 }
 
 void print_version() {
-  OrderedJson versions{{"cniVersion", kNewestVersion}, {"supportedVersions", kSupportedVersions}};
+  json::OrderedValue versions{{"cniVersion", kNewestVersion}, {"supportedVersions", kSupportedVersions}};
   base::write_all(STDOUT_FILENO, print(versions, -1) + "\n", "stdout");
 }
 
 int print_error(const Error& error, const std::string& version) {
-  OrderedJson object{
+  json::OrderedValue object{
       {"cniVersion", version}, {"code", static_cast<unsigned>(error.code())}, {"msg", error.what()}};
   if (!error.details().empty()) object["details"] = error.details();
   base::write_all(STDOUT_FILENO, print(object, 4), "stdout");
   return EXIT_FAILURE;
 }
 
-void print_result(const Plugin& plugin, const Request& request, const OrderedJson& result) {
+void print_result(const Plugin& plugin, const Request& request, const json::OrderedValue& result) {
   try {
     base::write_all(STDOUT_FILENO, print(result, 4), "stdout");
   } catch (...) {
@@ -199,7 +199,7 @@ int run(const Plugin& plugin, int argc, const char* const* argv, std::string& ve
     return EXIT_SUCCESS;
   }
   const Request request = read_request(command, version);
-  const OrderedJson result = serve(plugin, request);
+  const json::OrderedValue result = serve(plugin, request);
   if (!result.is_null()) print_result(plugin, request, result);
   return EXIT_SUCCESS;
 }

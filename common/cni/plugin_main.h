@@ -13,7 +13,7 @@ namespace cni {
 struct Plugin {
   std::string name;     ///< "flannel"
   std::string purpose;  ///< one sentence for people who run it by hand
-  OrderedJson (*add)(const Request&);
+  json::OrderedValue (*add)(const Request&);
   void (*del)(const Request&);
   void (*check)(const Request&);
   void (*gc)(const Request&);

@@ -49,29 +49,29 @@ std::string ifname_problem(std::string_view name) {
   return {};
 }
 
-Request Request::with_config(Json other) const {
+Request Request::with_config(json::Value other) const {
   Request copy = *this;
   copy.config = std::move(other);
   return copy;
 }
 
 std::optional<Result> Request::prev_result() const {
-  const Json* value = find(config, "prevResult");
+  const json::Value* value = json::find(config, "prevResult");
   if (!value) return std::nullopt;
   return with_context("read prevResult", [&] { return Result::parse(*value, version); });
 }
 
 std::vector<Attachment> Request::valid_attachments() const {
   std::vector<Attachment> attachments;
-  const Json* list = find(config, "cni.dev/valid-attachments");
-  if (!list) list = find(config, "cni.dev/attachments");  // the spelling of early 1.1.0 libraries
+  const json::Value* list = json::find(config, "cni.dev/valid-attachments");
+  if (!list) list = json::find(config, "cni.dev/attachments");  // the spelling of early 1.1.0 libraries
   if (!list) return attachments;
   if (!list->is_array())
     throw Error(ErrorCode::decoding_failure,
                 "key 'cni.dev/valid-attachments' must be an array, not " + std::string(list->type_name()));
-  for (const Json& item : *list) {
-    Attachment valid{get_string(item, "containerID", "cni.dev/valid-attachments"),
-                     get_string(item, "ifname", "cni.dev/valid-attachments")};
+  for (const json::Value& item : *list) {
+    Attachment valid{json::get_string(item, "containerID", "cni.dev/valid-attachments"),
+                     json::get_string(item, "ifname", "cni.dev/valid-attachments")};
     if (valid.container_id.empty() || valid.ifname.empty())
       throw Error(ErrorCode::decoding_failure,
                   "each of 'cni.dev/valid-attachments' needs 'containerID' and 'ifname'",

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/json/json.h"
 #include "common/cni/result.h"
+#include "common/json/json.h"
 
 namespace cni {
 
@@ -28,10 +28,10 @@ struct Request {
   std::string path;       ///< CNI_PATH
   std::string network;    ///< `name` in the configuration
   std::string version;    ///< cniVersion of the configuration; "0.1.0" when absent
-  Json config;            ///< the whole configuration; an object
+  json::Value config;     ///< the whole configuration; an object
 
   /// The same request with another configuration: what a delegate gets.
-  [[nodiscard]] Request with_config(Json other) const;
+  [[nodiscard]] Request with_config(json::Value other) const;
   /// prevResult, if there is one. Throws Error(decoding_failure).
   [[nodiscard]] std::optional<Result> prev_result() const;
   /// GC: the attachments that still live. An absent key means that none does, as in the reference.

@@ -16,22 +16,23 @@ Form form_of(std::string_view version) {
   return version_less(version, "1.0.0") ? Form::ips_with_version : Form::ips;
 }
 
-base::IpNet parse_net(const Json& object, std::string_view key, std::string_view where) {
-  const std::string text = get_string(object, key, where);
+base::IpNet parse_net(const json::Value& object, std::string_view key, std::string_view where) {
+  const std::string text = json::get_string(object, key, where);
   const auto net = base::IpNet::parse(text);
   if (!net)
-    throw Error(ErrorCode::decoding_failure, "key '" + join_path(where, key) + "': '" + text.substr(0, 64) +
+    throw Error(ErrorCode::decoding_failure, "key '" + json::join_path(where, key) + "': '" +
+                                                 text.substr(0, 64) +
                                                  "' is not an address with prefix length");
   return *net;
 }
 
 template <class Value>
-void put(OrderedJson& object, const char* key, const Value& value) {
+void put(json::OrderedValue& object, const char* key, const Value& value) {
   if (value != Value{}) object[key] = value;
 }
 
-OrderedJson dns_json(const Dns& dns) {
-  OrderedJson object = OrderedJson::object();
+json::OrderedValue dns_json(const Dns& dns) {
+  json::OrderedValue object = json::OrderedValue::object();
   put(object, "nameservers", dns.nameservers);
   put(object, "domain", dns.domain);
   put(object, "search", dns.search);
@@ -39,8 +40,8 @@ OrderedJson dns_json(const Dns& dns) {
   return object;
 }
 
-OrderedJson route_json(const Route& route, bool only_dst_gw) {
-  OrderedJson object{{"dst", route.dst.str()}};
+json::OrderedValue route_json(const Route& route, bool only_dst_gw) {
+  json::OrderedValue object{{"dst", route.dst.str()}};
   if (route.gw) object["gw"] = route.gw->str();
   if (only_dst_gw) return object;
   put(object, "mtu", route.mtu);
@@ -52,14 +53,14 @@ OrderedJson route_json(const Route& route, bool only_dst_gw) {
 }
 
 /// 0.1.0 and 0.2.0: the first address of each family, and the routes of that family with it.
-OrderedJson to_oldest_form(const Result& result, std::string_view version) {
-  OrderedJson object{{"cniVersion", version}};
+json::OrderedValue to_oldest_form(const Result& result, std::string_view version) {
+  json::OrderedValue object{{"cniVersion", version}};
   for (const auto& [key, family] : {std::pair{"ip4", base::Family::v4}, std::pair{"ip6", base::Family::v6}}) {
     const auto ip = std::find_if(
         result.ips.begin(), result.ips.end(),
         [family = family](const IpConfig& one) { return one.address.address.family() == family; });
     if (ip == result.ips.end()) continue;
-    OrderedJson block{{"ip", ip->address.str()}};
+    json::OrderedValue block{{"ip", ip->address.str()}};
     if (ip->gateway) block["gateway"] = ip->gateway->str();
     for (const Route& route : result.routes)
       if (route.dst.address.family() == family) block["routes"].push_back(route_json(route, true));
@@ -73,8 +74,8 @@ OrderedJson to_oldest_form(const Result& result, std::string_view version) {
   return object;
 }
 
-OrderedJson interface_json(const Interface& link, bool newest) {
-  OrderedJson object{{"name", link.name}};
+json::OrderedValue interface_json(const Interface& link, bool newest) {
+  json::OrderedValue object{{"name", link.name}};
   put(object, "mac", link.mac);
   if (newest) put(object, "mtu", link.mtu);
   put(object, "sandbox", link.sandbox);
@@ -85,41 +86,42 @@ OrderedJson interface_json(const Interface& link, bool newest) {
   return object;
 }
 
-Interface parse_interface(const Json& object) {
+Interface parse_interface(const json::Value& object) {
   constexpr std::string_view kWhere = "interfaces";
   Interface link;
-  link.name = get_string(object, "name", kWhere);
-  link.mac = get_string(object, "mac", kWhere);
-  link.mtu = static_cast<uint32_t>(get_integer(object, "mtu", kWhere, 0, UINT32_MAX).value_or(0));
-  link.sandbox = get_string(object, "sandbox", kWhere);
-  link.socket_path = get_string(object, "socketPath", kWhere);
-  link.pci_id = get_string(object, "pciID", kWhere);
+  link.name = json::get_string(object, "name", kWhere);
+  link.mac = json::get_string(object, "mac", kWhere);
+  link.mtu = static_cast<uint32_t>(json::get_integer(object, "mtu", kWhere, 0, UINT32_MAX).value_or(0));
+  link.sandbox = json::get_string(object, "sandbox", kWhere);
+  link.socket_path = json::get_string(object, "socketPath", kWhere);
+  link.pci_id = json::get_string(object, "pciID", kWhere);
   return link;
 }
 
-void parse_oldest_form(const Json& object, Result& result) {
+void parse_oldest_form(const json::Value& object, Result& result) {
   for (const char* key : {"ip4", "ip6"}) {
-    const Json& block = get_object(object, key, "");
+    const json::Value& block = json::get_object(object, key, "");
     if (block.empty()) continue;
-    result.ips.push_back({parse_net(block, "ip", key), get_address(block, "gateway", key), std::nullopt});
-    for (const Json& route : get_array(block, "routes", key))
-      result.routes.push_back(parse_route(route, join_path(key, "routes")));
+    result.ips.push_back(
+        {parse_net(block, "ip", key), json::get_address(block, "gateway", key), std::nullopt});
+    for (const json::Value& route : json::get_array(block, "routes", key))
+      result.routes.push_back(parse_route(route, json::join_path(key, "routes")));
   }
 }
 
 }  // namespace
 
-Route parse_route(const Json& object, std::string_view where) {
+Route parse_route(const json::Value& object, std::string_view where) {
   if (!object.is_object())
     throw Error(ErrorCode::decoding_failure, "each of '" + std::string(where) + "' must be an object");
-  const auto number = [&](const char* key) { return get_integer(object, key, where, 0, UINT32_MAX); };
+  const auto number = [&](const char* key) { return json::get_integer(object, key, where, 0, UINT32_MAX); };
   const auto optional_number = [&](const char* key) -> std::optional<uint32_t> {
     const auto value = number(key);
     return value ? std::optional(static_cast<uint32_t>(*value)) : std::nullopt;
   };
   Route route;
   route.dst = parse_net(object, "dst", where);
-  route.gw = get_address(object, "gw", where);
+  route.gw = json::get_address(object, "gw", where);
   route.mtu = optional_number("mtu").value_or(0);
   route.advmss = optional_number("advmss").value_or(0);
   route.priority = optional_number("priority").value_or(0);
@@ -128,19 +130,19 @@ Route parse_route(const Json& object, std::string_view where) {
   return route;
 }
 
-Dns parse_dns(const Json& object, std::string_view where) {
-  return {get_strings(object, "nameservers", where), get_string(object, "domain", where),
-          get_strings(object, "search", where), get_strings(object, "options", where)};
+Dns parse_dns(const json::Value& object, std::string_view where) {
+  return {json::get_strings(object, "nameservers", where), json::get_string(object, "domain", where),
+          json::get_strings(object, "search", where), json::get_strings(object, "options", where)};
 }
 
-OrderedJson Result::to_json(std::string_view version) const {
+json::OrderedValue Result::to_json(std::string_view version) const {
   const Form form = form_of(version);
   if (form == Form::ip4_ip6) return to_oldest_form(*this, version);
-  OrderedJson object{{"cniVersion", version}};
+  json::OrderedValue object{{"cniVersion", version}};
   for (const Interface& link : interfaces)
     object["interfaces"].push_back(interface_json(link, !version_less(version, "1.1.0")));
   for (const IpConfig& ip : ips) {
-    OrderedJson item = OrderedJson::object();
+    json::OrderedValue item = json::OrderedValue::object();
     if (form == Form::ips_with_version) item["version"] = ip.address.address.is_v4() ? "4" : "6";
     if (ip.interface) item["interface"] = *ip.interface;
     item["address"] = ip.address.str();
@@ -152,11 +154,11 @@ OrderedJson Result::to_json(std::string_view version) const {
   return object;
 }
 
-Result Result::parse(const Json& object, std::string_view version) {
+Result Result::parse(const json::Value& object, std::string_view version) {
   if (!object.is_object())
     throw Error(ErrorCode::decoding_failure,
                 "a result must be a JSON object, not " + std::string(object.type_name()));
-  std::string own_version = get_string(object, "cniVersion", "");
+  std::string own_version = json::get_string(object, "cniVersion", "");
   if (own_version.empty()) own_version = version;
   if (form_of(own_version) != form_of(version))
     throw Error(ErrorCode::decoding_failure, "the result is of cniVersion '" + own_version +
@@ -165,17 +167,17 @@ Result Result::parse(const Json& object, std::string_view version) {
   if (form_of(own_version) == Form::ip4_ip6) {
     parse_oldest_form(object, result);
   } else {
-    for (const Json& link : get_array(object, "interfaces", ""))
+    for (const json::Value& link : json::get_array(object, "interfaces", ""))
       result.interfaces.push_back(parse_interface(link));
-    for (const Json& item : get_array(object, "ips", "")) {
-      const auto index = get_integer(item, "interface", "ips", 0, 1'000'000);
-      result.ips.push_back({parse_net(item, "address", "ips"), get_address(item, "gateway", "ips"),
+    for (const json::Value& item : json::get_array(object, "ips", "")) {
+      const auto index = json::get_integer(item, "interface", "ips", 0, 1'000'000);
+      result.ips.push_back({parse_net(item, "address", "ips"), json::get_address(item, "gateway", "ips"),
                             index ? std::optional(static_cast<int>(*index)) : std::nullopt});
     }
-    for (const Json& route : get_array(object, "routes", ""))
+    for (const json::Value& route : json::get_array(object, "routes", ""))
       result.routes.push_back(parse_route(route, "routes"));
   }
-  result.dns = parse_dns(get_object(object, "dns", ""), "dns");
+  result.dns = parse_dns(json::get_object(object, "dns", ""), "dns");
   return result;
 }
 

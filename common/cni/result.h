@@ -51,16 +51,16 @@ struct Result {
 
   /// The result in the form of `version`, keys in the order of the spec. Throws
   /// Error(invalid_config) when that form cannot hold it (0.2.0 and older need an address).
-  [[nodiscard]] OrderedJson to_json(std::string_view version) const;
+  [[nodiscard]] json::OrderedValue to_json(std::string_view version) const;
 
   /// Reads a result. Its own cniVersion decides the form; without one it has the form of `version`.
   /// Throws Error(decoding_failure), also when the two belong to different families of forms.
-  static Result parse(const Json& object, std::string_view version);
+  static Result parse(const json::Value& object, std::string_view version);
 };
 
 /// One route object of a configuration or result.
-Route parse_route(const Json& object, std::string_view where);
+Route parse_route(const json::Value& object, std::string_view where);
 /// The `dns` object of a configuration or result.
-Dns parse_dns(const Json& object, std::string_view where);
+Dns parse_dns(const json::Value& object, std::string_view where);
 
 }  // namespace cni

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/cni/error.h"
+#include "common/base/error.h"
 
-namespace cni {
+namespace json {
 namespace {
 
 constexpr int kMaxDepth = 64;
@@ -41,31 +41,30 @@ int bracket_depth(std::string_view text) {
 }
 
 [[noreturn]] void throw_too_deep(const std::string& what) {
-  throw Error(ErrorCode::decoding_failure,
-              what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  throw base::ParseError(what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
 }
 
-[[noreturn]] void throw_type(std::string_view where, std::string_view key, const Json& value,
+[[noreturn]] void throw_type(std::string_view where, std::string_view key, const Value& value,
                              const std::string& wanted) {
-  throw Error(ErrorCode::decoding_failure,
-              "key '" + join_path(where, key) + "' must be " + wanted + ", not " + value.type_name());
+  throw base::ParseError("key '" + join_path(where, key) + "' must be " + wanted + ", not " +
+                         value.type_name());
 }
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& what) {
-  const auto bounded = [&](int depth, Json::parse_event_t, const Json&) {
+Value parse(std::string_view text, const std::string& what) {
+  const auto bounded = [&](int depth, Value::parse_event_t, const Value&) {
     if (depth > kMaxDepth) throw_too_deep(what);
     return true;
   };
   try {
     // A parser that calls back at each value takes nearly twice the time.
-    if (bracket_depth(text) <= kMaxDepth) return Json::parse(text.begin(), text.end());
-    return Json::parse(text.begin(), text.end(), bounded);
-  } catch (const Json::exception& error) {
+    if (bracket_depth(text) <= kMaxDepth) return Value::parse(text.begin(), text.end());
+    return Value::parse(text.begin(), text.end(), bounded);
+  } catch (const Value::exception& error) {
     std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at …"
     if (const size_t end = reason.find("] "); end != std::string_view::npos) reason.remove_prefix(end + 2);
-    throw Error(ErrorCode::decoding_failure, what + " is not valid JSON", std::string(reason.substr(0, 300)));
+    throw base::ParseError(what + " is not valid JSON: " + std::string(reason.substr(0, 300)));
   }
 }
 
@@ -73,7 +72,7 @@ void check_depth(std::string_view text, const std::string& what) {
   if (bracket_depth(text) > kMaxDepth) throw_too_deep(what);
 }
 
-const Json* find(const Json& object, std::string_view key) {
+const Value* find(const Value& object, std::string_view key) {
   if (!object.is_object()) return nullptr;
   auto entry = object.find(key);
   if (entry == object.end())
@@ -81,28 +80,28 @@ const Json* find(const Json& object, std::string_view key) {
   return entry == object.end() || entry->is_null() ? nullptr : &*entry;
 }
 
-void erase(Json& object, std::string_view key) {
+void erase(Value& object, std::string_view key) {
   for (auto entry = object.begin(); entry != object.end();)
     entry = equal_fold(entry.key(), key) ? object.erase(entry) : std::next(entry);
 }
 
-std::string get_string(const Json& object, std::string_view key, std::string_view where) {
-  const Json* value = find(object, key);
+std::string get_string(const Value& object, std::string_view key, std::string_view where) {
+  const Value* value = find(object, key);
   if (!value) return {};
   if (!value->is_string()) throw_type(where, key, *value, "a string");
   return value->get<std::string>();
 }
 
-bool get_bool(const Json& object, std::string_view key, std::string_view where, bool otherwise) {
-  const Json* value = find(object, key);
+bool get_bool(const Value& object, std::string_view key, std::string_view where, bool otherwise) {
+  const Value* value = find(object, key);
   if (!value) return otherwise;
   if (!value->is_boolean()) throw_type(where, key, *value, "true or false");
   return value->get<bool>();
 }
 
-std::optional<int64_t> get_integer(const Json& object, std::string_view key, std::string_view where,
+std::optional<int64_t> get_integer(const Value& object, std::string_view key, std::string_view where,
                                    int64_t min, int64_t max) {
-  const Json* value = find(object, key);
+  const Value* value = find(object, key);
   if (!value) return std::nullopt;
   // A map that went through Go holds every number as a double: 5 and 5.0 are the same.
   const bool whole = value->is_number_integer() ||
@@ -113,44 +112,43 @@ std::optional<int64_t> get_integer(const Json& object, std::string_view key, std
                                  : !value->is_number_float() || std::abs(value->get<double>()) < kTwoTo63;
   const auto number = representable ? value->get<int64_t>() : 0;
   if (!representable || number < min || number > max)
-    throw Error(ErrorCode::invalid_config, "key '" + join_path(where, key) + "' is " + value->dump() +
-                                               ", must be from " + std::to_string(min) + " to " +
-                                               std::to_string(max));
+    throw base::ValueError("key '" + join_path(where, key) + "' is " + value->dump() + ", must be from " +
+                           std::to_string(min) + " to " + std::to_string(max));
   return number;
 }
 
-const Json& get_object(const Json& object, std::string_view key, std::string_view where) {
-  static const Json kEmpty = Json::object();
-  const Json* value = find(object, key);
+const Value& get_object(const Value& object, std::string_view key, std::string_view where) {
+  static const Value kEmpty = Value::object();
+  const Value* value = find(object, key);
   if (!value) return kEmpty;
   if (!value->is_object()) throw_type(where, key, *value, "an object");
   return *value;
 }
 
-const Json& get_array(const Json& object, std::string_view key, std::string_view where) {
-  static const Json kEmpty = Json::array();
-  const Json* value = find(object, key);
+const Value& get_array(const Value& object, std::string_view key, std::string_view where) {
+  static const Value kEmpty = Value::array();
+  const Value* value = find(object, key);
   if (!value) return kEmpty;
   if (!value->is_array()) throw_type(where, key, *value, "an array");
   return *value;
 }
 
-std::vector<std::string> get_strings(const Json& object, std::string_view key, std::string_view where) {
+std::vector<std::string> get_strings(const Value& object, std::string_view key, std::string_view where) {
   std::vector<std::string> strings;
-  for (const Json& item : get_array(object, key, where)) {
+  for (const Value& item : get_array(object, key, where)) {
     if (!item.is_string()) throw_type(where, key, item, "an array of strings");
     strings.push_back(item.get<std::string>());
   }
   return strings;
 }
 
-std::optional<base::IpAddress> get_address(const Json& object, std::string_view key, std::string_view where) {
+std::optional<base::IpAddress> get_address(const Value& object, std::string_view key,
+                                           std::string_view where) {
   const std::string text = get_string(object, key, where);
   if (text.empty()) return std::nullopt;
   const auto address = base::IpAddress::parse(text);
   if (!address)
-    throw Error(ErrorCode::invalid_config,
-                "key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
+    throw base::ValueError("key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
   return address;
 }
 
@@ -158,4 +156,4 @@ std::string join_path(std::string_view where, std::string_view key) {
   return where.empty() ? std::string(key) : std::string(where) + "." + std::string(key);
 }
 
-}  // namespace cni
+}  // namespace json

@@ -12,38 +12,38 @@
 
 #include "common/base/ip.h"
 
-namespace cni {
+namespace json {
 
-using Json = nlohmann::json;                 // keys sorted, as Go prints maps
-using OrderedJson = nlohmann::ordered_json;  // keys in the order of the spec
+using Value = nlohmann::json;                 // keys sorted, as Go prints maps
+using OrderedValue = nlohmann::ordered_json;  // keys in the order of the spec
 
-/// Parses one document. Throws Error(decoding_failure) naming `what`, also for more than 64 levels.
-Json parse_json(std::string_view text, const std::string& what);
+/// Parses one document. Throws base::ParseError naming `what`, also for more than 64 levels.
+Value parse(std::string_view text, const std::string& what);
 
-/// Throws Error(decoding_failure) for more than 64 levels; of text that is no JSON at all it may do so too.
+/// Throws base::ParseError for more than 64 levels; of text that is no JSON at all it may do so too.
 void check_depth(std::string_view text, const std::string& what);
 
 /// The value of `key`, or nullptr when it is absent or null. `object` must be an object or null.
-const Json* find(const Json& object, std::string_view key);
+const Value* find(const Value& object, std::string_view key);
 
 /// Removes `key` in every spelling.
-void erase(Json& object, std::string_view key);
+void erase(Value& object, std::string_view key);
 
-// Typed access. Each throws Error(decoding_failure) when the value has another type; `where` is the
+// Typed access. Each throws base::ParseError when the value has another type; `where` is the
 // path of `object` for that message ("delegate", "" for the top level).
-std::string get_string(const Json& object, std::string_view key, std::string_view where);
-bool get_bool(const Json& object, std::string_view key, std::string_view where, bool otherwise = false);
-/// nullopt when absent; refuses fractions and values outside [min, max].
-std::optional<int64_t> get_integer(const Json& object, std::string_view key, std::string_view where,
+std::string get_string(const Value& object, std::string_view key, std::string_view where);
+bool get_bool(const Value& object, std::string_view key, std::string_view where, bool otherwise = false);
+/// nullopt when absent. Throws base::ValueError outside [min, max]; a fraction has the wrong type.
+std::optional<int64_t> get_integer(const Value& object, std::string_view key, std::string_view where,
                                    int64_t min, int64_t max);
 /// The object / array under `key`, or an empty one.
-const Json& get_object(const Json& object, std::string_view key, std::string_view where);
-const Json& get_array(const Json& object, std::string_view key, std::string_view where);
-std::vector<std::string> get_strings(const Json& object, std::string_view key, std::string_view where);
-/// nullopt when absent or empty. Throws Error(invalid_config) for text that is no address.
-std::optional<base::IpAddress> get_address(const Json& object, std::string_view key, std::string_view where);
+const Value& get_object(const Value& object, std::string_view key, std::string_view where);
+const Value& get_array(const Value& object, std::string_view key, std::string_view where);
+std::vector<std::string> get_strings(const Value& object, std::string_view key, std::string_view where);
+/// nullopt when absent or empty. Throws base::ValueError for text that is no address.
+std::optional<base::IpAddress> get_address(const Value& object, std::string_view key, std::string_view where);
 
 /// Joins a path for messages: "ipam" + "subnet" -> "ipam.subnet".
 std::string join_path(std::string_view where, std::string_view key);
 
-}  // namespace cni
+}  // namespace json

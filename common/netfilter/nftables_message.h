@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/netlink/message.h"
 #include "common/netfilter/nftables.h"
+#include "common/netlink/message.h"
 
 namespace netlink::nft {
 

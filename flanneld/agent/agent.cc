@@ -7,11 +7,11 @@
 #include "common/base/log.h"
 #include "common/netlink/route.h"
 #include "common/netlink/vxlan.h"
-#include "flanneld/io/seccomp.h"
-#include "flanneld/store/factory.h"
 #include "flanneld/io/release_memory.h"
 #include "flanneld/io/sd_notify.h"
+#include "flanneld/io/seccomp.h"
 #include "flanneld/node/subnet_file.h"
+#include "flanneld/store/factory.h"
 
 namespace flanneld {
 

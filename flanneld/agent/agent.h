@@ -13,12 +13,12 @@
 #include "flanneld/agent/status.h"
 #include "flanneld/backend/backend.h"
 #include "flanneld/io/event_loop.h"
-#include "flanneld/store/lease_store.h"
+#include "flanneld/io/http_server.h"
+#include "flanneld/kernel/reconciler.h"
 #include "flanneld/options/options.h"
 #include "flanneld/peers/peer_set.h"
-#include "flanneld/kernel/reconciler.h"
+#include "flanneld/store/lease_store.h"
 #include "flanneld/store/saved_leases.h"
-#include "flanneld/io/http_server.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {

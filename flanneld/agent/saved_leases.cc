@@ -4,8 +4,8 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
-#include "flanneld/store/factory.h"
 #include "flanneld/node/subnet_file.h"
+#include "flanneld/store/factory.h"
 
 namespace flanneld {
 namespace {

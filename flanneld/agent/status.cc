@@ -5,30 +5,28 @@
 namespace flanneld {
 namespace {
 
-using cni::OrderedJson;
-
 template <class Value>
-OrderedJson or_null(const std::optional<Value>& value) {
-  return value ? OrderedJson(value->str()) : OrderedJson(nullptr);
+json::OrderedValue or_null(const std::optional<Value>& value) {
+  return value ? json::OrderedValue(value->str()) : json::OrderedValue(nullptr);
 }
-OrderedJson or_null(const std::optional<std::string>& value) {
-  return value ? OrderedJson(*value) : OrderedJson(nullptr);
+json::OrderedValue or_null(const std::optional<std::string>& value) {
+  return value ? json::OrderedValue(*value) : json::OrderedValue(nullptr);
 }
 
 /// Backend data are JSON in their own right; text that is not is shown as text.
-OrderedJson data_json(const std::string& text) {
+json::OrderedValue data_json(const std::string& text) {
   if (text.empty()) return nullptr;
-  OrderedJson data = OrderedJson::parse(text, nullptr, false);
-  return data.is_discarded() ? OrderedJson(text) : data;
+  json::OrderedValue data = json::OrderedValue::parse(text, nullptr, false);
+  return data.is_discarded() ? json::OrderedValue(text) : data;
 }
 
-OrderedJson lease_json(const Lease& lease, std::chrono::sys_seconds now) {
+json::OrderedValue lease_json(const Lease& lease, std::chrono::sys_seconds now) {
   const LeaseAttributes& attributes = lease.attributes;
-  OrderedJson result{
+  json::OrderedValue result{
       {"subnet", or_null(lease.key.subnet)},
       {"ipv6Subnet", or_null(lease.key.ipv6_subnet)},
-      {"publicIP", attributes.public_ip.is_unspecified() ? OrderedJson(nullptr)
-                                                         : OrderedJson(attributes.public_ip.str())},
+      {"publicIP", attributes.public_ip.is_unspecified() ? json::OrderedValue(nullptr)
+                                                         : json::OrderedValue(attributes.public_ip.str())},
       {"publicIPv6", or_null(attributes.public_ipv6)},
       {"backendType", attributes.backend_type},
       {"backendData", data_json(attributes.backend_data)},
@@ -37,10 +35,10 @@ OrderedJson lease_json(const Lease& lease, std::chrono::sys_seconds now) {
   return result;
 }
 
-OrderedJson peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
-  OrderedJson peers = OrderedJson::array();
+json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+  json::OrderedValue peers = json::OrderedValue::array();
   for (const auto& [key, lease] : status.peers) {
-    OrderedJson peer = lease_json(lease, now);
+    json::OrderedValue peer = lease_json(lease, now);
     const auto rejected = status.rejected.find(key);
     if (rejected != status.rejected.end()) peer["rejected"] = rejected->second;
     peers.push_back(std::move(peer));
@@ -48,7 +46,7 @@ OrderedJson peers_json(const AgentStatus& status, std::chrono::sys_seconds now) 
   return peers;
 }
 
-OrderedJson interface_json(const std::optional<ExternalInterface>& external) {
+json::OrderedValue interface_json(const std::optional<ExternalInterface>& external) {
   if (!external) return nullptr;
   return {{"name", external->name},
           {"mtu", external->mtu},
@@ -59,14 +57,14 @@ OrderedJson interface_json(const std::optional<ExternalInterface>& external) {
           {"rule", external->rule}};
 }
 
-OrderedJson kernel_json(const ReconcilerStatus& kernel) {
+json::OrderedValue kernel_json(const ReconcilerStatus& kernel) {
   return {{"routes", kernel.routes},          {"neighbours", kernel.neighbours},
           {"fdbEntries", kernel.fdb_entries}, {"writes", kernel.writes},
           {"repairs", kernel.repairs},        {"passes", kernel.passes},
           {"failures", kernel.failures},      {"drift", kernel.drift}};
 }
 
-OrderedJson rules_json(const std::optional<TrafficStatus>& rules) {
+json::OrderedValue rules_json(const std::optional<TrafficStatus>& rules) {
   if (!rules) return nullptr;
   return {{"engine", rules->engine},
           {"restored", rules->restored},
@@ -93,7 +91,7 @@ class Metrics {
 
 }  // namespace
 
-OrderedJson status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
   return {{"version", PROJECT_VERSION},
           {"ready", !status.not_ready},
           {"notReadyReason", or_null(status.not_ready)},
@@ -103,27 +101,30 @@ OrderedJson status_json(const AgentStatus& status, std::chrono::sys_seconds now)
           {"backend", status.backend},
           {"mtu", status.mtu},
           {"interface", interface_json(status.external)},
-          {"lease", status.own ? lease_json(*status.own, now) : OrderedJson(nullptr)},
+          {"lease", status.own ? lease_json(*status.own, now) : json::OrderedValue(nullptr)},
           {"peers", peers_json(status, now)},
           {"kernel", kernel_json(status.kernel)},
           {"rules", rules_json(status.rules)}};
 }
 
-OrderedJson leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {
-  return {{"own", status.own ? lease_json(*status.own, now) : OrderedJson(nullptr)},
+json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+  return {{"own", status.own ? lease_json(*status.own, now) : json::OrderedValue(nullptr)},
           {"peers", peers_json(status, now)}};
 }
 
-OrderedJson routes_json(const AgentStatus& status) {
-  OrderedJson routes = OrderedJson::array(), neighbours = OrderedJson::array(), fdb = OrderedJson::array();
+json::OrderedValue routes_json(const AgentStatus& status) {
+  json::OrderedValue routes = json::OrderedValue::array(), neighbours = json::OrderedValue::array(),
+                     fdb = json::OrderedValue::array();
   for (const auto& [key, plan] : status.plans) {
     for (const PlannedRoute& route : plan->routes)
-      routes.push_back(OrderedJson{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
+      routes.push_back(
+          json::OrderedValue{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
     for (const PlannedNeighbour& neighbour : plan->neighbours)
-      neighbours.push_back(OrderedJson{
+      neighbours.push_back(json::OrderedValue{
           {"address", neighbour.address.str()}, {"mac", neighbour.mac.str()}, {"dev", neighbour.link}});
     for (const PlannedFdbEntry& entry : plan->fdb)
-      fdb.push_back(OrderedJson{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
+      fdb.push_back(
+          json::OrderedValue{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
   }
   return {{"routes", routes}, {"neighbours", neighbours}, {"fdb", fdb}};
 }

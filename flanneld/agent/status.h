@@ -11,10 +11,10 @@
 
 #include "common/json/json.h"
 #include "flanneld/backend/backend.h"
-#include "flanneld/node/external_interface.h"
+#include "flanneld/kernel/reconciler.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/lease_table.h"
-#include "flanneld/kernel/reconciler.h"
+#include "flanneld/node/external_interface.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
@@ -47,11 +47,11 @@ struct AgentStatus {
 };
 
 /// Everything, for /status and `flanneld status`.
-cni::OrderedJson status_json(const AgentStatus& status, std::chrono::sys_seconds now);
+json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_seconds now);
 /// The own lease and the peers', for /leases.
-cni::OrderedJson leases_json(const AgentStatus& status, std::chrono::sys_seconds now);
+json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_seconds now);
 /// Which routes, neighbours and FDB entries the peers need, for /routes.
-cni::OrderedJson routes_json(const AgentStatus& status);
+json::OrderedValue routes_json(const AgentStatus& status);
 /// Prometheus' text format 0.0.4, for /metrics.
 std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now);
 

@@ -4,8 +4,8 @@
 
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
-#include "flanneld/lease/clock.h"
 #include "flanneld/io/sd_notify.h"
+#include "flanneld/lease/clock.h"
 
 namespace flanneld {
 namespace {
@@ -21,9 +21,9 @@ std::string time_text(std::chrono::sys_seconds time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-HttpAnswer json_answer(const cni::OrderedJson& json) {
+HttpAnswer json_answer(const json::OrderedValue& json) {
   return {200, "application/json",
-          json.dump(2, ' ', false, cni::OrderedJson::error_handler_t::replace) + "\n"};
+          json.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace) + "\n"};
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "flanneld/backend/backend.h"
 
 #include "flanneld/backend/alloc.h"
-#include "flanneld/lease/go_json.h"
 #include "flanneld/backend/host_gw.h"
 #include "flanneld/backend/vxlan.h"
+#include "flanneld/lease/go_json.h"
 
 namespace flanneld {
 

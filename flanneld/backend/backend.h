@@ -13,9 +13,9 @@
 #include "common/base/ip.h"
 #include "common/base/mac.h"
 #include "common/netlink/vxlan.h"
-#include "flanneld/node/external_interface.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/network_config.h"
+#include "flanneld/node/external_interface.h"
 
 namespace flanneld {
 

@@ -1,7 +1,7 @@
 #include "flanneld/backend/host_gw.h"
 
-#include "flanneld/lease/go_json.h"
 #include "flanneld/backend/node_addresses.h"
+#include "flanneld/lease/go_json.h"
 
 namespace flanneld {
 namespace {

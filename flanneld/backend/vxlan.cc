@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "flanneld/lease/go_json.h"
 #include "flanneld/backend/node_addresses.h"
 #include "flanneld/backend/vxlan_lease_data.h"
+#include "flanneld/lease/go_json.h"
 
 namespace flanneld {
 namespace {
@@ -148,18 +148,18 @@ PeerPlan VxlanBackend::peer_plan(const Lease& peer) const {
 
 VxlanOptions VxlanOptions::parse(const NetworkConfig& config) {
   return decoding("network config", [&] {
-    const cni::Json& backend = config.backend;
+    const json::Value& backend = config.backend;
     const auto number = [&](const char* key, int64_t otherwise, int64_t most) {
-      return cni::get_integer(backend, key, "Backend", 0, most).value_or(otherwise);
+      return json::get_integer(backend, key, "Backend", 0, most).value_or(otherwise);
     };
     VxlanOptions options;
     options.vni = static_cast<uint32_t>(number("VNI", 1, kMaxVni));
     options.port = static_cast<uint16_t>(number("Port", 0, UINT16_MAX));
     options.mtu = static_cast<uint32_t>(number("MTU", 0, kMaxMtu));
-    options.learning = cni::get_bool(backend, "Learning", "Backend");
-    options.gbp = cni::get_bool(backend, "GBP", "Backend");
-    options.direct_routing = cni::get_bool(backend, "DirectRouting", "Backend");
-    options.checksum_offload = cni::get_bool(backend, "ChecksumOffload", "Backend", true);
+    options.learning = json::get_bool(backend, "Learning", "Backend");
+    options.gbp = json::get_bool(backend, "GBP", "Backend");
+    options.direct_routing = json::get_bool(backend, "DirectRouting", "Backend");
+    options.checksum_offload = json::get_bool(backend, "ChecksumOffload", "Backend", true);
     return options;
   });
 }

@@ -21,10 +21,10 @@ base::MacAddress parse_vtep_mac(const std::string& text) {
 
 VxlanLeaseData VxlanLeaseData::parse(std::string_view text) {
   return decoding("vxlan backend data", [&] {
-    const cni::Json document = parse_object(text, kMaxDataBytes);
+    const json::Value document = parse_object(text, kMaxDataBytes);
     VxlanLeaseData data;
     data.vni = static_cast<uint32_t>(get_unsigned(document, "VNI", kMaxVni).value_or(0));
-    data.vtep_mac = parse_vtep_mac(cni::get_string(document, "VtepMAC", ""));
+    data.vtep_mac = parse_vtep_mac(json::get_string(document, "VtepMAC", ""));
     return data;
   });
 }

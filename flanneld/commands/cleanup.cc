@@ -10,9 +10,9 @@
 #include "common/base/error.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
-#include "flanneld/options/flags.h"
-#include "flanneld/kernel/diff.h"
 #include "flanneld/io/http_get.h"
+#include "flanneld/kernel/diff.h"
+#include "flanneld/options/flags.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 

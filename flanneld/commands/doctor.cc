@@ -13,12 +13,12 @@
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
+#include "flanneld/io/http_get.h"
+#include "flanneld/io/url.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/traffic/forward_policy.h"
 #include "flanneld/traffic/iptables_programs.h"
-#include "flanneld/io/http_get.h"
 #include "flanneld/traffic/traffic_plan.h"
-#include "flanneld/io/url.h"
 
 namespace flanneld {
 namespace {

@@ -40,12 +40,12 @@ bool ends_with_port(std::string_view address, uint16_t port) {
 
 /// The types of a configuration's plugins, in order. Throws cni::Error.
 std::vector<std::string> plugin_types(const CniFiles& files) {
-  const cni::Json conf = cni::parse_json(files.text, "network configuration");
+  const json::Value conf = json::parse(files.text, "network configuration");
   std::vector<std::string> types;
   if (!conf.is_object()) return types;
-  if (!cni::find(conf, "plugins")) return {cni::get_string(conf, "type", "")};
-  for (const cni::Json& plugin : cni::get_array(conf, "plugins", ""))
-    if (plugin.is_object()) types.push_back(cni::get_string(plugin, "type", "plugins"));
+  if (!json::find(conf, "plugins")) return {json::get_string(conf, "type", "")};
+  for (const json::Value& plugin : json::get_array(conf, "plugins", ""))
+    if (plugin.is_object()) types.push_back(json::get_string(plugin, "type", "plugins"));
   return types;
 }
 
@@ -74,15 +74,15 @@ std::string findings_text(const std::vector<Finding>& findings) {
 }
 
 std::string findings_json(const std::vector<Finding>& findings) {
-  cni::OrderedJson checks = cni::OrderedJson::array();
+  json::OrderedValue checks = json::OrderedValue::array();
   for (const Finding& one : findings)
     checks.push_back({{"state", state_name(one.state)},
                       {"name", one.name},
                       {"finding", one.finding},
                       {"advice", one.advice}});
   // What was read from files may be any bytes.
-  return cni::OrderedJson{{"checks", checks}}.dump(2, ' ', false,
-                                                   cni::OrderedJson::error_handler_t::replace) +
+  return json::OrderedValue{{"checks", checks}}.dump(2, ' ', false,
+                                                     json::OrderedValue::error_handler_t::replace) +
          "\n";
 }
 
@@ -224,8 +224,8 @@ Finding judge_cni(const std::optional<CniFiles>& files) {
   std::vector<std::string> types;
   try {
     types = plugin_types(*files);
-  } catch (const cni::Error& error) {
-    return fail("'" + files->first + "' cannot be read: " + cni::one_line(error), "mend the file");
+  } catch (const base::ParseError& error) {
+    return fail("'" + files->first + "' cannot be read: " + std::string(error.what()), "mend the file");
   }
   if (std::find(types.begin(), types.end(), "flannel") == types.end())
     return fail("'" + files->first + "' comes first, and is not flannel's: the runtime takes that",

@@ -7,13 +7,12 @@
 #include <memory>
 #include <vector>
 
-#include "common/cni/error.h"
+#include "common/base/error.h"
+#include "common/json/json.h"
 #include "flanneld/options/flags.h"
 
 namespace flanneld {
 namespace {
-
-using cni::Json;
 
 constexpr int kHealthy = 0, kUnhealthy = 1, kNoAnswer = 3;
 constexpr size_t kMaxPage = 64 << 20;
@@ -41,8 +40,8 @@ bool fetch(const std::string& url, std::string& body, std::string& error) {
   return code == CURLE_OK;
 }
 
-std::string text_of(const Json& object, const char* key) {
-  const Json* value = cni::find(object, key);
+std::string text_of(const json::Value& object, const char* key) {
+  const json::Value* value = json::find(object, key);
   if (!value) return "-";
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
@@ -55,7 +54,7 @@ std::string duration(int64_t left) {
 }
 
 /// What of two families is there, with a space between.
-std::string both(const Json& object, const char* v4, const char* v6) {
+std::string both(const json::Value& object, const char* v4, const char* v6) {
   std::string text = text_of(object, v4);
   std::string second = text_of(object, v6);
   if (text == "-") return second;
@@ -63,23 +62,23 @@ std::string both(const Json& object, const char* v4, const char* v6) {
   return text;
 }
 
-std::string lease_text(const Json& status) {
-  const Json& lease = cni::get_object(status, "lease", "");
+std::string lease_text(const json::Value& status) {
+  const json::Value& lease = json::get_object(status, "lease", "");
   if (lease.empty()) return "none yet";
-  const auto left = cni::get_integer(lease, "expiresInSeconds", "lease", INT64_MIN, INT64_MAX);
+  const auto left = json::get_integer(lease, "expiresInSeconds", "lease", INT64_MIN, INT64_MAX);
   return both(lease, "subnet", "ipv6Subnet") + (left ? ", expires in " + duration(*left) : ", a reservation");
 }
 
-std::string rules_text(const Json& status) {
-  const Json& rules = cni::get_object(status, "rules", "");
+std::string rules_text(const json::Value& status) {
+  const json::Value& rules = json::get_object(status, "rules", "");
   if (rules.empty()) return "none yet";
   const std::string failure = text_of(rules, "failure"), restored = text_of(rules, "restored");
   return text_of(rules, "engine") + (failure != "-" ? ", failed: " + failure : "") +
          (restored != "0" ? ", restored " + restored + " times" : "");
 }
 
-std::string interface_text(const Json& status) {
-  const Json& external = cni::get_object(status, "interface", "");
+std::string interface_text(const json::Value& status) {
+  const json::Value& external = json::get_object(status, "interface", "");
   if (external.empty()) return "none yet";
   const std::string own = both(external, "ipv4", "ipv6"),
                     published = both(external, "publicIP", "publicIPv6");
@@ -87,8 +86,8 @@ std::string interface_text(const Json& status) {
          ", MTU " + text_of(external, "mtu") + ", by " + text_of(external, "rule");
 }
 
-std::string kernel_text(const Json& status) {
-  const Json& kernel = cni::get_object(status, "kernel", "");
+std::string kernel_text(const json::Value& status) {
+  const json::Value& kernel = json::get_object(status, "kernel", "");
   return text_of(kernel, "routes") + " routes, " + text_of(kernel, "neighbours") + " neighbours, " +
          text_of(kernel, "fdbEntries") + " FDB entries; repaired " + text_of(kernel, "repairs") + " times";
 }
@@ -114,14 +113,14 @@ std::string columns(const std::vector<Row>& rows) {
 }
 
 /// A peer of another backend has other data, or none.
-std::string vtep_mac(const Json& peer, const char* key) {
-  const Json* data = cni::find(peer, key);
+std::string vtep_mac(const json::Value& peer, const char* key) {
+  const json::Value* data = json::find(peer, key);
   return data && data->is_object() ? text_of(*data, "VtepMAC") : "-";
 }
 
-std::vector<Row> peer_rows(const Json& status) {
+std::vector<Row> peer_rows(const json::Value& status) {
   std::vector<Row> rows;
-  for (const Json& peer : cni::get_array(status, "peers", "")) {
+  for (const json::Value& peer : json::get_array(status, "peers", "")) {
     std::string mac = vtep_mac(peer, "backendData");
     if (mac == "-") mac = vtep_mac(peer, "backendV6Data");
     const std::string rejected = text_of(peer, "rejected");
@@ -132,16 +131,16 @@ std::vector<Row> peer_rows(const Json& status) {
   return rows;
 }
 
-std::vector<std::string> findings(const Json& status) {
-  std::vector<std::string> all = cni::get_strings(status, "problems", "");
+std::vector<std::string> findings(const json::Value& status) {
+  std::vector<std::string> all = json::get_strings(status, "problems", "");
   if (const std::string reason = text_of(status, "notReadyReason"); reason != "-") all.push_back(reason);
   return all;
 }
 
 }  // namespace
 
-std::string status_table(const Json& status) {
-  const bool ready = cni::get_bool(status, "ready", "");
+std::string status_table(const json::Value& status) {
+  const bool ready = json::get_bool(status, "ready", "");
   const std::vector<Row> rows{
       {"flanneld", text_of(status, "version") + (ready ? ", ready" : ", NOT READY")},
       {"store", text_of(status, "store")},
@@ -170,12 +169,11 @@ int run_status(const Options& options) {
     return kNoAnswer;
   }
   try {
-    const Json status = cni::parse_json(body, url);
+    const json::Value status = json::parse(body, url);
     std::fputs((as_json ? body : status_table(status)).c_str(), stdout);
-    return cni::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
-  } catch (const cni::Error& wrong) {
-    std::fprintf(stderr, "flanneld: %s is not the status of a flanneld: %s\n", url.c_str(),
-                 cni::one_line(wrong).c_str());
+    return json::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
+  } catch (const base::ParseError& wrong) {
+    std::fprintf(stderr, "flanneld: %s is not the status of a flanneld: %s\n", url.c_str(), wrong.what());
     return kNoAnswer;
   }
 }

@@ -14,6 +14,6 @@ namespace flanneld {
 int run_status(const Options& options);
 
 /// The table. Throws cni::Error when `status` is not what status_json() makes.
-std::string status_table(const cni::Json& status);
+std::string status_table(const json::Value& status);
 
 }  // namespace flanneld

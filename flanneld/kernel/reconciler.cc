@@ -9,12 +9,12 @@
 #include "common/netlink/address.h"
 #include "common/netlink/monitor.h"
 #include "common/netlink/vxlan.h"
-#include "flanneld/kernel/notifications.h"
-#include "flanneld/kernel/device.h"
 #include "flanneld/kernel/actual_state.h"
-#include "flanneld/kernel/writer.h"
-#include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/desired_state.h"
+#include "flanneld/kernel/device.h"
+#include "flanneld/kernel/diff.h"
+#include "flanneld/kernel/notifications.h"
+#include "flanneld/kernel/writer.h"
 
 namespace flanneld {
 namespace {

@@ -5,26 +5,25 @@
 namespace flanneld {
 
 using base::ParseError;
-using cni::Json;
 
-Json parse_object(std::string_view text, size_t max_bytes) {
+json::Value parse_object(std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes)
     throw ParseError("is " + std::to_string(text.size()) + " bytes long, more than the " +
                      std::to_string(max_bytes) + " that are read");
-  Json document = cni::parse_json(text, "the text");
+  json::Value document = json::parse(text, "the text");
   if (!document.is_object())
     throw ParseError(std::string("the text must be a JSON object, not ") + document.type_name());
   return document;
 }
 
-bool is_null(const Json& object, const char* key) {
+bool is_null(const json::Value& object, const char* key) {
   for (auto entry = object.begin(); entry != object.end(); ++entry)
     if (entry->is_null() && ::strcasecmp(entry.key().c_str(), key) == 0) return true;
   return false;
 }
 
-std::optional<uint64_t> get_unsigned(const Json& object, std::string_view key, uint64_t max) {
-  const Json* value = cni::find(object, key);
+std::optional<uint64_t> get_unsigned(const json::Value& object, std::string_view key, uint64_t max) {
+  const json::Value* value = json::find(object, key);
   if (!value) return std::nullopt;
   if (!value->is_number_unsigned() || value->get<uint64_t>() > max)
     throw ParseError("key '" + std::string(key) + "' is " + in_quotes(value->dump()) +
@@ -32,10 +31,10 @@ std::optional<uint64_t> get_unsigned(const Json& object, std::string_view key, u
   return value->get<uint64_t>();
 }
 
-std::optional<base::IpAddress> get_family_address(const Json& object, std::string_view key,
+std::optional<base::IpAddress> get_family_address(const json::Value& object, std::string_view key,
                                                   base::Family family) {
-  if (!cni::find(object, key)) return std::nullopt;
-  const std::string text = cni::get_string(object, key, "");
+  if (!json::find(object, key)) return std::nullopt;
+  const std::string text = json::get_string(object, key, "");
   const auto address = base::IpAddress::parse(text);
   if (!address || address->family() != family)
     throw ParseError("key '" + std::string(key) + "': " + in_quotes(text) + " is not an " +

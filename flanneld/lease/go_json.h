@@ -1,5 +1,4 @@
-// JSON from the store or from a file, decoded as Go flanneld decodes it. The edge where the errors of
-// common/json/json.h become base::ParseError: flanneld speaks no CNI.
+// JSON from the store or from a file, decoded as Go flanneld decodes it.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,6 @@
 
 #include "common/base/error.h"
 #include "common/base/ip.h"
-#include "common/cni/error.h"
 #include "common/json/json.h"
 
 namespace flanneld {
@@ -20,26 +18,24 @@ template <class Decode>
 auto decoding(const std::string& what, Decode&& decode) {
   try {
     return decode();
-  } catch (const cni::Error& error) {
-    throw base::ParseError(what + ": " + cni::one_line(error));
   } catch (const base::ParseError& error) {
     throw base::ParseError(what + ": " + error.what());
   }
 }
 
-// The following are for use inside decoding(): they throw base::ParseError or cni::Error.
+// The following are for use inside decoding(): they throw base::ParseError.
 
 /// Parses one document, which must be an object of at most `max_bytes` and 64 levels.
-cni::Json parse_object(std::string_view text, size_t max_bytes);
+json::Value parse_object(std::string_view text, size_t max_bytes);
 
-/// True if `key` is there, in any case, with the value null; cni::find() takes that for absent.
-bool is_null(const cni::Json& object, const char* key);
+/// True if `key` is there, in any case, with the value null; json::find() takes that for absent.
+bool is_null(const json::Value& object, const char* key);
 
 /// Digits only, as Go reads an unsigned integer: neither 24.0 nor "24" will do. nullopt when absent.
-std::optional<uint64_t> get_unsigned(const cni::Json& object, std::string_view key, uint64_t max);
+std::optional<uint64_t> get_unsigned(const json::Value& object, std::string_view key, uint64_t max);
 
 /// An address of `family`; nullopt when absent or null. Empty text is an error, as in Go.
-std::optional<base::IpAddress> get_family_address(const cni::Json& object, std::string_view key,
+std::optional<base::IpAddress> get_family_address(const json::Value& object, std::string_view key,
                                                   base::Family family);
 
 /// "'text'" for a message, cut short if it is long.

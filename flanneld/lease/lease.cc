@@ -11,7 +11,6 @@ using base::Family;
 using base::IpAddress;
 using base::IpNet;
 using base::ParseError;
-using cni::Json;
 
 constexpr size_t kMaxAttributesBytes = 64 << 10;
 constexpr unsigned kMaxLen = 31, kMaxIpv6Len = 127;  // upstream reads 5 and 7 bits
@@ -71,8 +70,8 @@ std::string format_subnet(const IpNet& subnet) {
 }
 
 /// The value of `key` as compact text, its members in their order, which `sorted` has lost.
-std::string raw_text(const Json& sorted, const cni::OrderedJson& ordered, const char* key) {
-  const Json* value = cni::find(sorted, key);
+std::string raw_text(const json::Value& sorted, const json::OrderedValue& ordered, const char* key) {
+  const json::Value* value = json::find(sorted, key);
   if (!value) return {};
   auto entry = sorted.begin();
   while (&*entry != value) ++entry;
@@ -148,14 +147,14 @@ std::string LeaseKey::str() const {
 
 LeaseAttributes LeaseAttributes::parse(std::string_view text) {
   return decoding("lease attributes", [&] {
-    const Json document = parse_object(text, kMaxAttributesBytes);
+    const json::Value document = parse_object(text, kMaxAttributesBytes);
     if (is_null(document, kPublicIp)) throw ParseError("key 'PublicIP' is null, must be an IPv4 address");
     LeaseAttributes attributes;
     attributes.public_ip = get_family_address(document, kPublicIp, Family::v4).value_or(IpAddress::v4(0));
     attributes.public_ipv6 = get_family_address(document, kPublicIpv6, Family::v6);
-    attributes.backend_type = cni::get_string(document, kBackendType, "");
-    if (cni::find(document, kBackendData) || cni::find(document, kBackendV6Data)) {
-      const auto ordered = cni::OrderedJson::parse(text);  // its depth was checked above
+    attributes.backend_type = json::get_string(document, kBackendType, "");
+    if (json::find(document, kBackendData) || json::find(document, kBackendV6Data)) {
+      const auto ordered = json::OrderedValue::parse(text);  // its depth was checked above
       attributes.backend_data = raw_text(document, ordered, kBackendData);
       attributes.backend_v6_data = raw_text(document, ordered, kBackendV6Data);
     }
@@ -170,7 +169,7 @@ std::string LeaseAttributes::format() const {
   };
   add(kPublicIp, "\"" + public_ip.str() + "\"");
   add(kPublicIpv6, public_ipv6 ? "\"" + public_ipv6->str() + "\"" : "null");
-  if (!backend_type.empty()) add(kBackendType, Json(backend_type).dump());
+  if (!backend_type.empty()) add(kBackendType, json::Value(backend_type).dump());
   if (!backend_data.empty()) add(kBackendData, backend_data);
   if (!backend_v6_data.empty()) add(kBackendV6Data, backend_v6_data);
   return text + "}";

@@ -12,7 +12,6 @@ using base::Family;
 using base::IpAddress;
 using base::IpNet;
 using base::ParseError;
-using cni::Json;
 
 constexpr size_t kMaxNetworkConfigBytes = 1 << 20;
 
@@ -86,15 +85,15 @@ IpAddress shifted_right(const IpAddress& address, unsigned shift) {
 }
 
 /// As get_family_address(), where the unspecified address stands for "not given".
-std::optional<IpAddress> read_bound(const Json& config, const char* key, Family family) {
+std::optional<IpAddress> read_bound(const json::Value& config, const char* key, Family family) {
   const auto address = get_family_address(config, key, family);
   return address && address->is_unspecified() ? std::nullopt : address;
 }
 
-FamilyText read_family(const Json& config, const FamilyRules& rules) {
+FamilyText read_family(const json::Value& config, const FamilyRules& rules) {
   FamilyText text;
-  if (cni::find(config, rules.network_key)) {
-    const std::string given = cni::get_string(config, rules.network_key, "");
+  if (json::find(config, rules.network_key)) {
+    const std::string given = json::get_string(config, rules.network_key, "");
     text.network = IpNet::parse(given);
     if (!text.network || text.network->address.family() != rules.family)
       reject(rules.network_key, in_quotes(given) + " is not an " + family_name(rules.family) +
@@ -153,11 +152,11 @@ FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
   return config;
 }
 
-void read_backend(const Json& document, NetworkConfig& config) {
-  config.backend = cni::get_object(document, "Backend", "");
+void read_backend(const json::Value& document, NetworkConfig& config) {
+  config.backend = json::get_object(document, "Backend", "");
   config.backend_type = "udp";  // as upstream, for whose documentation it is vxlan
-  if (!cni::find(document, "Backend")) return;
-  config.backend_type = cni::get_string(config.backend, "Type", "Backend");
+  if (!json::find(document, "Backend")) return;
+  config.backend_type = json::get_string(config.backend, "Type", "Backend");
   if (config.backend_type.empty()) reject("Backend.Type", "must name the backend, for example 'vxlan'");
   for (char& c : config.backend_type)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
@@ -186,16 +185,16 @@ bool FamilyConfig::allows(const IpNet& subnet) const {
 
 NetworkConfig NetworkConfig::parse(std::string_view text) {
   return decoding("network config", [&] {
-    const Json document = parse_object(text, kMaxNetworkConfigBytes);
+    const json::Value document = parse_object(text, kMaxNetworkConfigBytes);
     NetworkConfig config;
     const FamilyText ipv4_text = read_family(document, kIpv4);
     const FamilyText ipv6_text = read_family(document, kIpv6);
-    if (cni::get_bool(document, kIpv4.enable_key, "", true)) config.ipv4 = complete(ipv4_text, kIpv4);
-    if (cni::get_bool(document, kIpv6.enable_key, "", false)) config.ipv6 = complete(ipv6_text, kIpv6);
+    if (json::get_bool(document, kIpv4.enable_key, "", true)) config.ipv4 = complete(ipv4_text, kIpv4);
+    if (json::get_bool(document, kIpv6.enable_key, "", false)) config.ipv6 = complete(ipv6_text, kIpv6);
     if (!config.ipv4 && !config.ipv6)
       throw ParseError("one of the keys 'EnableIPv4' and 'EnableIPv6' must be true");
-    if (cni::find(document, "EnableNFTables"))
-      config.enable_nftables = cni::get_bool(document, "EnableNFTables", "");
+    if (json::find(document, "EnableNFTables"))
+      config.enable_nftables = json::get_bool(document, "EnableNFTables", "");
     read_backend(document, config);
     return config;
   });

@@ -35,7 +35,7 @@ struct NetworkConfig {
   std::optional<FamilyConfig> ipv4;     ///< absent when EnableIPv4 is false
   std::optional<FamilyConfig> ipv6;     ///< absent unless EnableIPv6 is true
   std::string backend_type;             ///< lower case; "udp" when there is no Backend at all
-  cni::Json backend;                    ///< the Backend object with its options; {} when absent
+  json::Value backend;                  ///< the Backend object with its options; {} when absent
   std::optional<bool> enable_nftables;  ///< nullopt: not said
 
   bool operator==(const NetworkConfig&) const = default;

@@ -5,13 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "common/json/json.h"
 
 namespace flanneld {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 constexpr int kMaxDepth = 32;      // an alias may hold itself
 constexpr int kMaxNodes = 10'000;  // aliases of aliases grow without bounds
@@ -59,7 +58,7 @@ class Reader {
     const YAML::Node root = YAML::Load(text);
     if (root.IsNull()) return {};
     if (!root.IsMap()) fail(root, "it must hold names and values");
-    OrderedJson network = OrderedJson::object();
+    json::OrderedValue network = json::OrderedValue::object();
     for (const auto& entry : root) {
       if (!entry.first.IsScalar()) fail(entry.first, "a name must be a word");
       const std::string& name = entry.first.Scalar();
@@ -69,7 +68,7 @@ class Reader {
         add_flag(name, entry);
     }
     if (!network.empty())
-      file_.network_config = network.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+      file_.network_config = network.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace);
     return std::move(file_);
   }
 
@@ -119,10 +118,10 @@ class Reader {
     return text;
   }
 
-  OrderedJson to_json(const YAML::Node& node, int depth) {
+  json::OrderedValue to_json(const YAML::Node& node, int depth) {
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) fail(node, "it is nested too deep or too large");
     if (node.IsMap()) {
-      OrderedJson object = OrderedJson::object();
+      json::OrderedValue object = json::OrderedValue::object();
       for (const auto& entry : node) {
         if (!entry.first.IsScalar()) fail(entry.first, "a name must be a word");
         object[entry.first.Scalar()] = to_json(entry.second, depth + 1);
@@ -130,21 +129,21 @@ class Reader {
       return object;
     }
     if (node.IsSequence()) {
-      OrderedJson array = OrderedJson::array();
+      json::OrderedValue array = json::OrderedValue::array();
       for (const auto& item : node) array.push_back(to_json(item, depth + 1));
       return array;
     }
-    return node.IsScalar() ? scalar(node) : OrderedJson(nullptr);
+    return node.IsScalar() ? scalar(node) : json::OrderedValue(nullptr);
   }
 
   /// A plain word that reads as JSON's number, true or false is one; anything else is text.
-  static OrderedJson scalar(const YAML::Node& node) {
+  static json::OrderedValue scalar(const YAML::Node& node) {
     const std::string& text = node.Scalar();
     if (node.Tag() == "!") return text;  // quoted
     const std::string word = lower(text);
     if (word == "true" || word == "false") return word == "true";
-    OrderedJson number = OrderedJson::parse(text, nullptr, false);
-    return number.is_number() ? number : OrderedJson(text);
+    json::OrderedValue number = json::OrderedValue::parse(text, nullptr, false);
+    return number.is_number() ? number : json::OrderedValue(text);
   }
 
   std::string path_;

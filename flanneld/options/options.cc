@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "common/base/error.h"
-#include "flanneld/options/config_file.h"
-#include "flanneld/node/iface_regex.h"
 #include "flanneld/io/url.h"
+#include "flanneld/node/iface_regex.h"
+#include "flanneld/options/config_file.h"
 
 namespace flanneld {
 namespace {

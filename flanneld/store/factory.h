@@ -5,8 +5,8 @@
 #include <string>
 
 #include "flanneld/io/event_loop.h"
-#include "flanneld/store/lease_store.h"
 #include "flanneld/options/options.h"
+#include "flanneld/store/lease_store.h"
 
 namespace flanneld {
 

@@ -11,36 +11,36 @@ namespace {
 constexpr size_t kMaxStateBytes = 64 << 20;  // some 200,000 leases
 constexpr mode_t kStateMode = 0600, kStateDirectoryMode = 0755;
 
-cni::OrderedJson lease_json(const Lease& lease) {
+json::OrderedValue lease_json(const Lease& lease) {
   return {{"key", lease.key.format()}, {"value", lease.attributes.format()}};
 }
 
-Lease saved_lease(const cni::Json& entry) {
+Lease saved_lease(const json::Value& entry) {
   if (!entry.is_object()) throw base::ParseError("a lease must be an object");
-  const std::string name = cni::get_string(entry, "key", "");
+  const std::string name = json::get_string(entry, "key", "");
   const auto key = LeaseKey::parse(name);
   if (!key || key->format() != name) throw base::ParseError(in_quotes(name) + " is not the key of a lease");
-  return {*key, LeaseAttributes::parse(cni::get_string(entry, "value", "")), std::nullopt};
+  return {*key, LeaseAttributes::parse(json::get_string(entry, "value", "")), std::nullopt};
 }
 
 }  // namespace
 
 std::string SavedState::format() const {
-  cni::OrderedJson leases = cni::OrderedJson::array();
+  json::OrderedValue leases = json::OrderedValue::array();
   for (const Lease& peer : peers) leases.push_back(lease_json(peer));
-  const cni::OrderedJson document{
+  const json::OrderedValue document{
       {"store", store}, {"networkConfig", network_config}, {"own", lease_json(own)}, {"peers", leases}};
-  return document.dump(-1, ' ', false, cni::OrderedJson::error_handler_t::replace) + "\n";
+  return document.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace) + "\n";
 }
 
 SavedState SavedState::parse(std::string_view text) {
   return decoding("saved leases", [&] {
-    const cni::Json document = parse_object(text, kMaxStateBytes);
+    const json::Value document = parse_object(text, kMaxStateBytes);
     SavedState state;
-    state.store = cni::get_string(document, "store", "");
-    state.network_config = cni::get_string(document, "networkConfig", "");
-    state.own = saved_lease(cni::get_object(document, "own", ""));
-    for (const cni::Json& entry : cni::get_array(document, "peers", ""))
+    state.store = json::get_string(document, "store", "");
+    state.network_config = json::get_string(document, "networkConfig", "");
+    state.own = saved_lease(json::get_object(document, "own", ""));
+    for (const json::Value& entry : json::get_array(document, "peers", ""))
       state.peers.push_back(saved_lease(entry));
     return state;
   });

@@ -4,7 +4,7 @@
 
 build_packages=(
   g++ cmake ninja-build pkg-config
-  nlohmann-json3-dev libnl-3-dev libmd-dev libyaml-cpp-dev libre2-dev doctest-dev
+  nlohmann-json3-dev libfmt-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libmd-dev libyaml-cpp-dev libre2-dev doctest-dev
   libcurl4-openssl-dev libmicrohttpd-dev
 )
 node_packages=(

@@ -58,7 +58,7 @@ void del() {
 int main(int argc, char** argv) {
   try {
     if (argc > 1) {
-      static_cast<void>(cni::parse_json(base::read_all(STDIN_FILENO, 1 << 20, "stdin"), "stdin"));
+      static_cast<void>(json::parse(base::read_all(STDIN_FILENO, 1 << 20, "stdin"), "stdin"));
     } else if (env("CNI_COMMAND") == "ADD") {
       add(argv[0]);
     } else {

@@ -25,7 +25,7 @@ void fuzz::etcd_answer(std::string_view input) {
     promise(flanneld::base64_decode(flanneld::base64_encode(*bytes)) == bytes,
             "base64 that was written reads the same");
   promise(flanneld::base64_decode(flanneld::base64_encode(input)) == input, "any bytes can be wrapped");
-  cni::Json answer;
+  json::Value answer;
   try {
     answer = flanneld::decoding("the answer", [&] { return flanneld::parse_object(input, 1 << 20); });
   } catch (const base::ParseError&) {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "flanneld/io/line_splitter.h"
 #include "flanneld/lease/go_json.h"
 #include "flanneld/store/etcd/messages.h"
-#include "flanneld/io/line_splitter.h"
 #include "tests/fuzz/decoders.h"
 
 namespace {

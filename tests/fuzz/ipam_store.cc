@@ -3,8 +3,8 @@
 #include <string>
 
 #include "cni-ipam/allocator.h"
-#include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/range.h"
+#include "cni-ipam/store/disk_store.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
 #include "tests/fuzz/decoders.h"

@@ -6,9 +6,9 @@
 
 #include "common/base/error.h"
 #include "flanneld/backend/backend.h"
+#include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld/lease/network_config.h"
 #include "flanneld/peers/peer_set.h"
-#include "flanneld/backend/vxlan_lease_data.h"
 #include "tests/fuzz/decoders.h"
 
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/conf.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/conf.h"
 #include "cni-ipam/conf.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -57,7 +57,7 @@ cni::Result allocate(const cni::Request& request) {
   return result;
 }
 
-cni::OrderedJson add(const cni::Request& request) {
+json::OrderedValue add(const cni::Request& request) {
   const auto conf = flannel::parse_flannel_conf(request);
   const cni::Request delegated = request.with_config(flannel::render_delegate(conf, node_env(), request));
   check_names(delegated);
@@ -132,5 +132,5 @@ void fuzz::plugin_call(std::string_view input) {
   const int status = cni::plugin_main(plugin, static_cast<int>(arguments.size()), arguments.data());
   ::lseek(out.get(), 0, SEEK_SET);
   const std::string answer = base::read_all(out.get(), 64 << 20, "stdout");
-  promise(status == 0 || cni::Json::parse(answer).contains("code"), "a failure is told by an error object");
+  promise(status == 0 || json::Value::parse(answer).contains("code"), "a failure is told by an error object");
 }

@@ -24,6 +24,7 @@ void fuzz::scratch_files(std::string_view input) {
       const auto config = store.load(attachment);
       if (config) flannel::parse_bridge_conf(request.with_config(*config));
     } catch (const cni::Error&) {
+    } catch (const base::ParseError&) {
     }
     try {
       if (store.save(attachment, {{"name", "cbr0"}}))

@@ -29,7 +29,7 @@ constexpr int kMostKillMicroseconds = 20'000;  // a call takes 2 to 30 ms
 
 class Storm {
  public:
-  Storm(int operations, int workers, cni::Json flannel_conf, const cni::Json& reference_conf,
+  Storm(int operations, int workers, json::Value flannel_conf, const json::Value& reference_conf,
         std::string store)
       : operations_(operations),
         flannel_conf_(std::move(flannel_conf)),
@@ -79,7 +79,7 @@ class Storm {
   }
 
  private:
-  Outcome call(const std::string& verb, const Slot& slot, bool ours, const cni::Json& config,
+  Outcome call(const std::string& verb, const Slot& slot, bool ours, const json::Value& config,
                int kill_after_us = -1) {
     Outcome outcome = run({{ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge"},
                            {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + (verb == "GC" ? "" : slot.id()),
@@ -119,7 +119,7 @@ class Storm {
       if (ours && !outcome.killed) breach("ADD of " + slot.id() + " failed: " + outcome.output);
       return;
     }
-    slot.result = cni::Json::parse(outcome.output);
+    slot.result = json::Value::parse(outcome.output);
     slot.address = slot.result["ips"][0]["address"].get<std::string>();
     slot.address.resize(slot.address.find('/'));
     {
@@ -141,7 +141,7 @@ class Storm {
   }
 
   void check(Slot& slot) {
-    cni::Json config = conf(slot.ours);
+    json::Value config = conf(slot.ours);
     config["prevResult"] = slot.result;
     const Outcome outcome = call("CHECK", slot, slot.ours, config);
     if (!outcome.succeeded) breach("CHECK of " + slot.id() + " failed: " + outcome.output);
@@ -155,9 +155,9 @@ class Storm {
   }
 
   void collect() {
-    cni::Json config = flannel_conf_;
+    json::Value config = flannel_conf_;
     config["cniVersion"] = "1.1.0";
-    cni::Json& valid = config["cni.dev/valid-attachments"] = cni::Json::array();
+    json::Value& valid = config["cni.dev/valid-attachments"] = json::Value::array();
     for (const Slot& slot : slots_)
       if (slot.state == Slot::State::live || slot.state == Slot::State::doubtful)
         valid.push_back({{"containerID", slot.id()}, {"ifname", "eth0"}});
@@ -197,7 +197,7 @@ class Storm {
   }
 
   /// Reference calls take turns: each IPAM plugin releases what the other has given.
-  [[nodiscard]] const cni::Json& conf(bool ours) {
+  [[nodiscard]] const json::Value& conf(bool ours) {
     return ours ? flannel_conf_ : reference_confs_[turn_++ % reference_confs_.size()];
   }
 
@@ -212,8 +212,8 @@ class Storm {
   }
 
   std::atomic<int> operations_;  ///< still to be begun
-  cni::Json flannel_conf_;
-  std::array<cni::Json, 2> reference_confs_;
+  json::Value flannel_conf_;
+  std::array<json::Value, 2> reference_confs_;
   std::atomic<unsigned> turn_{0};
   std::string store_;
   std::deque<Slot> slots_;
@@ -225,7 +225,7 @@ class Storm {
   std::atomic<long> looks_{0};
 };
 
-cni::Json read_json(const char* path) { return cni::Json::parse(base::read_file(path, 1 << 20).value()); }
+json::Value read_json(const char* path) { return json::Value::parse(base::read_file(path, 1 << 20).value()); }
 
 int run_storm(char** argv) {
   const int workers = std::atoi(argv[2]);

@@ -20,7 +20,7 @@ struct Slot {
   State state = State::empty;
   bool ours = false;  ///< made by flannel, else by the reference
   std::string address;
-  cni::Json result;
+  json::Value result;
   std::atomic<unsigned> version{0};  ///< odd: live, and all above stays as it is until it changes
 
   [[nodiscard]] std::string id() const {

@@ -8,8 +8,6 @@
 namespace flanneld {
 namespace {
 
-using cni::Json;
-
 constexpr auto kCallTimeout = std::chrono::seconds(4);
 constexpr size_t kMaxAnswer = 16 << 20;  // some 40,000 leases
 
@@ -36,7 +34,7 @@ EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
 HttpRequest EtcdClient::request(const EtcdCall& call) const {
   HttpRequest request;
   request.url = access_.endpoints[current_] + "/v3/" + call.path;
-  request.body = call.body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  request.body = call.body.dump(-1, ' ', false, json::Value::error_handler_t::replace);
   if (!token_.empty()) request.headers.push_back("Authorization: " + token_);
   return request;
 }
@@ -67,7 +65,7 @@ void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
     const std::string text = endpoint() + ": " + error.text;
     return finish(call, nullptr, &text);
   }
-  Json answer;
+  json::Value answer;
   try {
     answer =
         decoding("the answer to " + call->call.path, [&] { return parse_object(result.body, kMaxAnswer); });
@@ -84,7 +82,7 @@ void EtcdClient::try_next(Calls::iterator call, const std::string& reason) {
   send(call);
 }
 
-void EtcdClient::finish(Calls::iterator call, const Json& answer, const std::string* error) {
+void EtcdClient::finish(Calls::iterator call, const json::Value& answer, const std::string* error) {
   const Done done = std::move(call->done);
   calls_.erase(call);
   done(answer, error);

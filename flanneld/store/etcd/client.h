@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/store/etcd/messages.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/http_client.h"
 #include "flanneld/io/line_splitter.h"
 #include "flanneld/io/url.h"
+#include "flanneld/store/etcd/messages.h"
 
 namespace flanneld {
 
@@ -27,7 +27,7 @@ class EtcdClient {
  public:
   /// `error` is null when the call was answered; else `answer` is null, and the text names the server and
   /// what it said, without secrets.
-  using Done = std::function<void(const cni::Json& answer, const std::string* error)>;
+  using Done = std::function<void(const json::Value& answer, const std::string* error)>;
   using OnWatch = std::function<void(const EtcdWatchResponse&)>;
   using OnWatchEnd = std::function<void(const std::string& reason)>;
 
@@ -60,7 +60,7 @@ class EtcdClient {
   void send(Calls::iterator call);
   void answered(Calls::iterator call, const HttpResult& result);
   void try_next(Calls::iterator call, const std::string& reason);
-  void finish(Calls::iterator call, const cni::Json& answer, const std::string* error);
+  void finish(Calls::iterator call, const json::Value& answer, const std::string* error);
   void get_token(Calls::iterator call);
   void take_watch_bytes(std::string_view bytes);
   void fail_watch(const std::string& reason);

@@ -10,7 +10,6 @@ namespace flanneld {
 namespace {
 
 using base::ParseError;
-using cni::Json;
 
 constexpr size_t kMaxLine = 16 << 20;
 constexpr size_t kMaxError = 64 << 10;
@@ -27,7 +26,7 @@ std::string end_of_prefix(std::string prefix) {
 }
 
 /// 0 when absent.
-int64_t number(const Json& object, const char* key) {
+int64_t number(const json::Value& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return 0;
   if (found->is_number_integer()) return found->get<int64_t>();
@@ -40,63 +39,63 @@ int64_t number(const Json& object, const char* key) {
   return value;
 }
 
-int64_t revision_of(const Json& answer) {
+int64_t revision_of(const json::Value& answer) {
   const int64_t revision = number(answer, "revision");
   if (revision < 0 || revision > kMaxRevision) throw ParseError("'revision' is out of range");
   return revision;
 }
 
-EtcdLease lease_of(const Json& answer) {
+EtcdLease lease_of(const json::Value& answer) {
   const EtcdLease lease{number(answer, "ID"), number(answer, "TTL")};
   if (lease.ttl < -1 || lease.ttl > kMaxTtl) throw ParseError("'TTL' is out of range");
   return lease;
 }
 
-bool truth(const Json& object, const char* key) {
+bool truth(const json::Value& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
-std::string text(const Json& object, const char* key) {
+std::string text(const json::Value& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-std::string bytes(const Json& object, const char* key) {
+std::string bytes(const json::Value& object, const char* key) {
   const auto decoded = base64_decode(text(object, key));
   if (!decoded) throw ParseError(std::string("'") + key + "' is not base64");
   return *decoded;
 }
 
-const Json& object_in(const Json& object, const char* key) {
-  static const Json empty = Json::object();
+const json::Value& object_in(const json::Value& object, const char* key) {
+  static const json::Value empty = json::Value::object();
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return empty;
   if (!found->is_object()) throw ParseError(std::string("'") + key + "' is not an object");
   return *found;
 }
 
-const Json& array_in(const Json& object, const char* key) {
-  static const Json empty = Json::array();
+const json::Value& array_in(const json::Value& object, const char* key) {
+  static const json::Value empty = json::Value::array();
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return empty;
   if (!found->is_array()) throw ParseError(std::string("'") + key + "' is not a list");
   return *found;
 }
 
-EtcdKeyValue parse_kv(const Json& kv) {
+EtcdKeyValue parse_kv(const json::Value& kv) {
   if (!kv.is_object()) throw ParseError("an entry is not an object");
   return {bytes(kv, "key"), bytes(kv, "value"), number(kv, "mod_revision"), number(kv, "lease")};
 }
 
-Json compare(const std::string& key, int64_t mod_revision) {
-  Json condition{{"key", base64_encode(key)}, {"result", "EQUAL"}};
+json::Value compare(const std::string& key, int64_t mod_revision) {
+  json::Value condition{{"key", base64_encode(key)}, {"result", "EQUAL"}};
   condition["target"] = mod_revision == 0 ? "VERSION" : "MOD";
   condition[mod_revision == 0 ? "version" : "mod_revision"] = std::to_string(mod_revision);
   return condition;
 }
 
-Json key_request(const std::string& key) { return {{"key", base64_encode(key)}}; }
+json::Value key_request(const std::string& key) { return {{"key", base64_encode(key)}}; }
 
 }  // namespace
 
@@ -119,18 +118,18 @@ EtcdCall authenticate(const std::string& name, const std::string& password) {
 }
 
 EtcdCall put_if(const EtcdKeyValue& kv, int64_t mod_revision) {
-  Json put{{"key", base64_encode(kv.key)}, {"value", base64_encode(kv.value)}};
+  json::Value put{{"key", base64_encode(kv.key)}, {"value", base64_encode(kv.value)}};
   if (kv.lease != 0) put["lease"] = std::to_string(kv.lease);
   return {"kv/txn",
-          {{"compare", Json::array({compare(kv.key, mod_revision)})},
-           {"success", Json::array({Json{{"request_put", put}}})},
-           {"failure", Json::array({Json{{"request_range", key_request(kv.key)}}})}}};
+          {{"compare", json::Value::array({compare(kv.key, mod_revision)})},
+           {"success", json::Value::array({json::Value{{"request_put", put}}})},
+           {"failure", json::Value::array({json::Value{{"request_range", key_request(kv.key)}}})}}};
 }
 
 EtcdCall delete_if(const std::string& key, int64_t mod_revision) {
   return {"kv/txn",
-          {{"compare", Json::array({compare(key, mod_revision)})},
-           {"success", Json::array({Json{{"request_delete_range", key_request(key)}}})}}};
+          {{"compare", json::Value::array({compare(key, mod_revision)})},
+           {"success", json::Value::array({json::Value{{"request_delete_range", key_request(key)}}})}}};
 }
 
 EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
@@ -142,57 +141,58 @@ EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
              {"progress_notify", true}}}}};
 }
 
-EtcdRange parse_range(const Json& answer) {
+EtcdRange parse_range(const json::Value& answer) {
   EtcdRange range;
   range.revision = revision_of(object_in(answer, "header"));
   if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
   range.cluster = text(object_in(answer, "header"), "cluster_id");
-  for (const Json& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
+  for (const json::Value& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
   return range;
 }
 
-EtcdLease parse_lease(const Json& answer) {
+EtcdLease parse_lease(const json::Value& answer) {
   const EtcdLease lease = lease_of(answer);
   if (lease.id == 0) throw ParseError("the answer to a lease request has no ID");
   return lease;
 }
 
-EtcdLease parse_keep_alive(const Json& answer) { return lease_of(object_in(answer, "result")); }
+EtcdLease parse_keep_alive(const json::Value& answer) { return lease_of(object_in(answer, "result")); }
 
-std::string parse_token(const Json& answer) {
+std::string parse_token(const json::Value& answer) {
   std::string token = text(answer, "token");
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
     throw ParseError("the answer to an authentication request has no token");
   return token;
 }
 
-EtcdTxn parse_txn(const Json& answer) {
+EtcdTxn parse_txn(const json::Value& answer) {
   EtcdTxn txn;
   txn.succeeded = truth(answer, "succeeded");
   txn.revision = revision_of(object_in(answer, "header"));
   if (txn.revision <= 0) throw ParseError("the answer to a transaction has no revision");
-  for (const Json& response : array_in(answer, "responses")) {
+  for (const json::Value& response : array_in(answer, "responses")) {
     if (!response.is_object()) throw ParseError("a transaction's response is not an object");
-    for (const Json& kv : array_in(object_in(response, "response_range"), "kvs")) txn.existing = parse_kv(kv);
+    for (const json::Value& kv : array_in(object_in(response, "response_range"), "kvs"))
+      txn.existing = parse_kv(kv);
   }
   return txn;
 }
 
 EtcdWatchResponse parse_watch_response(std::string_view line) {
-  const Json message = parse_object(line, kMaxLine);
+  const json::Value message = parse_object(line, kMaxLine);
   EtcdWatchResponse response;
   if (const auto error = message.find("error"); error != message.end()) {
     response.is_canceled = true;
     response.cancel_reason = error->is_object() ? text(*error, "message") : error->dump();
     return response;
   }
-  const Json& result = object_in(message, "result");
+  const json::Value& result = object_in(message, "result");
   response.revision = revision_of(object_in(result, "header"));
   response.is_created = truth(result, "created");
   response.is_canceled = truth(result, "canceled");
   response.compact_revision = number(result, "compact_revision");
   response.cancel_reason = text(result, "cancel_reason");
-  for (const Json& event : array_in(result, "events")) {
+  for (const json::Value& event : array_in(result, "events")) {
     if (!event.is_object()) throw ParseError("an event is not an object");
     response.events.push_back({text(event, "type") == "DELETE", parse_kv(object_in(event, "kv"))});
   }
@@ -201,7 +201,7 @@ EtcdWatchResponse parse_watch_response(std::string_view line) {
 
 EtcdError parse_error(long status, std::string_view body) {
   const std::string http = "HTTP status " + std::to_string(status);
-  Json answer;
+  json::Value answer;
   try {
     answer = parse_object(body, kMaxError);
   } catch (const std::runtime_error&) {  // no message of etcd's
@@ -216,7 +216,7 @@ EtcdError parse_error(long status, std::string_view body) {
   // A stream wraps its error in an object.
   const auto wrapped = answer.find("error");
   const bool is_wrapped = wrapped != answer.end() && wrapped->is_object();
-  const Json& error = is_wrapped ? *wrapped : answer;
+  const json::Value& error = is_wrapped ? *wrapped : answer;
   std::string reason = text(error, "message");
   if (reason.empty()) reason = text(error, "error");
   const auto code = error.find(is_wrapped ? "grpc_code" : "code");

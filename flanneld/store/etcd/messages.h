@@ -16,7 +16,7 @@ namespace flanneld {
 /// What a call asks: the path behind "/v3/", and the body.
 struct EtcdCall {
   std::string path;
-  cni::Json body;
+  json::Value body;
 };
 
 struct EtcdKeyValue {
@@ -68,18 +68,18 @@ EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision);
 
 // The following throw base::ParseError for what cannot be an answer to the call.
 
-EtcdRange parse_range(const cni::Json& answer);
-EtcdLease parse_lease(const cni::Json& answer);
+EtcdRange parse_range(const json::Value& answer);
+EtcdLease parse_lease(const json::Value& answer);
 /// keep_alive wraps its answer as a stream of one message.
-EtcdLease parse_keep_alive(const cni::Json& answer);
-std::string parse_token(const cni::Json& answer);
+EtcdLease parse_keep_alive(const json::Value& answer);
+std::string parse_token(const json::Value& answer);
 
 struct EtcdTxn {
   bool succeeded = false;
   int64_t revision = 0;
   std::optional<EtcdKeyValue> existing;  ///< what there is instead
 };
-EtcdTxn parse_txn(const cni::Json& answer);
+EtcdTxn parse_txn(const json::Value& answer);
 
 /// One line of a watch.
 EtcdWatchResponse parse_watch_response(std::string_view line);

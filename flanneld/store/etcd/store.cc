@@ -68,9 +68,9 @@ void EtcdStore::claim(const Claim& claim) {
 
 void EtcdStore::sync_soon(milliseconds delay) { sync_timer_.start(delay); }
 
-void EtcdStore::call(EtcdCall call, std::function<void(const cni::Json&)> done) {
+void EtcdStore::call(EtcdCall call, std::function<void(const json::Value&)> done) {
   client_.call(std::move(call),
-               [this, done = std::move(done)](const cni::Json& answer, const std::string* error) {
+               [this, done = std::move(done)](const json::Value& answer, const std::string* error) {
                  if (error) return failed(*error);
                  try {
                    done(answer);
@@ -108,7 +108,7 @@ void EtcdStore::answered() {
 /// What was granted and not used would stay for a day.
 void EtcdStore::revoke_granted() {
   const int64_t id = std::exchange(pass_.granted, 0);
-  if (id != 0) client_.call(revoke_lease(id), [](const cni::Json&, const std::string*) {});
+  if (id != 0) client_.call(revoke_lease(id), [](const json::Value&, const std::string*) {});
 }
 
 // --- one pass -------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ void EtcdStore::sync() {
 }
 
 void EtcdStore::read_config() {
-  call(range_key(prefix_ + "/config"), [this](const cni::Json& answer) {
+  call(range_key(prefix_ + "/config"), [this](const json::Value& answer) {
     const EtcdRange range = parse_range(answer);
     if (range.kvs.empty() && config_.empty() && !claim_) {
       end_pass();
@@ -151,7 +151,7 @@ void EtcdStore::read_config() {
 }
 
 void EtcdStore::list() {
-  call(range_prefix(subnets()), [this](const cni::Json& answer) { take_list(parse_range(answer)); });
+  call(range_prefix(subnets()), [this](const json::Value& answer) { take_list(parse_range(answer)); });
 }
 
 void EtcdStore::take_list(const EtcdRange& range) {
@@ -217,7 +217,7 @@ void EtcdStore::remove_obsolete(size_t index) {
   const LeaseKey& key = pass_.plan.obsolete[index];
   const auto entry = pass_.entries.find(key);
   if (entry == pass_.entries.end()) return remove_obsolete(index + 1);
-  call(delete_if(entry->second.key, entry->second.mod_revision), [this, index, key](const cni::Json&) {
+  call(delete_if(entry->second.key, entry->second.mod_revision), [this, index, key](const json::Value&) {
     pass_.entries.erase(key);
     std::erase_if(pass_.leases, [&](const Lease& lease) { return lease.key == key; });
     remove_obsolete(index + 1);
@@ -230,7 +230,7 @@ void EtcdStore::prepare_etcd_lease() {
   const int64_t existing = entry == pass_.entries.end() ? 0 : entry->second.lease;
   if (pass_.plan.reserved) return put();
   if (existing == 0) return grant();
-  call(keep_alive(existing), [this](const cni::Json& answer) {
+  call(keep_alive(existing), [this](const json::Value& answer) {
     const EtcdLease lease = parse_keep_alive(answer);
     if (lease.ttl <= 0) return grant();
     pass_.ttl = lease.ttl;
@@ -239,7 +239,7 @@ void EtcdStore::prepare_etcd_lease() {
 }
 
 void EtcdStore::grant() {
-  call(grant_lease(kLeaseTime.count()), [this](const cni::Json& answer) {
+  call(grant_lease(kLeaseTime.count()), [this](const json::Value& answer) {
     const EtcdLease lease = parse_lease(answer);
     pass_.granted = lease.id;
     pass_.ttl = lease.ttl;
@@ -263,7 +263,7 @@ void EtcdStore::put() {
     held_ = held;
     return claimed();
   }
-  call(put_if(kv, mod_revision), [this, held, kv](const cni::Json& answer) {
+  call(put_if(kv, mod_revision), [this, held, kv](const json::Value& answer) {
     const EtcdTxn txn = parse_txn(answer);
     // A first try whose answer was lost may have won.
     const bool is_ours = txn.existing && txn.existing->value == kv.value && txn.existing->lease == kv.lease;

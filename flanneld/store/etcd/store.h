@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/store/etcd/client.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/store/etcd/client.h"
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
@@ -77,7 +77,7 @@ class EtcdStore final : public LeaseStore {
   void renew();
 
   /// A call whose failure ends the pass; it is begun anew after a delay.
-  void call(EtcdCall call, std::function<void(const cni::Json&)> done);
+  void call(EtcdCall call, std::function<void(const json::Value&)> done);
   void failed(const std::string& reason);
   /// The cluster does not answer; pending things are tried again.
   void unreachable(const std::string& reason, bool lacks_config = false);

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "common/base/error.h"
-#include "flanneld/store/etcd/store.h"
 #include "flanneld/lease/clock.h"
+#include "flanneld/store/etcd/store.h"
 
 namespace flanneld {
 
@@ -120,7 +120,7 @@ void EtcdStore::probe() {
   if (is_probing_) return;
   is_probing_ = true;
   const std::string key = held_ ? subnets() + held_->lease.key.format() : prefix_ + "/config";
-  client_.call(probe_key(key), [this, key](const cni::Json& answer, const std::string* error) {
+  client_.call(probe_key(key), [this, key](const json::Value& answer, const std::string* error) {
     is_probing_ = false;
     probe_timer_.start(kProbeInterval);
     if (error) return unreachable(*error);
@@ -147,7 +147,7 @@ void EtcdStore::schedule_renewal() {
 }
 
 void EtcdStore::renew() {
-  client_.call(keep_alive(held_->etcd_lease), [this](const cni::Json& answer, const std::string* error) {
+  client_.call(keep_alive(held_->etcd_lease), [this](const json::Value& answer, const std::string* error) {
     renew_timer_.start(kRenewRetry);
     if (error) return unreachable(*error);
     try {

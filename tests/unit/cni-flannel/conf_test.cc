@@ -4,16 +4,15 @@
 #include <string>
 
 #include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
 #include "cni-flannel/filter/iptables_masquerade.h"
-#include "cni-flannel/bridge/plan.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
 
 using cni::Error;
 using cni::ErrorCode;
-using cni::Json;
 using flannel::SubnetEnv;
 
 namespace {
@@ -31,7 +30,7 @@ const char* kDual =
 
 cni::Request request_for(const std::string& config) {
   cni::Request request;
-  request.config = Json::parse(config);
+  request.config = json::Value::parse(config);
   request.network = request.config.value("name", "cni-flannel");
   request.version = request.config.value("cniVersion", "0.1.0");
   return request;
@@ -44,8 +43,8 @@ std::string render(const std::string& config, const char* env) {
       .dump();
 }
 
-Json rendered_ipam(const std::string& config, const char* env) {
-  return Json::parse(render(config, env)).at("ipam");
+json::Value rendered_ipam(const std::string& config, const char* env) {
+  return json::Value::parse(render(config, env)).at("ipam");
 }
 
 flannel::BridgeConf bridge_conf(const std::string& config, const std::string& args = "") {
@@ -57,7 +56,8 @@ flannel::BridgeConf bridge_conf(const std::string& config, const std::string& ar
 ErrorCode bridge_error(const std::string& config) {
   try {
     bridge_conf(config);
-  } catch (const Error& error) {
+  } catch (...) {
+    const cni::Error error = cni::current_error();
     return error.code();
   }
   return ErrorCode::internal;
@@ -72,7 +72,9 @@ std::string parse_failure(const std::string& text) {
   return "";
 }
 
-cni::Result ipam_result(const std::string& json) { return cni::Result::parse(Json::parse(json), "1.0.0"); }
+cni::Result ipam_result(const std::string& json) {
+  return cni::Result::parse(json::Value::parse(json), "1.0.0");
+}
 
 }  // namespace
 
@@ -130,7 +132,7 @@ TEST_CASE("render: upstream's bytes") {
 }
 
 TEST_CASE("render: precedence") {
-  const Json given = Json::parse(render(
+  const json::Value given = json::Value::parse(render(
       R"({"name":"n","cniVersion":"1.0.0","runtimeConfig":{"a":1},"delegate":{"cniVersion":"0.3.1","runtimeConfig":{"b":2},"ipMasq":true,"mtu":9000,"isGateway":false,"bridge":"br"}})",
       kV4));
   CHECK(given.at("cniVersion") == "1.0.0");
@@ -138,14 +140,14 @@ TEST_CASE("render: precedence") {
   CHECK(given.at("ipMasq") == true);
   CHECK(given.at("mtu") == 9000);
   CHECK(given.at("isGateway") == false);
-  const Json other =
-      Json::parse(render(R"({"name":"n","delegate":{"type":"macvlan","master":"eth1"}})", kV4));
+  const json::Value other =
+      json::Value::parse(render(R"({"name":"n","delegate":{"type":"macvlan","master":"eth1"}})", kV4));
   CHECK_FALSE(other.contains("isGateway"));
   CHECK(other.at("type") == "macvlan");
 }
 
 TEST_CASE("render: ipam keys of others stay, a stray range does not become a second address") {
-  const Json ipam = rendered_ipam(
+  const json::Value ipam = rendered_ipam(
       R"({"ipam":{"type":"tele","x":{"y":1},"routes":[{"dst":"10.9.0.0/16","gw":"10.1.17.9"},{"dst":"10.1.0.0/16"}]}})",
       kV4);
   CHECK(ipam.at("type") == "tele");
@@ -157,15 +159,16 @@ TEST_CASE("render: ipam keys of others stay, a stray range does not become a sec
           R"({"ipam":{"subnet":"10.8.0.0/24","rangeStart":"10.8.0.9","ranges":[[{"subnet":"10.7.0.0/24"}]]}})",
           kV4)
           .contains("subnet"));
-  CHECK_THROWS_AS(rendered_ipam(R"({"ipam":{"routes":"x"}})", kV4), Error);
+  CHECK_THROWS_AS(rendered_ipam(R"({"ipam":{"routes":"x"}})", kV4), base::ParseError);
   CHECK_THROWS_AS(rendered_ipam(R"({"ipam":{"routes":[{"dst":"x"}]}})", kV4), Error);
 }
 
 TEST_CASE("conf: forbidden and mistyped keys") {
-  for (const char* bad :
-       {R"({"delegate":{"name":"x"}})", R"({"delegate":{"ipam":{}}})", R"({"delegate":{"type":5}})",
-        R"({"delegate":"bridge"})", R"({"ipam":[]})", R"({"subnetFile":1})", R"({"runtimeConfig":1})"})
-    CHECK_THROWS_AS(flannel::parse_flannel_conf(request_for(bad)), Error);
+  for (const char* forbidden : {R"({"delegate":{"name":"x"}})", R"({"delegate":{"ipam":{}}})"})
+    CHECK_THROWS_AS(flannel::parse_flannel_conf(request_for(forbidden)), Error);
+  for (const char* mistyped : {R"({"delegate":{"type":5}})", R"({"delegate":"bridge"})", R"({"ipam":[]})",
+                               R"({"subnetFile":1})", R"({"runtimeConfig":1})"})
+    CHECK_THROWS_AS(flannel::parse_flannel_conf(request_for(mistyped)), base::ParseError);
   const auto conf = flannel::parse_flannel_conf(request_for(R"({"subnetFile":"/a","dataDir":"/b"})"));
   CHECK(conf.subnet_file == "/a");
   CHECK(conf.data_dir == "/b");
@@ -296,13 +299,13 @@ TEST_CASE("conf-examples: each is a configuration or a subnet file that is accep
       CHECK(SubnetEnv::parse(text, path).format() == text);
       ++envs;
     } else if (entry.path().extension() == ".conf" || entry.path().extension() == ".conflist") {
-      const Json file = cni::parse_json(text, path);
-      for (Json plugin : file.value("plugins", Json::array({file}))) {
+      const json::Value file = json::parse(text, path);
+      for (json::Value plugin : file.value("plugins", json::Value::array({file}))) {
         plugin["name"] = file.at("name");
         if (plugin.at("type") != "flannel") continue;
         const auto request = request_for(plugin.dump());
         const auto conf = flannel::parse_flannel_conf(request);
-        const Json rendered = flannel::render_delegate(conf, SubnetEnv::parse(kDual, "f"), request);
+        const json::Value rendered = flannel::render_delegate(conf, SubnetEnv::parse(kDual, "f"), request);
         if (conf.delegate_type() == "bridge")
           CHECK_NOTHROW(flannel::parse_bridge_conf(request.with_config(rendered)));
       }

@@ -9,7 +9,6 @@
 #include "cni-flannel/scratch_store.h"
 #include "common/base/file.h"
 
-using cni::Json;
 using flannel::ScratchStore;
 
 namespace {
@@ -33,7 +32,7 @@ struct Store {
   }
 };
 
-const Json kConfig = Json::parse(R"({"name":"net","type":"bridge"})");
+const json::Value kConfig = json::Value::parse(R"({"name":"net","type":"bridge"})");
 const cni::Attachment kEth0{"c1", "eth0"};
 const cni::Attachment kNet1{"c1", "net1"};
 
@@ -63,16 +62,16 @@ TEST_CASE("scratch: nothing is made by looking") {
 TEST_CASE("scratch: a second save keeps the first, replace does not") {
   const Store store;
   CHECK(store.net("net").save(kEth0, kConfig));
-  CHECK_FALSE(store.net("net").save(kEth0, Json{{"name", "other"}}));
+  CHECK_FALSE(store.net("net").save(kEth0, json::Value{{"name", "other"}}));
   CHECK(store.net("net").load(kEth0) == kConfig);
-  store.net("net").replace(kEth0, Json{{"name", "net"}, {"new", 1}});
+  store.net("net").replace(kEth0, json::Value{{"name", "net"}, {"new", 1}});
   CHECK(store.net("net").load(kEth0)->contains("new"));
   CHECK(store.read("c1") == store.read("c1:eth0"));
 }
 
 TEST_CASE("scratch: two attachments of one container do not collide") {
   const Store store;
-  const Json second = Json::parse(R"({"name":"net2"})");
+  const json::Value second = json::Value::parse(R"({"name":"net2"})");
   CHECK(store.net("net").save(kEth0, kConfig));
   CHECK(store.net("net2").save(kNet1, second));
   CHECK(store.net("net").load(kEth0) == kConfig);

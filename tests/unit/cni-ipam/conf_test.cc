@@ -81,7 +81,7 @@ TEST_CASE("ipam conf: errors name key and cause") {
   CHECK(range_error(R"("ranges":[[{"subnet":"10.1.0.0/16"}],[{"subnet":"10.1.2.0/24"}]])") ==
         "7 range set 0 overlaps with 1");
   cni::Request request = Node().request("id", "");
-  cni::erase(request.config, "ipam");
+  json::erase(request.config, "ipam");
   CHECK(error_of([&] { ipam::parse_ranges(request); }) == "7 IPAM config missing 'ipam' key");
 }
 
@@ -130,15 +130,15 @@ TEST_CASE("ipam conf: where the leases lie does not depend on the ranges") {
   Node node;
   CHECK(ipam::store_directory(node.request("id", R"("subnet":"broken","ranges":5)")) == node.store);
   cni::Request request = node.request("id", "");
-  request.config = cni::parse_json(R"({"ipam":{}})", "test");
+  request.config = json::parse(R"({"ipam":{}})", "test");
   CHECK(ipam::store_directory(request) == "/var/lib/cni/networks/net1");
-  request.config = cni::parse_json(R"({"ipam":{"dataDir":"/x//"}})", "test");
+  request.config = json::parse(R"({"ipam":{"dataDir":"/x//"}})", "test");
   CHECK(ipam::store_directory(request) == "/x/net1");
-  request.config = cni::parse_json("{\"ipam\":{\"dataDir\":\"/x\\u0000y\"}}", "test");
+  request.config = json::parse("{\"ipam\":{\"dataDir\":\"/x\\u0000y\"}}", "test");
   CHECK(error_of([&] { ipam::store_directory(request); }).find("7 ") == 0);
-  request.config = cni::parse_json("{\"ipam\":{\"dataDir\":\"/" + std::string(5000, 'x') + "\"}}", "test");
+  request.config = json::parse("{\"ipam\":{\"dataDir\":\"/" + std::string(5000, 'x') + "\"}}", "test");
   CHECK(error_of([&] { ipam::store_directory(request); }).find("7 ") == 0);
-  request.config = cni::parse_json("{}", "test");
+  request.config = json::parse("{}", "test");
   request.network = "../x";
   CHECK(error_of([&] { ipam::store_directory(request); }).find("7 ") == 0);
 }

@@ -29,7 +29,8 @@ template <class Action>
 std::string error_of(Action&& action) {
   try {
     action();
-  } catch (const cni::Error& error) {
+  } catch (...) {
+    const cni::Error error = cni::current_error();
     return std::to_string(static_cast<unsigned>(error.code())) + " " + error.what();
   }
   return "";
@@ -39,7 +40,8 @@ template <class Action>
 std::string details_of(Action&& action) {
   try {
     action();
-  } catch (const cni::Error& error) {
+  } catch (...) {
+    const cni::Error error = cni::current_error();
     return error.details();
   }
   return "";
@@ -70,11 +72,11 @@ struct Node {
     request.attachment = {id, "eth0"};
     request.network = "net1";
     request.version = version;
-    request.config = cni::parse_json("{\"cniVersion\":\"" + version + "\",\"name\":\"net1\"" +
-                                         (more.empty() ? "" : "," + more) +
-                                         ",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" + data + "\"" +
-                                         (ipam.empty() ? "" : "," + ipam) + "}}",
-                                     "test");
+    request.config = json::parse("{\"cniVersion\":\"" + version + "\",\"name\":\"net1\"" +
+                                     (more.empty() ? "" : "," + more) +
+                                     ",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" + data + "\"" +
+                                     (ipam.empty() ? "" : "," + ipam) + "}}",
+                                 "test");
     return request;
   }
   [[nodiscard]] std::string file(const std::string& name) const {

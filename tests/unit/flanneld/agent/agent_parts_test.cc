@@ -9,10 +9,10 @@
 #include "common/base/file.h"
 #include "common/json/json.h"
 #include "flanneld/agent/status.h"
-#include "flanneld/peers/peer_set.h"
-#include "flanneld/store/saved_leases.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/node/subnet_file.h"
+#include "flanneld/peers/peer_set.h"
+#include "flanneld/store/saved_leases.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
@@ -214,7 +214,7 @@ TEST_CASE("subnet file: written whole, once, and read back as the subnet") {
 
 TEST_CASE("status: JSON, table and metrics tell the same") {
   flanneld::AgentStatus status = sample_status();
-  cni::Json json = cni::Json::parse(status_json(status, kNow).dump());
+  json::Value json = json::Value::parse(status_json(status, kNow).dump());
   CHECK(json["ready"] == true);
   CHECK(json["lease"]["subnet"] == "10.5.1.0/24");
   CHECK(json["lease"]["expiresInSeconds"] == 23 * 3600);
@@ -225,7 +225,7 @@ TEST_CASE("status: JSON, table and metrics tell the same") {
 
   status.not_ready = "waiting for a lease";
   status.rejected.emplace(key("10.5.2.0-24"), "no VNI");
-  json = cni::Json::parse(status_json(status, kNow).dump());
+  json = json::Value::parse(status_json(status, kNow).dump());
   table = flanneld::status_table(json);
   CHECK(contains(table, "NOT READY"));
   CHECK(contains(table, "! waiting for a lease"));

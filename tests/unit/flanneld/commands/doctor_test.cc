@@ -119,7 +119,7 @@ TEST_CASE("doctor: what it prints") {
   const std::vector<Finding> findings{{State::ok, "MTU", "fine", ""},
                                       {State::fail, "etcd", "down", "start it"}};
   CHECK(findings_text(findings) == "ok    MTU: fine\nfail  etcd: down — start it\n");
-  const auto json = cni::parse_json(findings_json(findings), "doctor");
+  const auto json = json::parse(findings_json(findings), "doctor");
   CHECK(json["checks"][1]["state"] == "fail");
   CHECK_NOTHROW(findings_json({{State::ok, "x", "\xff\xfe", ""}}));
 }

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "common/netlink/vxlan.h"
-#include "flanneld/kernel/notifications.h"
-#include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/desired_state.h"
+#include "flanneld/kernel/diff.h"
+#include "flanneld/kernel/notifications.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using flanneld::KernelState;

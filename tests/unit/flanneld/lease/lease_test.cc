@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "flanneld/lease/lease.h"
 #include "flanneld/backend/vxlan_lease_data.h"
+#include "flanneld/lease/lease.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;

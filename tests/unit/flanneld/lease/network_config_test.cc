@@ -77,7 +77,7 @@ TEST_CASE("network config: families, backend and nftables") {
   CHECK(plain.ipv4);
   CHECK_FALSE(plain.ipv6);
   CHECK(plain.backend_type == "udp");
-  CHECK(plain.backend == cni::Json::object());
+  CHECK(plain.backend == json::Value::object());
   CHECK_FALSE(plain.enable_nftables.has_value());
 
   const auto dual = NetworkConfig::parse(

@@ -1,5 +1,5 @@
-#include "flanneld/lease/network_config.h"
 #include "flanneld/options/options.h"
+#include "flanneld/lease/network_config.h"
 
 #include <doctest/doctest.h>
 

@@ -9,11 +9,11 @@
 
 #include "common/base/file.h"
 #include "flanneld/io/base64.h"
+#include "flanneld/io/line_splitter.h"
 #include "flanneld/lease/go_json.h"
 #include "flanneld/store/directory/store.h"
 #include "flanneld/store/etcd/client.h"
 #include "flanneld/store/etcd/messages.h"
-#include "flanneld/io/line_splitter.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
@@ -112,13 +112,13 @@ TEST_CASE("etcd: a watch's messages") {
 }
 
 TEST_CASE("etcd: numbers that could not be counted on, and endless errors, are refused") {
-  const cni::Json answer = cni::Json::parse(
+  const json::Value answer = json::Value::parse(
       R"({"header":{"revision":"9223372036854775807"},"ID":"1","TTL":"9223372036854775807"})");
   CHECK(contains(parse_failure([&] { flanneld::parse_range(answer); }), "revision"));
   CHECK(contains(parse_failure([&] { flanneld::parse_txn(answer); }), "revision"));
   CHECK(contains(parse_failure([&] { flanneld::parse_lease(answer); }), "TTL"));
   CHECK(contains(parse_failure([&] { flanneld::parse_keep_alive({{"result", answer}}); }), "TTL"));
-  CHECK(flanneld::parse_lease(cni::Json{{"ID", "1"}, {"TTL", "9000000000"}}).ttl == 9'000'000'000);
+  CHECK(flanneld::parse_lease(json::Value{{"ID", "1"}, {"TTL", "9000000000"}}).ttl == 9'000'000'000);
   CHECK(parse_error(500, R"({"message":")" + std::string(1000, 'x') + "\"}").text.size() == 200);
   CHECK(parse_error(500, std::string(100'000, '[')).code == 0);
 }
