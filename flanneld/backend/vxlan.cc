@@ -17,9 +17,6 @@ constexpr const char* kVxlan = "vxlan";
 constexpr int64_t kMaxMtu = 65535;
 constexpr size_t kMaxLinkName = 15;  // IFNAMSIZ without the NUL
 
-/// Ethernet, VXLAN, UDP and IP header around an inner frame's payload.
-uint32_t overhead(Family underlay) { return underlay == Family::v4 ? 14 + 8 + 8 + 20 : 14 + 8 + 8 + 40; }
-
 /// The least that a link must carry (RFC 791, RFC 8200).
 uint32_t least_mtu(Family family) { return family == Family::v4 ? 68 : 1280; }
 
@@ -82,11 +79,11 @@ VxlanBackend::Device VxlanBackend::make_device(const BackendContext& context, Fa
   if (options_.mtu > context.external.mtu)
     throw base::ParseError("Backend.MTU is " + std::to_string(options_.mtu) + ", more than the " +
                            std::to_string(context.external.mtu) + " of interface '" + external_ + "'");
-  if (underlay_mtu < overhead(family) + least_mtu(family))
+  if (underlay_mtu < vxlan_overhead(family) + least_mtu(family))
     throw base::ParseError("the MTU of interface '" + external_ + "', " + std::to_string(underlay_mtu) +
                            ", is too small for vxlan over " + family_name(family) + ": it must be " +
-                           std::to_string(overhead(family) + least_mtu(family)) + " at least");
-  spec.mtu = underlay_mtu - overhead(family);
+                           std::to_string(vxlan_overhead(family) + least_mtu(family)) + " at least");
+  spec.mtu = underlay_mtu - vxlan_overhead(family);
   const auto existing = context.existing_mac(spec.name, spec.vni);
   spec.mac = existing ? *existing : derive_vtep_mac(spec.vni, published);
   spec.learning = options_.learning;

@@ -28,6 +28,11 @@ struct VxlanOptions {
   static VxlanOptions parse(const NetworkConfig& config);
 };
 
+/// Bytes around an inner frame's payload: Ethernet, VXLAN and UDP headers, and the IP header of the underlay.
+constexpr uint32_t vxlan_overhead(base::Family underlay) {
+  return 14 + 8 + 8 + (underlay == base::Family::v4 ? 20 : 40);
+}
+
 /// The hardware address of a device that is made for the first time. It depends on nothing that a new
 /// start, a lost device or a lost store would change.
 base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address);

@@ -1,8 +1,11 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
-#include "common/cni/error.h"
+#include "common/base/error.h"
 #include "common/json/json.h"
+#include "flanneld/backend/vxlan.h"
 #include "flanneld/commands/doctor.h"
 
 namespace flanneld {
@@ -10,7 +13,10 @@ namespace {
 
 using State = Finding::State;
 
-constexpr uint32_t kVxlanOverhead = 50;  // over IPv4: Ethernet 14, VXLAN 8, UDP 8, IP 20
+/// What the device adds to a packet, by the name that the backend gives it.
+uint32_t overhead_of(const MtuFacts::Device& device) {
+  return vxlan_overhead(device.name.starts_with("flannel-v6.") ? base::Family::v6 : base::Family::v4);
+}
 
 std::string list(const std::vector<std::string>& words) {
   std::string text;
@@ -38,7 +44,7 @@ bool ends_with_port(std::string_view address, uint16_t port) {
   return value == port;
 }
 
-/// The types of a configuration's plugins, in order. Throws cni::Error.
+/// The types of a configuration's plugins, in order. Throws base::ParseError.
 std::vector<std::string> plugin_types(const CniFiles& files) {
   const json::Value conf = json::parse(files.text, "network configuration");
   std::vector<std::string> types;
@@ -139,9 +145,9 @@ Finding judge_mtu(const MtuFacts& facts) {
   if (facts.bridge) note(seen, "cni0", *facts.bridge);
   finding.finding = seen.empty() ? "nothing to compare yet" : list(seen);
   for (const auto& device : facts.devices) {
-    if (facts.external && device.mtu + kVxlanOverhead > *facts.external)
-      bad.push_back(device.name + " and its overhead of " + std::to_string(kVxlanOverhead) +
-                    " bytes do not fit the interface");
+    if (facts.external && device.mtu + overhead_of(device) > *facts.external)
+      bad.push_back(fmt::format("{} and its overhead of {} bytes do not fit the interface", device.name,
+                                overhead_of(device)));
     if (facts.pods && *facts.pods > device.mtu) bad.push_back("FLANNEL_MTU does not fit " + device.name);
   }
   if (facts.devices.empty() && facts.external && facts.pods && *facts.pods > *facts.external)

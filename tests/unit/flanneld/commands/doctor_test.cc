@@ -77,6 +77,16 @@ TEST_CASE("doctor: MTU") {
   CHECK(judge_mtu({}).state == State::ok);
 }
 
+TEST_CASE("doctor: a VXLAN device over IPv6 needs 20 bytes more than one over IPv4") {
+  MtuFacts facts;
+  facts.external = 1500;
+  facts.devices = {{"flannel.1", 1450}, {"flannel-v6.1", 1430}};
+  CHECK(judge_mtu(facts).state == State::ok);
+  facts.devices.back().mtu = 1431;
+  CHECK(judge_mtu(facts).state == State::fail);
+  CHECK(contains(judge_mtu(facts).finding, "flannel-v6.1 and its overhead of 70 bytes"));
+}
+
 TEST_CASE("doctor: the sockets on a UDP port") {
   const std::string tables = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when ...\n" +
                              udp_line("2118", "501") + udp_line("2119", "502") + udp_line("2118", "503");
