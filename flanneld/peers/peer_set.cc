@@ -73,16 +73,12 @@ const PeerPlans& PeerSet::use(const NetworkConfig* config, const Backend* backen
 
 PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
   std::vector<Lease> merged = leases;
-  std::set<base::IpAddress> nodes;
-  for (const Lease& lease : leases) nodes.insert(lease.attributes.public_ip);
   for (const auto& [key, peer] : table_.leases()) {
     // A node that has claimed again holds what it claimed, and a subnet is whose it is now.
-    const bool has_claimed =
-        !peer.attributes.public_ip.is_unspecified() && nodes.contains(peer.attributes.public_ip);
-    const bool is_taken = std::any_of(leases.begin(), leases.end(), [&held = key](const Lease& lease) {
-      return lease.key.shares_subnet(held);
+    const bool is_contradicted = std::any_of(leases.begin(), leases.end(), [&](const Lease& lease) {
+      return is_same_node(lease.attributes, peer.attributes) || lease.key.shares_subnet(peer.key);
     });
-    if (!has_claimed && !is_taken) merged.push_back(peer);
+    if (!is_contradicted) merged.push_back(peer);
   }
   return reset(merged);
 }

@@ -17,6 +17,7 @@
 
 using flanneld::Lease;
 using flanneld::LeaseEvent;
+using flanneld::LeaseKey;
 using flanneld::PeerSet;
 using flanneld::SavedState;
 using namespace flanneld_test;
@@ -173,6 +174,25 @@ TEST_CASE("peer set: one node may have two leases, also one that moved to anothe
   const auto change = peers.apply({{LeaseEvent::Kind::put, lease("10.5.4.0-24", "192.168.1.4", mac)}});
   CHECK(change.rejected.empty());
   CHECK(change.upserted.contains(key("10.5.4.0-24")));
+}
+
+TEST_CASE(
+    "peer set: after a wipe, a node that has claimed another subnet loses its old one, also without IPv4") {
+  const RouteBackend backend;
+  PeerSet peers;
+  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
+  peers.use(&kConfig, &backend, &own);
+  Lease six = lease("10.5.2.0-24", "0.0.0.0"), silent = lease("10.5.4.0-24", "0.0.0.0");
+  six.attributes.public_ipv6 = ip("2001:db8::2");
+  silent.attributes.public_ipv6 = ip("2001:db8::4");
+  peers.reset({six, silent, lease("10.5.5.0-24", "192.168.1.5")});
+  const LeaseKey old_key = six.key;
+  six.key = key("10.5.3.0-24");
+  peers.merge({six, lease("10.5.6.0-24", "192.168.1.5")});
+  CHECK_FALSE(peers.leases().contains(old_key));
+  CHECK_FALSE(peers.leases().contains(key("10.5.5.0-24")));
+  CHECK(peers.leases().contains(silent.key));
+  CHECK(peers.leases().size() == 3);
 }
 
 TEST_CASE("saved state: what is saved comes back, and rubbish does not") {
