@@ -58,10 +58,14 @@ json::OrderedValue interface_json(const std::optional<ExternalInterface>& extern
 }
 
 json::OrderedValue kernel_json(const ReconcilerStatus& kernel) {
-  return {{"routes", kernel.routes},          {"neighbours", kernel.neighbours},
-          {"fdbEntries", kernel.fdb_entries}, {"writes", kernel.writes},
-          {"repairs", kernel.repairs},        {"passes", kernel.passes},
-          {"failures", kernel.failures},      {"drift", kernel.drift}};
+  return {{"routes", kernel.routes},
+          {"neighbours", kernel.neighbours},
+          {"fdbEntries", kernel.fdb_entries},
+          {"writes", kernel.writes},
+          {"repairs", kernel.repairs},
+          {"passes", kernel.passes},
+          {"failures", kernel.failures.lines()},
+          {"drift", kernel.drift.lines()}};
 }
 
 json::OrderedValue rules_json(const std::optional<TrafficStatus>& rules) {
@@ -137,9 +141,9 @@ std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now
   metrics.gauge("peers_rejected", "Leases of other nodes that cannot be used.", status.rejected.size());
   metrics.gauge("routes", "Routes to other nodes that the kernel should have.", status.kernel.routes);
   metrics.gauge("kernel_failures", "Kernel objects that could not be made as wanted.",
-                status.kernel.failures.size());
+                status.kernel.failures.count());
   metrics.gauge("kernel_drift", "Kernel objects that somebody else changed and that stay so (--heal=false).",
-                status.kernel.drift.size());
+                status.kernel.drift.count());
   metrics.counter("kernel_writes_total", "Netlink requests that change something.", status.kernel.writes);
   metrics.counter("kernel_passes_total", "Full comparisons with the kernel.", status.kernel.passes);
   metrics.counter("repairs_total", "Times that a foreign change of kernel objects was undone.",

@@ -1,4 +1,6 @@
 // What the agent shows of itself: to probes, to people, to the service manager.
+#include <fmt/format.h>
+
 #include <array>
 #include <ctime>
 
@@ -87,11 +89,11 @@ std::optional<std::string> Agent::not_ready() const {
   if (!attached_) return "waiting for " + waiting_for_;
   const auto& failures = reconciler_.status().failures;
   if (!failures.empty())
-    return std::to_string(failures.size()) +
-           " of the kernel's objects could not be made, the first: " + failures.front();
+    return fmt::format("{} of the kernel's objects could not be made, the first: {}", failures.count(),
+                       failures.first());
   if (const auto& drift = reconciler_.status().drift; !drift.empty())
-    return std::to_string(drift.size()) +
-           " of the kernel's objects are not as wanted, and --heal is off; the first: " + drift.front();
+    return fmt::format("{} of the kernel's objects are not as wanted, and --heal is off; the first: {}",
+                       drift.count(), drift.first());
   if (rules_ && rules_->status().failure) return *rules_->status().failure;
   return std::nullopt;
 }

@@ -27,7 +27,6 @@ constexpr milliseconds kHostSettle{100};
 constexpr milliseconds kSlowPass{60'000};
 constexpr milliseconds kFirstRetry{100}, kLastRetry{30'000};
 constexpr int kAnswerBufferBytes = 1 << 20;
-constexpr size_t kMostFailures = 50;  // texts that are kept; thousands would all say the same
 
 }  // namespace
 
@@ -84,7 +83,6 @@ struct Reconciler::State {
   LinkIndexes links;         ///< as the last pass found them
   HostMemory host;
   ReconcilerStatus status;
-  size_t untold_failures = 0;
 
   EventLoop::Clock::time_point last_pass;
   Backoff backoff{kFirstRetry, kLastRetry};
@@ -110,7 +108,6 @@ void Reconciler::State::end_look() {
 void Reconciler::State::pass() {
   begin_look();
   status.failures.clear();
-  untold_failures = 0;
   wanted.take_changes();  // the comparison finds them all
   try {
     compare_with_kernel();
@@ -146,9 +143,9 @@ void Reconciler::State::look_for_drift() {
     look_at_devices();
     find_route_links();
     for (std::string& text : KernelWriter(socket, links, {}).describe(find_difference()))
-      status.drift.push_back(std::move(text));
+      status.drift.add(std::move(text));
   } catch (const base::SystemError& error) {
-    status.drift.emplace_back(error.what());
+    status.drift.add(error.what());
   }
   end_look();
 }
@@ -160,11 +157,11 @@ void Reconciler::State::look_at_devices() {
     const auto state = netlink::find_vxlan(socket, name);
     if (state) links.set(name, state->link.ifindex);
     if (!state)
-      status.drift.push_back("link '" + name + "' is gone");
+      status.drift.add(fmt::format("link '{}' is gone", name));
     else if (const auto reason = netlink::incompatibility(*state, device.vxlan))
-      status.drift.push_back("link '" + name + "': " + *reason);
+      status.drift.add(fmt::format("link '{}': {}", name, *reason));
     else if (!state->link.is_up())
-      status.drift.push_back("link '" + name + "' is down");
+      status.drift.add(fmt::format("link '{}' is down", name));
   }
 }
 
@@ -236,11 +233,7 @@ void Reconciler::State::send(const KernelWrites& writes) {
 }
 
 void Reconciler::State::fail(std::vector<std::string> texts) {
-  for (std::string& text : texts)
-    if (status.failures.size() < kMostFailures)
-      status.failures.push_back(std::move(text));
-    else
-      status.failures.back() = "and " + std::to_string(++untold_failures + 1) + " more";
+  for (std::string& text : texts) status.failures.add(std::move(text));
 }
 
 /// The counts, and a later look where something failed.
@@ -258,7 +251,7 @@ void Reconciler::State::conclude() {
 
 void Reconciler::State::run_timed_pass(bool repairs_others) {
   const uint64_t writes = status.writes;
-  const std::vector<std::string> failures = status.failures, drift = status.drift;
+  const Failures failures = status.failures, drift = status.drift;
   if (repairs_others && !heals)
     look_for_drift();
   else

@@ -12,6 +12,7 @@
 
 #include "flanneld/backend/backend.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/kernel/failures.h"
 #include "flanneld/lease/lease.h"
 
 namespace flanneld {
@@ -22,8 +23,8 @@ struct ReconcilerStatus {
   uint64_t repairs = 0;                                ///< times that somebody else's change was undone
   uint64_t passes = 0;                                 ///< full comparisons with the kernel
   size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< wanted
-  std::vector<std::string> failures;                   ///< of the last pass; empty: the kernel is as wanted
-  std::vector<std::string> drift;                      ///< what others changed and nothing is done about
+  Failures failures;                                   ///< of the last pass; empty: the kernel is as wanted
+  Failures drift;                                      ///< what others changed and nothing is done about
 };
 
 class Reconciler {
