@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/netfilter/nftables.h"
-#include "common/netfilter/nftables_monitor.h"
+#include "common/netfilter/nft_monitor.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 

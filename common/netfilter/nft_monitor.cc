@@ -1,4 +1,4 @@
-#include "common/netfilter/nftables_monitor.h"
+#include "common/netfilter/nft_monitor.h"
 
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 
@@ -10,7 +10,7 @@
 #include <cerrno>
 
 #include "common/base/error.h"
-#include "common/netfilter/nftables_message.h"
+#include "common/netfilter/nft_message.h"
 
 namespace netlink {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <cerrno>
 
-#include "common/netfilter/nftables_message.h"
+#include "common/netfilter/nft_message.h"
 
 namespace netlink {
 

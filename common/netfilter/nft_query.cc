@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "common/netfilter/nftables_message.h"
+#include "common/netfilter/nft_message.h"
 
 namespace netlink {
 namespace {

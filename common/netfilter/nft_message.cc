@@ -1,4 +1,4 @@
-#include "common/netfilter/nftables_message.h"
+#include "common/netfilter/nft_message.h"
 
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 

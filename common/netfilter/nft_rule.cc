@@ -12,7 +12,7 @@
 #include <array>
 #include <cstring>
 
-#include "common/netfilter/nftables_message.h"
+#include "common/netfilter/nft_message.h"
 
 namespace netlink {
 
