@@ -10,7 +10,8 @@
 #include "cni-flannel/filter/iptables_masquerade.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_query.h"
+#include "common/netfilter/nft_transaction.h"
 
 namespace flannel {
 namespace {
@@ -20,7 +21,7 @@ constexpr const char* kChecks = "masq_checks";
 constexpr const char* kPostrouting = "postrouting";
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
 
-netlink::NftTable table() { return {netlink::NftFamily::inet, kTable}; }
+netfilter::NftTable table() { return {netfilter::NftFamily::inet, kTable}; }
 
 /// nullopt on a kernel without netfilter's netlink family: it has no nftables rules either.
 std::optional<netlink::NetlinkSocket> open_nft() {
@@ -52,25 +53,25 @@ std::string rule_comment(const std::string& network, const cni::Attachment& atta
   return comment;
 }
 
-void add_rules(netlink::NftTransaction& transaction, const std::string& comment,
+void add_rules(netfilter::NftTransaction& transaction, const std::string& comment,
                const std::vector<base::IpNet>& addresses) {
   for (const base::IpNet& net : addresses)
     transaction.add_rule(
-        kChecks, netlink::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
+        kChecks, netfilter::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
 }
 
 /// The table and its chains with the rules that all attachments share.
-void add_frame(netlink::NftTransaction& transaction) {
+void add_frame(netfilter::NftTransaction& transaction) {
   const base::IpNet multicast_v4 = *base::IpNet::parse("224.0.0.0/4");
   const base::IpNet multicast_v6 = *base::IpNet::parse("ff00::/8");
   transaction.ensure_table("Masquerading for plugins from github.com/containernetworking/plugins");
   transaction.ensure_chain(kChecks, "One rule for each address whose traffic leaves its network masqueraded");
   transaction.ensure_base_chain(kPostrouting,
-                                {"nat", netlink::NftHookPoint::postrouting, kSourceNatPriority});
+                                {"nat", netfilter::NftHookPoint::postrouting, kSourceNatPriority});
   transaction.flush_chain(kPostrouting);
-  transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v4, true).return_());
-  transaction.add_rule(kPostrouting, netlink::NftRule().destination(multicast_v6, true).return_());
-  transaction.add_rule(kPostrouting, netlink::NftRule().goto_(kChecks));
+  transaction.add_rule(kPostrouting, netfilter::NftRule().destination(multicast_v4, true).return_());
+  transaction.add_rule(kPostrouting, netfilter::NftRule().destination(multicast_v6, true).return_());
+  transaction.add_rule(kPostrouting, netfilter::NftRule().goto_(kChecks));
 }
 
 /// False when this kernel has no nf_tables that can translate addresses; nothing is changed then.
@@ -80,11 +81,11 @@ bool add_nftables(const std::string& network, const cni::Attachment& attachment,
   const std::string comment = rule_comment(network, attachment);
   auto socket = open_nft();
   if (!socket) return false;
-  netlink::NftTransaction fast(table());
+  netfilter::NftTransaction fast(table());
   add_rules(fast, comment, addresses);
   try {
     if (fast.commit(*socket, doing)) return true;
-    netlink::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
+    netfilter::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
     add_frame(whole);
     add_rules(whole, comment, addresses);
     return whole.commit(*socket, doing);
@@ -101,8 +102,8 @@ void remove_rules(Predicate&& is_stale) {
   if (!socket) return;
   // A rule that another process removed in between fails the transaction; then look again.
   for (int tries = 0; tries < 20; ++tries) {
-    netlink::NftTransaction transaction(table());
-    for (const auto& rule : netlink::nft_rules(*socket, table(), kChecks))
+    netfilter::NftTransaction transaction(table());
+    for (const auto& rule : netfilter::nft_rules(*socket, table(), kChecks))
       if (is_stale(rule.comment)) transaction.delete_rule(kChecks, rule.handle);
     if (transaction.commit(*socket, "remove nftables masquerade rules")) return;
   }
@@ -113,7 +114,7 @@ void remove_rules(Predicate&& is_stale) {
 size_t count_rules(const std::string& key) {
   auto socket = open_nft();
   if (!socket) return 0;
-  const auto rules = netlink::nft_rules(*socket, table(), kChecks);
+  const auto rules = netfilter::nft_rules(*socket, table(), kChecks);
   return static_cast<size_t>(std::count_if(rules.begin(), rules.end(),
                                            [&](const auto& rule) { return rule.comment.starts_with(key); }));
 }

@@ -6,7 +6,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-namespace netlink::nft {
+namespace netfilter {
 namespace {
 
 /// libnftnl keeps comments in "user data": a list of type, length and bytes with a NUL at the end.
@@ -42,19 +42,16 @@ std::optional<NftFamily> family_of(uint8_t protocol) {
   return std::nullopt;
 }
 
-void append_header(Message& message, uint8_t protocol, uint16_t resource) {
+void append_header(netlink::Message& message, uint8_t protocol, uint16_t resource) {
   message.header(nfgenmsg{protocol, NFNETLINK_V0, htons(resource)});
 }
 
-void put_data(Message& message, int attribute, const void* bytes, size_t length) {
-  message.nest(attribute, [&] { message.put(NFTA_DATA_VALUE, bytes, length); });
-}
-
-void put_comment(Message& message, int attribute, const std::string& comment) {
+void put_comment(netlink::Message& message, int attribute, const std::string& comment) {
   if (comment.empty()) return;
-  const std::string text = comment.substr(0, kMaxComment);
+  const std::string_view text = std::string_view(comment).substr(0, kMaxComment);
   std::string data{static_cast<char>(kCommentType), static_cast<char>(text.size() + 1)};
-  data.append(text).push_back('\0');
+  data += text;
+  data.push_back('\0');
   message.put(attribute, data.data(), data.size());
 }
 
@@ -70,4 +67,4 @@ std::string comment_of(std::string_view user_data) {
   return {};
 }
 
-}  // namespace netlink::nft
+}  // namespace netfilter

@@ -12,8 +12,10 @@
 #include "common/base/error.h"
 #include "common/netfilter/nft_message.h"
 
-namespace netlink {
+namespace netfilter {
 namespace {
+
+using netlink::Attributes;
 
 constexpr size_t kReceiveBytes = 32768;
 constexpr int kMaxReads = 64;  // then other descriptors get their turn
@@ -25,9 +27,9 @@ std::string_view view(const Attributes& attributes, int type) {
 }
 
 void show(const nlmsghdr* message, const std::function<void(const NftChange&)>& visit) {
-  const int type = nft::nft_type(message->nlmsg_type);
+  const int type = nft_type(message->nlmsg_type);
   if (message->nlmsg_len < NLMSG_LENGTH(sizeof(nfgenmsg))) return;
-  const auto family = nft::family_of(static_cast<const nfgenmsg*>(nlmsg_data(message))->nfgen_family);
+  const auto family = family_of(static_cast<const nfgenmsg*>(nlmsg_data(message))->nfgen_family);
   if (!family) return;
   const Attributes attributes = Attributes::of(message, sizeof(nfgenmsg));
   switch (type) {
@@ -86,4 +88,4 @@ bool NftMonitor::drain(const std::function<void(const NftChange&)>& visit) {
   return complete;
 }
 
-}  // namespace netlink
+}  // namespace netfilter

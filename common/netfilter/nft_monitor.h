@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "common/base/unique_fd.h"
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_table.h"
 
-namespace netlink {
+namespace netfilter {
 
 /// The strings live as long as the callback runs.
 struct NftChange {
@@ -34,4 +34,4 @@ class NftMonitor {
   base::UniqueFd fd_;
 };
 
-}  // namespace netlink
+}  // namespace netfilter

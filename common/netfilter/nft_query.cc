@@ -1,4 +1,4 @@
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_query.h"
 
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 
@@ -7,22 +7,24 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include <endian.h>
 #include <algorithm>
 #include <cerrno>
 
+#include "common/base/text.h"
 #include "common/netfilter/nft_message.h"
 
-namespace netlink {
+namespace netfilter {
 namespace {
 
+using netlink::Attributes;
+using netlink::Message;
+using netlink::NetlinkError;
+using netlink::NetlinkSocket;
 using Visitor = NetlinkSocket::Visitor;
 
-uint32_t be32(const Attributes& attributes, int type) { return be32toh(attributes.u32(type)); }
-
 Message query(int type, uint8_t protocol) {
-  Message message(nft::message_type(type), 0);
-  nft::append_header(message, protocol);
+  Message message(message_type(type), 0);
+  append_header(message, protocol);
   return message;
 }
 
@@ -51,28 +53,27 @@ bool find(NetlinkSocket& socket, const Message& message, const std::string& doin
   }
 }
 
+NftVerdict verdict_of(int32_t code) {
+  switch (code) {
+    case NF_ACCEPT:
+      return NftVerdict::accept;
+    case NF_DROP:
+      return NftVerdict::drop;
+    case NFT_RETURN:
+      return NftVerdict::return_;
+    case NFT_JUMP:
+      return NftVerdict::jump;
+    case NFT_GOTO:
+      return NftVerdict::goto_;
+    default:
+      return NftVerdict::other;
+  }
+}
+
 void read_verdict(const Attributes& immediate, NftRuleInfo& rule) {
   if (be32(immediate, NFTA_IMMEDIATE_DREG) != NFT_REG_VERDICT) return;
   const Attributes verdict = immediate.nested(NFTA_IMMEDIATE_DATA).nested(NFTA_DATA_VERDICT);
-  switch (static_cast<int32_t>(be32(verdict, NFTA_VERDICT_CODE))) {
-    case NF_ACCEPT:
-      rule.verdict = "accept";
-      break;
-    case NF_DROP:
-      rule.verdict = "drop";
-      break;
-    case NFT_RETURN:
-      rule.verdict = "return";
-      break;
-    case NFT_JUMP:
-      rule.verdict = "jump";
-      break;
-    case NFT_GOTO:
-      rule.verdict = "goto";
-      break;
-    default:
-      break;
-  }
+  rule.verdict = verdict_of(static_cast<int32_t>(be32(verdict, NFTA_VERDICT_CODE)));
   rule.target = verdict.string(NFTA_VERDICT_CHAIN);
 }
 
@@ -81,7 +82,7 @@ void read_expression(const std::string& name, const Attributes& data, NftRuleInf
   if (name == "immediate") {
     read_verdict(data, rule);
   } else if (name == "reject" || (name == "target" && data.string(NFTA_TARGET_NAME) == "REJECT")) {
-    rule.verdict = "reject";
+    rule.verdict = NftVerdict::reject;
   } else {
     const bool is_test =
         name != "counter" && name != "log" && !(name == "match" && data.string(NFTA_MATCH_NAME) == "comment");
@@ -92,16 +93,12 @@ void read_expression(const std::string& name, const Attributes& data, NftRuleInf
 NftRuleInfo parse_rule(const Attributes& attributes) {
   NftRuleInfo rule;
   rule.handle = attributes.be64(NFTA_RULE_HANDLE);
-  rule.comment = nft::comment_of(attributes.bytes(NFTA_RULE_USERDATA));
+  rule.comment = comment_of(attributes.bytes(NFTA_RULE_USERDATA));
   rule.expressions = attributes.bytes(NFTA_RULE_EXPRESSIONS);
   rule.unconditional = true;
-  const nlattr* all = attributes.find(NFTA_RULE_EXPRESSIONS);
-  if (!all) return rule;
-  int left = nla_len(all);
-  for (auto* one = static_cast<nlattr*>(nla_data(all)); nla_ok(one, left); one = nla_next(one, &left)) {
-    const Attributes expression(static_cast<const nlattr*>(nla_data(one)), nla_len(one));
-    read_expression(expression.string(NFTA_EXPR_NAME), expression.nested(NFTA_EXPR_DATA), rule);
-  }
+  for_each_expression(rule.expressions, [&](const std::string& name, const Attributes& data) {
+    read_expression(name, data, rule);
+  });
   return rule;
 }
 
@@ -109,11 +106,12 @@ NftRuleInfo parse_rule(const Attributes& attributes) {
 void list_rules(NetlinkSocket& socket, const NftTable& table, const std::string& chain,
                 const std::function<void()>& restart,
                 const std::function<void(const std::string& chain, NftRuleInfo&&)>& visit) {
-  Message message = query(NFT_MSG_GETRULE, nft::protocol_of(table.family));
+  Message message = query(NFT_MSG_GETRULE, protocol_of(table.family));
   message.put_string(NFTA_RULE_TABLE, table.name);
   if (!chain.empty()) message.put_string(NFTA_RULE_CHAIN, chain);
-  const std::string doing = chain.empty() ? "list the rules of table '" + table.name + "'"
-                                          : "list the rules of chain '" + chain + "'";
+  const std::string doing = chain.empty()
+                                ? fmt::format("list the rules of table {}", base::quoted(table.str()))
+                                : fmt::format("list the rules of chain {}", base::quoted(chain));
   list(socket, message, doing, restart, [&](const nlmsghdr* answer) {
     const Attributes attributes = Attributes::of(answer, sizeof(nfgenmsg));
     const std::string its_chain = attributes.string(NFTA_RULE_CHAIN);
@@ -123,16 +121,17 @@ void list_rules(NetlinkSocket& socket, const NftTable& table, const std::string&
 }
 
 std::optional<NftChainInfo> parse_chain(const nlmsghdr* message) {
-  const auto family = nft::family_of(static_cast<const nfgenmsg*>(nlmsg_data(message))->nfgen_family);
+  const auto family = family_of(static_cast<const nfgenmsg*>(nlmsg_data(message))->nfgen_family);
   if (!family) return std::nullopt;
   const Attributes attributes = Attributes::of(message, sizeof(nfgenmsg));
-  NftChainInfo chain{
-      {*family, attributes.string(NFTA_CHAIN_TABLE)}, attributes.string(NFTA_CHAIN_NAME), {}, false};
+  NftChainInfo chain;
+  chain.table = {.family = *family, .name = attributes.string(NFTA_CHAIN_TABLE)};
+  chain.name = attributes.string(NFTA_CHAIN_NAME);
   if (attributes.find(NFTA_CHAIN_HOOK) == nullptr) return chain;
   const Attributes hook = attributes.nested(NFTA_CHAIN_HOOK);
-  chain.hook =
-      NftHook{attributes.string(NFTA_CHAIN_TYPE), static_cast<NftHookPoint>(be32(hook, NFTA_HOOK_HOOKNUM)),
-              static_cast<int32_t>(be32(hook, NFTA_HOOK_PRIORITY))};
+  chain.hook = NftHook{.type = attributes.string(NFTA_CHAIN_TYPE),
+                       .point = static_cast<NftHookPoint>(be32(hook, NFTA_HOOK_HOOKNUM)),
+                       .priority = static_cast<int32_t>(be32(hook, NFTA_HOOK_PRIORITY))};
   chain.policy_drop =
       attributes.find(NFTA_CHAIN_POLICY) != nullptr && be32(attributes, NFTA_CHAIN_POLICY) == NF_DROP;
   return chain;
@@ -140,24 +139,14 @@ std::optional<NftChainInfo> parse_chain(const nlmsghdr* message) {
 
 }  // namespace
 
-std::string NftTable::str() const {
-  switch (family) {
-    case NftFamily::inet:
-      return "inet " + name;
-    case NftFamily::bridge:
-      return "bridge " + name;
-    case NftFamily::ip:
-      return "ip " + name;
-    case NftFamily::ip6:
-      return "ip6 " + name;
+void for_each_expression(std::string_view expressions,
+                         const std::function<void(const std::string& name, const Attributes& data)>& visit) {
+  int left = static_cast<int>(expressions.size());
+  for (const auto* one = reinterpret_cast<const nlattr*>(expressions.data()); nla_ok(one, left);
+       one = nla_next(one, &left)) {
+    const Attributes expression(static_cast<const nlattr*>(nla_data(one)), nla_len(one));
+    visit(expression.string(NFTA_EXPR_NAME), expression.nested(NFTA_EXPR_DATA));
   }
-  return name;
-}
-
-bool NftRuleInfo::compares_with(std::string_view bytes) const {
-  const nlattr header{static_cast<uint16_t>(NLA_HDRLEN + bytes.size()), NFTA_DATA_VALUE};
-  std::string value(reinterpret_cast<const char*>(&header), sizeof header);
-  return expressions.find(value.append(bytes)) != std::string::npos;
 }
 
 std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table, const std::string& chain) {
@@ -168,11 +157,21 @@ std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table,
   return rules;
 }
 
+std::vector<uint64_t> nft_rule_handles(NetlinkSocket& socket, const NftTable& table, const std::string& chain,
+                                       const std::function<bool(std::string_view)>& matches) {
+  std::vector<uint64_t> handles;
+  list_rules(
+      socket, table, chain, [&] { handles.clear(); },
+      [&](const std::string&, NftRuleInfo&& rule) {
+        if (matches(rule.comment)) handles.push_back(rule.handle);
+      });
+  return handles;
+}
+
 std::vector<NftChainInfo> nft_chains(NetlinkSocket& socket, std::optional<NftFamily> family) {
   std::vector<NftChainInfo> chains;
   list(
-      socket,
-      query(NFT_MSG_GETCHAIN, family ? nft::protocol_of(*family) : static_cast<uint8_t>(NFPROTO_UNSPEC)),
+      socket, query(NFT_MSG_GETCHAIN, family ? protocol_of(*family) : static_cast<uint8_t>(NFPROTO_UNSPEC)),
       "list the chains of nftables", [&] { chains.clear(); },
       [&](const nlmsghdr* message) {
         if (auto chain = parse_chain(message)) chains.push_back(std::move(*chain));
@@ -182,21 +181,22 @@ std::vector<NftChainInfo> nft_chains(NetlinkSocket& socket, std::optional<NftFam
 
 std::optional<NftChainInfo> find_nft_chain(NetlinkSocket& socket, const NftTable& table,
                                            const std::string& chain) {
-  Message question = query(NFT_MSG_GETCHAIN, nft::protocol_of(table.family));
+  Message question = query(NFT_MSG_GETCHAIN, protocol_of(table.family));
   question.put_string(NFTA_CHAIN_TABLE, table.name).put_string(NFTA_CHAIN_NAME, chain);
   std::optional<NftChainInfo> found;
-  find(socket, question, "look up chain '" + chain + "'",
+  find(socket, question, fmt::format("look up chain {}", base::quoted(chain)),
        [&](const nlmsghdr* message) { found = parse_chain(message); });
   return found;
 }
 
 std::optional<NftTableInfo> find_nft_table(NetlinkSocket& socket, const NftTable& table) {
   NftTableInfo info;
-  const Message question = std::move(
-      query(NFT_MSG_GETTABLE, nft::protocol_of(table.family)).put_string(NFTA_TABLE_NAME, table.name));
-  if (!find(socket, question, "look up table '" + table.str() + "'", [&](const nlmsghdr* message) {
-        info.flags = be32(Attributes::of(message, sizeof(nfgenmsg)), NFTA_TABLE_FLAGS);
-      }))
+  const Message question =
+      std::move(query(NFT_MSG_GETTABLE, protocol_of(table.family)).put_string(NFTA_TABLE_NAME, table.name));
+  if (!find(socket, question, fmt::format("look up table {}", base::quoted(table.str())),
+            [&](const nlmsghdr* message) {
+              info.flags = be32(Attributes::of(message, sizeof(nfgenmsg)), NFTA_TABLE_FLAGS);
+            }))
     return std::nullopt;
   info.chains = nft_chains(socket, table.family);
   std::erase_if(info.chains, [&](const NftChainInfo& chain) { return chain.table != table; });
@@ -206,4 +206,4 @@ std::optional<NftTableInfo> find_nft_table(NetlinkSocket& socket, const NftTable
   return info;
 }
 
-}  // namespace netlink
+}  // namespace netfilter

@@ -1,4 +1,4 @@
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_transaction.h"
 
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 
@@ -8,11 +8,12 @@
 
 #include <cerrno>
 
+#include "common/base/text.h"
 #include "common/netfilter/nft_message.h"
 
-namespace netlink {
+namespace netfilter {
 
-using nft::append_header, nft::message_type, nft::protocol_of, nft::put_comment;
+using netlink::Message;
 
 namespace {
 
@@ -22,34 +23,42 @@ Message batch_frame(int type) {
   return message;
 }
 
+std::string chain_text(const std::string& chain) { return fmt::format("chain {}", base::quoted(chain)); }
+
+std::string rule_text(const std::string& chain) {
+  return fmt::format("a rule in chain {}", base::quoted(chain));
+}
+
 }  // namespace
 
-Message& NftTransaction::change(int type, int flags, const std::string& what) {
+Message& NftTransaction::change(int type, int flags, std::string what) {
   Message& message = changes_.emplace_back(message_type(type), NLM_F_ACK | flags);
   append_header(message, protocol_of(table_.family));
-  descriptions_.push_back(what);
+  descriptions_.push_back(std::move(what));
   return message;
 }
 
 void NftTransaction::ensure_table(const std::string& comment) {
-  Message& message = change(NFT_MSG_NEWTABLE, NLM_F_CREATE, "table '" + table_.name + "'");
+  Message& message =
+      change(NFT_MSG_NEWTABLE, NLM_F_CREATE, fmt::format("table {}", base::quoted(table_.name)));
   message.put_string(NFTA_TABLE_NAME, table_.name).put_be32(NFTA_TABLE_FLAGS, 0);
   put_comment(message, NFTA_TABLE_USERDATA, comment);
 }
 
 void NftTransaction::delete_table() {
-  change(NFT_MSG_DELTABLE, 0, "table '" + table_.name + "'").put_string(NFTA_TABLE_NAME, table_.name);
+  change(NFT_MSG_DELTABLE, 0, fmt::format("table {}", base::quoted(table_.name)))
+      .put_string(NFTA_TABLE_NAME, table_.name);
 }
 
 void NftTransaction::ensure_chain(const std::string& chain, const std::string& comment) {
-  Message& message = change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, "chain '" + chain + "'");
+  Message& message = change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain_text(chain));
   message.put_string(NFTA_CHAIN_TABLE, table_.name).put_string(NFTA_CHAIN_NAME, chain);
   put_comment(message, NFTA_CHAIN_USERDATA, comment);
 }
 
 void NftTransaction::ensure_base_chain(const std::string& chain, const NftHook& hook,
                                        const std::string& comment) {
-  Message& message = change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, "chain '" + chain + "'");
+  Message& message = change(NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain_text(chain));
   message.put_string(NFTA_CHAIN_TABLE, table_.name).put_string(NFTA_CHAIN_NAME, chain);
   message.nest(NFTA_CHAIN_HOOK, [&] {
     message.put_be32(NFTA_HOOK_HOOKNUM, static_cast<uint32_t>(hook.point))
@@ -60,36 +69,37 @@ void NftTransaction::ensure_base_chain(const std::string& chain, const NftHook& 
 }
 
 void NftTransaction::flush_chain(const std::string& chain) {
-  change(NFT_MSG_DELRULE, 0, "chain '" + chain + "'")
+  change(NFT_MSG_DELRULE, 0, chain_text(chain))
       .put_string(NFTA_RULE_TABLE, table_.name)
       .put_string(NFTA_RULE_CHAIN, chain);
 }
 
 void NftTransaction::delete_chain(const std::string& chain) {
-  change(NFT_MSG_DELCHAIN, 0, "chain '" + chain + "'")
+  change(NFT_MSG_DELCHAIN, 0, chain_text(chain))
       .put_string(NFTA_CHAIN_TABLE, table_.name)
       .put_string(NFTA_CHAIN_NAME, chain);
 }
 
 void NftTransaction::add_rule(const std::string& chain, const NftRule& rule, const std::string& comment) {
-  Message& message = change(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "a rule in chain '" + chain + "'");
-  message.put_string(NFTA_RULE_TABLE, table_.name).put_string(NFTA_RULE_CHAIN, chain);
-  message.nest(NFTA_RULE_EXPRESSIONS, [&] {
-    for (const auto& part : rule.parts()) part(message);
-  });
+  Message& message = change(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule_text(chain));
+  const std::string& expressions = rule.expressions();
+  message.put_string(NFTA_RULE_TABLE, table_.name)
+      .put_string(NFTA_RULE_CHAIN, chain)
+      .put(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, expressions.data(), expressions.size());
   put_comment(message, NFTA_RULE_USERDATA, comment);
 }
 
 void NftTransaction::delete_rule(const std::string& chain, uint64_t handle) {
-  change(NFT_MSG_DELRULE, 0, "a rule in chain '" + chain + "'")
+  change(NFT_MSG_DELRULE, 0, rule_text(chain))
       .put_string(NFTA_RULE_TABLE, table_.name)
       .put_string(NFTA_RULE_CHAIN, chain)
       .put_be64(NFTA_RULE_HANDLE, handle);
 }
 
-bool NftTransaction::commit(NetlinkSocket& socket, const std::string& doing) {
+bool NftTransaction::commit(netlink::NetlinkSocket& socket, const std::string& doing) {
   if (changes_.empty()) return true;
   std::vector<Message> batch;
+  batch.reserve(changes_.size() + 2);
   batch.push_back(batch_frame(NFNL_MSG_BATCH_BEGIN));
   for (Message& message : changes_) batch.push_back(std::move(message));
   batch.push_back(batch_frame(NFNL_MSG_BATCH_END));
@@ -98,8 +108,10 @@ bool NftTransaction::commit(NetlinkSocket& socket, const std::string& doing) {
   if (answer.error_number == 0) return true;
   if (answer.error_number == ENOENT) return false;
   const size_t place = answer.place;  // 0 is the frame
-  const std::string what = place >= 1 && place <= descriptions_.size() ? ": " + descriptions_[place - 1] : "";
-  throw NetlinkError(answer.error_number, doing + what, answer.kernel_text);
+  const bool is_change = place >= 1 && place <= descriptions_.size();
+  throw netlink::NetlinkError(answer.error_number,
+                              is_change ? fmt::format("{}: {}", doing, descriptions_[place - 1]) : doing,
+                              answer.kernel_text);
 }
 
-}  // namespace netlink
+}  // namespace netfilter

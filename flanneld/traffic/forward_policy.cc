@@ -12,12 +12,13 @@ namespace flanneld {
 namespace {
 
 using base::Family;
-using netlink::NftChainInfo;
-using netlink::NftFamily;
-using netlink::NftRuleInfo;
+using netfilter::NftChainInfo;
+using netfilter::NftFamily;
+using netfilter::NftRuleInfo;
+using netfilter::NftVerdict;
 
 bool is_end(const NftRuleInfo& rule) {
-  return rule.unconditional && (rule.verdict == "drop" || rule.verdict == "reject");
+  return rule.unconditional && (rule.verdict == NftVerdict::drop || rule.verdict == NftVerdict::reject);
 }
 
 bool is_iptables_forward(const NftChainInfo& chain) {
@@ -26,7 +27,7 @@ bool is_iptables_forward(const NftChainInfo& chain) {
 
 /// Whether a chain sees packets of one of the planned families, and is not flannel's own.
 bool concerns(const NftChainInfo& chain, const std::vector<TrafficPlan>& plans) {
-  if (!chain.hook || chain.hook->point != netlink::NftHookPoint::forward) return false;
+  if (!chain.hook || chain.hook->point != netfilter::NftHookPoint::forward) return false;
   switch (chain.table.family) {
     case NftFamily::ip:
       return plan_of(plans, Family::v4) != nullptr && chain.table.name != flannel_table(Family::v4).name;
@@ -40,23 +41,16 @@ bool concerns(const NftChainInfo& chain, const std::vector<TrafficPlan>& plans) 
   return false;
 }
 
-/// True for a rule that tests for the pods' network or bridge. The nft tool shortens the comparison with a
-/// network to its whole bytes.
 bool names_pods(const NftRuleInfo& rule, const std::vector<TrafficPlan>& plans) {
-  std::string padded(kPodBridge);
-  padded.resize(16);
-  if (rule.compares_with(padded)) return true;
-  return std::any_of(plans.begin(), plans.end(), [&](const TrafficPlan& plan) {
-    const auto* data = reinterpret_cast<const char*>(plan.network.address.data());
-    return rule.compares_with({data, plan.network.address.size()}) ||
-           (plan.network.prefix >= 16 && rule.compares_with({data, plan.network.prefix / 8U}));
-  });
+  return rule.names_interface(kPodBridge) ||
+         std::any_of(plans.begin(), plans.end(),
+                     [&](const TrafficPlan& plan) { return rule.names_network(plan.network); });
 }
 
 std::vector<ForwardChain> read_forward_chains(netlink::NetlinkSocket& socket,
                                               const std::vector<TrafficPlan>& plans) {
   std::vector<ForwardChain> result;
-  for (NftChainInfo& chain : nft_chains(socket)) {
+  for (NftChainInfo& chain : netfilter::nft_chains(socket)) {
     if (!concerns(chain, plans)) continue;
     ForwardChain& one = result.emplace_back();
     one.rules = nft_rules(socket, chain.table, chain.name);
@@ -83,7 +77,7 @@ bool has_legacy_drop(const IptablesSaved& saved) {
 /// The forward rules are in iptables' tables where these drop, and only there.
 void settle_nft(netlink::NetlinkSocket& socket, Family family, const TrafficPlan* plan,
                 const std::vector<ForwardChain>& chains) {
-  const netlink::NftTable filter = iptables_nft_table(family, "filter");
+  const netfilter::NftTable filter = iptables_nft_table(family, "filter");
   const bool drops = std::any_of(chains.begin(), chains.end(), [&](const ForwardChain& one) {
     return one.chain.table == filter && is_iptables_forward(one.chain) && one.chain.policy_drop;
   });
@@ -120,7 +114,8 @@ std::optional<std::string> find_obstacle(const ForwardChain& chain) {
       chain.rules.begin(), end, [](const NftRuleInfo& rule) { return rule.target == kIptablesForwardChain; });
   if (has_jump || chain.names_pods) return std::nullopt;
   std::string text = "chain '" + chain.chain.name + "' of nftables table '" + chain.chain.table.str() + "' ";
-  text += by_rule ? end->verdict + "s what its rules do not accept before"
+  text += by_rule ? std::string(end->verdict == NftVerdict::drop ? "drop" : "reject") +
+                        "s what its rules do not accept before"
                   : std::string("drops by its policy what its rules do not accept");
   if (chain.chain.table.name == "firewalld")
     return text +

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_query.h"
 #include "flanneld/traffic/iptables_text.h"
 #include "flanneld/traffic/traffic_plan.h"
 
@@ -14,8 +14,8 @@ namespace flanneld {
 
 /// A chain at the forward hook, with its rules.
 struct ForwardChain {
-  netlink::NftChainInfo chain;
-  std::vector<netlink::NftRuleInfo> rules;
+  netfilter::NftChainInfo chain;
+  std::vector<netfilter::NftRuleInfo> rules;
   bool names_pods = false;  ///< its table has a rule about the pods' network or bridge: someone saw to it
 };
 

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "common/netfilter/nft_transaction.h"
+
 namespace flanneld {
 namespace {
 
-using netlink::NftRule;
-using netlink::NftRuleInfo;
+using netfilter::NftRule;
+using netfilter::NftRuleInfo;
 
 std::vector<uint64_t> jumps_to(const std::vector<NftRuleInfo>& rules, const std::string& chain) {
   std::vector<uint64_t> handles;
@@ -17,18 +19,17 @@ std::vector<uint64_t> jumps_to(const std::vector<NftRuleInfo>& rules, const std:
 
 /// Byte counters change, so the rules are not compared as a whole.
 bool is_as_planned(const std::vector<NftRuleInfo>& rules, const TrafficPlan& plan) {
-  const base::IpAddress network = plan.network.address;
-  const std::string_view bytes(reinterpret_cast<const char*>(network.data()), network.size());
   return rules.size() == plan.forward.size() &&
          std::all_of(rules.begin(), rules.end(), [&](const NftRuleInfo& rule) {
-           return rule.comment == kForwardComment && rule.verdict == "accept" && rule.compares_with(bytes);
+           return rule.comment == kForwardComment && rule.verdict == netfilter::NftVerdict::accept &&
+                  rule.names_network(plan.network);
          });
 }
 
 }  // namespace
 
-netlink::NftTable iptables_nft_table(base::Family family, const char* name) {
-  return {family == base::Family::v4 ? netlink::NftFamily::ip : netlink::NftFamily::ip6, name};
+netfilter::NftTable iptables_nft_table(base::Family family, const char* name) {
+  return {family == base::Family::v4 ? netfilter::NftFamily::ip : netfilter::NftFamily::ip6, name};
 }
 
 NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_random, bool counted) {
@@ -54,9 +55,9 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_r
 
 bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
                                const IptablesPlace& place) {
-  const netlink::NftTable table = iptables_nft_table(family, place.table);
+  const netfilter::NftTable table = iptables_nft_table(family, place.table);
   if (!find_nft_chain(socket, table, place.chain)) return false;
-  netlink::NftTransaction transaction(table);
+  netfilter::NftTransaction transaction(table);
   for (const uint64_t handle : jumps_to(nft_rules(socket, table, place.built_in), place.chain))
     transaction.delete_rule(place.built_in, handle);
   transaction.flush_chain(place.chain);
@@ -66,9 +67,9 @@ bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family fami
 }
 
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan) {
-  const netlink::NftTable filter = iptables_nft_table(plan.family, "filter");
+  const netfilter::NftTable filter = iptables_nft_table(plan.family, "filter");
   const auto jumps = jumps_to(nft_rules(socket, filter, "FORWARD"), kIptablesForwardChain);
-  netlink::NftTransaction transaction(filter);
+  netfilter::NftTransaction transaction(filter);
   if (!is_as_planned(nft_rules(socket, filter, kIptablesForwardChain), plan)) {
     transaction.ensure_chain(kIptablesForwardChain);
     transaction.flush_chain(kIptablesForwardChain);

@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "common/netfilter/nftables.h"
+#include "common/netfilter/nft_query.h"
+#include "common/netfilter/nft_rule.h"
 #include "flanneld/traffic/traffic_plan.h"
 
 namespace flanneld {
 
 /// "ip nat", "ip6 filter".
-netlink::NftTable iptables_nft_table(base::Family family, const char* name);
+netfilter::NftTable iptables_nft_table(base::Family family, const char* name);
 
 /// Removes one of flannel's chains and all jumps to it; false if it was not there.
 bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
@@ -21,7 +22,7 @@ bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family fami
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan);
 
 /// A rule of the plan as nf_tables has it.
-netlink::NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_random,
-                               bool counted = false);
+netfilter::NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_random,
+                                 bool counted = false);
 
 }  // namespace flanneld

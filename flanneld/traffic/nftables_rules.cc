@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/netfilter/nft_transaction.h"
 #include "flanneld/traffic/forward_policy.h"
 #include "flanneld/traffic/iptables_nft.h"
 #include "flanneld/traffic/iptables_programs.h"
@@ -17,8 +18,8 @@ namespace flanneld {
 namespace {
 
 using base::Family;
-using netlink::NftTableInfo;
-using netlink::NftTransaction;
+using netfilter::NftTableInfo;
+using netfilter::NftTransaction;
 using namespace std::chrono_literals;
 
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
@@ -37,7 +38,7 @@ constexpr auto kCheckWhileBlocked = 500ms;
 /// A chain of our table and the rules that it should have.
 struct PlannedChain {
   const char* name;
-  netlink::NftHook hook;
+  netfilter::NftHook hook;
   const char* comment;
   const std::vector<TrafficRule>* rules;
   const char* rule_comment;
@@ -45,7 +46,7 @@ struct PlannedChain {
 
 /// Those that have rules. The first two are upstream's.
 std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
-  using netlink::NftHookPoint;
+  using netfilter::NftHookPoint;
   std::vector<PlannedChain> chains{{"postrtg",
                                     {"nat", NftHookPoint::postrouting, kSourceNatPriority},
                                     "chain to manage traffic masquerading by flannel",
@@ -71,7 +72,7 @@ std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
 }
 
 NftTransaction make_table(const TrafficPlan& plan, bool fully_random) {
-  const netlink::NftTable table = flannel_table(plan.family);
+  const netfilter::NftTable table = flannel_table(plan.family);
   NftTransaction transaction(table);
   // Removed and made again in one: nothing survives of what somebody put in or changed, flags and chains'
   // policies included. The first line is for a table that is not there.
@@ -95,19 +96,19 @@ bool is_as_planned(const NftTableInfo& table, const TrafficPlan& plan) {
            return found != table.rules.end() && found->second.size() == chain.rules->size() &&
                   std::all_of(
                       found->second.begin(), found->second.end(),
-                      [&](const netlink::NftRuleInfo& rule) { return rule.comment == chain.rule_comment; });
+                      [&](const netfilter::NftRuleInfo& rule) { return rule.comment == chain.rule_comment; });
          });
 }
 
 }  // namespace
 
-netlink::NftTable flannel_table(Family family) {
-  if (family == Family::v4) return {netlink::NftFamily::ip, "flannel-ipv4"};
-  return {netlink::NftFamily::ip6, "flannel-ipv6"};
+netfilter::NftTable flannel_table(Family family) {
+  if (family == Family::v4) return {netfilter::NftFamily::ip, "flannel-ipv4"};
+  return {netfilter::NftFamily::ip6, "flannel-ipv6"};
 }
 
 bool remove_flannel_table(netlink::NetlinkSocket& socket, Family family) {
-  const netlink::NftTable table = flannel_table(family);
+  const netfilter::NftTable table = flannel_table(family);
   if (!find_nft_table(socket, table)) return false;
   NftTransaction transaction(table);
   transaction.delete_table();
@@ -144,7 +145,7 @@ void NftablesRules::open() {
 
 void NftablesRules::read_changes() {
   bool look = false, any = false;
-  const bool complete = monitor_->drain([&](const netlink::NftChange& change) {
+  const bool complete = monitor_->drain([&](const netfilter::NftChange& change) {
     any = true;
     look = look || change.is_base || change.table == "flannel-ipv4" || change.table == "flannel-ipv6" ||
            (change.table == "filter" && (change.chain == "FORWARD" || change.chain == kIptablesForwardChain));
@@ -218,7 +219,7 @@ bool NftablesRules::reconcile_family(Family family) {
 }
 
 void NftablesRules::write(const TrafficPlan& plan) {
-  const netlink::NftTable table = flannel_table(plan.family);
+  const netfilter::NftTable table = flannel_table(plan.family);
   const std::string doing = "write nftables table '" + table.str() + "'";
   const auto commit = [&](bool fully_random) {
     if (!make_table(plan, fully_random).commit(*socket_, doing)) throw base::SystemError(ENOENT, doing);

@@ -7,15 +7,15 @@
 #include <optional>
 #include <vector>
 
-#include "common/netfilter/nftables.h"
 #include "common/netfilter/nft_monitor.h"
+#include "common/netfilter/nft_query.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
 
 /// "ip flannel-ipv4", "ip6 flannel-ipv6": upstream's names, so that either takes over from the other.
-netlink::NftTable flannel_table(base::Family family);
+netfilter::NftTable flannel_table(base::Family family);
 
 /// False if the table was not there.
 bool remove_flannel_table(netlink::NetlinkSocket& socket, base::Family family);
@@ -45,11 +45,11 @@ class NftablesRules : public TrafficRules {
   std::function<void()> changed_;
   TrafficStatus status_;
   std::vector<TrafficPlan> plans_;
-  std::map<base::Family, netlink::NftTableInfo> written_;  ///< as the kernel showed it afterwards
+  std::map<base::Family, netfilter::NftTableInfo> written_;  ///< as the kernel showed it afterwards
   bool fully_random_refused_ = false;
   bool iptables_leftovers_removed_ = false;
   std::optional<netlink::NetlinkSocket> socket_;
-  std::optional<netlink::NftMonitor> monitor_;
+  std::optional<netfilter::NftMonitor> monitor_;
   Timer settle_, check_;
   bool checks_soon_ = false;  ///< check_ is set to less than its usual time
   std::chrono::milliseconds settle_delay_;

@@ -10,6 +10,7 @@
 
 using namespace flanneld;
 using namespace flanneld_test;
+using netfilter::NftVerdict;
 
 namespace {
 
@@ -56,8 +57,8 @@ std::string replaced(std::string text, const std::string& part, const std::strin
   return text.replace(text.find(part), part.size(), other);
 }
 
-netlink::NftRuleInfo rule(const std::string& verdict, bool unconditional, const std::string& target = "") {
-  netlink::NftRuleInfo rule;
+netfilter::NftRuleInfo rule(NftVerdict verdict, bool unconditional, const std::string& target = "") {
+  netfilter::NftRuleInfo rule;
   rule.verdict = verdict;
   rule.target = target;
   rule.unconditional = unconditional;
@@ -65,9 +66,9 @@ netlink::NftRuleInfo rule(const std::string& verdict, bool unconditional, const 
 }
 
 ForwardChain chain(const std::string& table, const std::string& name, bool policy_drop,
-                   std::vector<netlink::NftRuleInfo> rules) {
+                   std::vector<netfilter::NftRuleInfo> rules) {
   ForwardChain chain;
-  chain.chain.table = {netlink::NftFamily::inet, table};
+  chain.chain.table = {netfilter::NftFamily::inet, table};
   chain.chain.name = name;
   chain.chain.policy_drop = policy_drop;
   chain.rules = std::move(rules);
@@ -200,17 +201,18 @@ TEST_CASE("iptables: damaged text of iptables-save is no trouble") {
 }
 
 TEST_CASE("forward policy: a chain blocks by its policy or by a rule that ends it") {
-  CHECK_FALSE(find_obstacle(chain("x", "fwd", false, {rule("drop", false)})));
+  CHECK_FALSE(find_obstacle(chain("x", "fwd", false, {rule(NftVerdict::drop, false)})));
   CHECK(contains(find_obstacle(chain("x", "fwd", true, {})).value(), "table 'inet x' drops by its policy"));
-  CHECK(contains(find_obstacle(chain("firewalld", "filter_FORWARD", false, {rule("reject", true)})).value(),
-                 "rejects"));
+  CHECK(contains(
+      find_obstacle(chain("firewalld", "filter_FORWARD", false, {rule(NftVerdict::reject, true)})).value(),
+      "rejects"));
 }
 
 TEST_CASE("forward policy: flannel's jump before the end opens it, behind the end it does not") {
-  const auto jump = rule("jump", true, kIptablesForwardChain);
+  const auto jump = rule(NftVerdict::jump, true, kIptablesForwardChain);
   CHECK_FALSE(find_obstacle(chain("filter", "FORWARD", true, {jump})));
-  CHECK_FALSE(find_obstacle(chain("filter", "FORWARD", true, {jump, rule("drop", true)})));
-  CHECK(find_obstacle(chain("filter", "FORWARD", true, {rule("reject", true), jump})));
+  CHECK_FALSE(find_obstacle(chain("filter", "FORWARD", true, {jump, rule(NftVerdict::drop, true)})));
+  CHECK(find_obstacle(chain("filter", "FORWARD", true, {rule(NftVerdict::reject, true), jump})));
   ForwardChain seen_to = chain("x", "fwd", true, {});
   seen_to.names_pods = true;
   CHECK_FALSE(find_obstacle(seen_to));

@@ -1,0 +1,85 @@
+// Reads tables, chains and rules of nf_tables, anyone's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/netfilter/nft_table.h"
+#include "common/netlink/socket.h"
+
+namespace netfilter {
+
+/// What a rule does with a packet for which its tests hold. `other`: anything else, such as counting.
+enum class NftVerdict : uint8_t { other, accept, drop, reject, return_, jump, goto_ };
+
+/// One comparison in a rule: a part of the packet, or what the kernel knows of it, with a value.
+struct NftTest {
+  enum class Field : uint8_t { other, input_interface, output_interface, network_header };
+  Field field = Field::other;
+  uint32_t offset = 0;  ///< in the network header, bytes
+  std::string mask;     ///< of the bits that are compared; empty: all
+  std::string value;    ///< for a range its first
+  bool operator==(const NftTest&) const = default;
+};
+
+struct NftRuleInfo {
+  uint64_t handle = 0;
+  std::string comment;
+  std::string expressions;  ///< as the kernel encodes them
+  NftVerdict verdict = NftVerdict::other;
+  std::string target;          ///< the chain of a jump or goto
+  bool unconditional = false;  ///< its verdict holds for every packet
+  bool operator==(const NftRuleInfo&) const = default;
+
+  [[nodiscard]] std::vector<NftTest> tests() const;
+  /// True if the rule compares the name of the input or output interface with `name`, or with a prefix of it.
+  [[nodiscard]] bool names_interface(std::string_view name) const;
+  /// True if the rule compares the source or destination with just this network.
+  [[nodiscard]] bool names_network(const base::IpNet& net) const;
+};
+
+struct NftChainInfo {
+  NftTable table;
+  std::string name;
+  std::optional<NftHook> hook;  ///< of a base chain
+  bool policy_drop = false;     ///< of a base chain: packets that no rule decides are dropped
+  bool operator==(const NftChainInfo&) const = default;
+};
+
+/// A table with its chains and their rules in order. Leaves out sets and other objects.
+struct NftTableInfo {
+  uint32_t flags = 0;  ///< NFT_TABLE_F_*: dormant, …
+  std::vector<NftChainInfo> chains;
+  std::map<std::string, std::vector<NftRuleInfo>> rules;  ///< by chain; no entry for a chain without rules
+  bool operator==(const NftTableInfo&) const = default;
+};
+
+// All of these throw NetlinkError when the kernel refuses to answer. A kernel without nf_tables, or without
+// the table's family, answers as if there were no such object.
+
+/// The rules of a chain in order; none if the table or the chain does not exist.
+std::vector<NftRuleInfo> nft_rules(netlink::NetlinkSocket& socket, const NftTable& table,
+                                   const std::string& chain);
+
+/// The handles of those rules of a chain whose comment `matches`.
+std::vector<uint64_t> nft_rule_handles(netlink::NetlinkSocket& socket, const NftTable& table,
+                                       const std::string& chain,
+                                       const std::function<bool(std::string_view comment)>& matches);
+
+/// The chains of all tables, or only of the tables of one family.
+std::vector<NftChainInfo> nft_chains(netlink::NetlinkSocket& socket, std::optional<NftFamily> family = {});
+
+/// nullopt if there is no such chain.
+std::optional<NftChainInfo> find_nft_chain(netlink::NetlinkSocket& socket, const NftTable& table,
+                                           const std::string& chain);
+
+/// nullopt if there is no such table.
+std::optional<NftTableInfo> find_nft_table(netlink::NetlinkSocket& socket, const NftTable& table);
+
+}  // namespace netfilter

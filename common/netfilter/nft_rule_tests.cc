@@ -1,0 +1,109 @@
+// What a rule tests, out of the expressions that the kernel shows (include/uapi/linux/netfilter/nf_tables.h).
+#include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
+
+#include <linux/netfilter/nf_tables.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "common/netfilter/nft_message.h"
+#include "common/netfilter/nft_query.h"
+
+namespace netfilter {
+namespace {
+
+using Field = NftTest::Field;
+using netlink::Attributes;
+
+std::string data_value(const Attributes& attributes, int type) {
+  return std::string(attributes.nested(type).bytes(NFTA_DATA_VALUE));
+}
+
+/// Follows what is in the registers from one expression to the next. The tools use one register per test.
+class TestReader {
+ public:
+  void read(const std::string& name, const Attributes& data) {
+    if (name == "meta" || name == "payload") {
+      loaded_ = name == "meta" ? from_meta(data) : from_payload(data);
+    } else if (name == "bitwise") {
+      loaded_.mask = data_value(data, NFTA_BITWISE_MASK);
+    } else if (name == "cmp") {
+      const uint32_t op = be32(data, NFTA_CMP_OP);
+      if (op == NFT_CMP_EQ || op == NFT_CMP_NEQ || op == NFT_CMP_GTE) add(data_value(data, NFTA_CMP_DATA));
+    } else if (name == "range") {
+      add(data_value(data, NFTA_RANGE_FROM_DATA));
+    }
+  }
+  std::vector<NftTest> take() { return std::move(tests_); }
+
+ private:
+  static NftTest from_meta(const Attributes& data) {
+    NftTest test;
+    const uint32_t key = be32(data, NFTA_META_KEY);
+    if (key == NFT_META_IIFNAME) test.field = Field::input_interface;
+    if (key == NFT_META_OIFNAME) test.field = Field::output_interface;
+    return test;
+  }
+
+  static NftTest from_payload(const Attributes& data) {
+    NftTest test;
+    if (be32(data, NFTA_PAYLOAD_BASE) != NFT_PAYLOAD_NETWORK_HEADER) return test;
+    test.field = Field::network_header;
+    test.offset = be32(data, NFTA_PAYLOAD_OFFSET);
+    return test;
+  }
+
+  void add(std::string value) {
+    NftTest& test = tests_.emplace_back(loaded_);
+    test.value = std::move(value);
+  }
+
+  NftTest loaded_;
+  std::vector<NftTest> tests_;
+};
+
+size_t ones(std::string_view mask) {
+  size_t count = 0;
+  for (const char byte : mask) count += static_cast<size_t>(std::popcount(static_cast<unsigned char>(byte)));
+  return count;
+}
+
+/// True if the bits that the test compares are the network's prefix. Tests of a range's first address compare
+/// all bits.
+bool is_network(const NftTest& test, const base::IpNet& net) {
+  const std::string_view address(reinterpret_cast<const char*>(net.network().address.data()),
+                                 net.address.size());
+  if (test.value.empty() || test.value != address.substr(0, test.value.size())) return false;
+  const size_t compared = test.mask.empty() ? 8 * test.value.size() : ones(test.mask);
+  return compared == net.prefix || test.value.size() == address.size();
+}
+
+}  // namespace
+
+std::vector<NftTest> NftRuleInfo::tests() const {
+  TestReader reader;
+  for_each_expression(expressions,
+                      [&](const std::string& name, const Attributes& data) { reader.read(name, data); });
+  return reader.take();
+}
+
+bool NftRuleInfo::names_interface(std::string_view name) const {
+  const auto all = tests();
+  return std::any_of(all.begin(), all.end(), [&](const NftTest& test) {
+    if (test.field != Field::input_interface && test.field != Field::output_interface) return false;
+    const std::string_view value = test.value;
+    const size_t end = value.find('\0');
+    return end == std::string_view::npos ? name.starts_with(value) : name == value.substr(0, end);
+  });
+}
+
+bool NftRuleInfo::names_network(const base::IpNet& net) const {
+  const uint32_t source = net.address.is_v4() ? 12 : 8, destination = net.address.is_v4() ? 16 : 24;
+  const auto all = tests();
+  return std::any_of(all.begin(), all.end(), [&](const NftTest& test) {
+    return test.field == Field::network_header && (test.offset == source || test.offset == destination) &&
+           is_network(test, net);
+  });
+}
+
+}  // namespace netfilter

@@ -1,0 +1,48 @@
+// Changes of nf_tables over netlink: no program is started.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/netfilter/nft_rule.h"
+#include "common/netfilter/nft_table.h"
+#include "common/netlink/socket.h"
+
+namespace netfilter {
+
+/// Gathers changes of one table; commit() makes all of them or none. Comments longer than 127 bytes are cut.
+class NftTransaction {
+ public:
+  explicit NftTransaction(NftTable table) : table_(std::move(table)) {}
+
+  /// Does nothing where the table exists, as do the next two for their chains.
+  void ensure_table(const std::string& comment = {});
+  void ensure_chain(const std::string& chain, const std::string& comment = {});
+  void ensure_base_chain(const std::string& chain, const NftHook& hook, const std::string& comment = {});
+  /// Appends a rule to the chain.
+  void add_rule(const std::string& chain, const NftRule& rule, const std::string& comment = {});
+
+  /// Deletes the table and everything in it.
+  void delete_table();
+  void delete_chain(const std::string& chain);
+  /// Deletes all rules of the chain.
+  void flush_chain(const std::string& chain);
+  void delete_rule(const std::string& chain, uint64_t handle);
+
+  [[nodiscard]] bool empty() const { return changes_.empty(); }
+
+  /// Returns false, and changes nothing, if an object that a change refers to does not exist (ENOENT).
+  /// Throws NetlinkError for any other refusal. Keep to some hundreds of changes: the socket's buffers bound
+  /// what the kernel takes at once.
+  bool commit(netlink::NetlinkSocket& socket, const std::string& doing);
+
+ private:
+  netlink::Message& change(int type, int flags, std::string what);
+
+  NftTable table_;
+  std::vector<netlink::Message> changes_;
+  std::vector<std::string> descriptions_;
+};
+
+}  // namespace netfilter
