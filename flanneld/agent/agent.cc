@@ -97,7 +97,7 @@ void Agent::start() {
   base::log_info("subnet manager: " + store_->describe());
   if (!options_.network_config.empty()) use_config(options_.network_config);
   load_saved_state();
-  store_->start(*this);
+  store_->start([this](const StoreEvent& event) { std::visit([this](const auto& one) { on(one); }, event); });
 }
 
 void Agent::use_config(const std::string& text) {
@@ -199,13 +199,7 @@ void Agent::confine() {
 
 void Agent::claim() {
   if (!own_) wait_because("a lease from the " + store_->describe());
-  SubnetWish wish;
-  const LeaseAttributes attributes = backend_->attributes();
-  wish.public_ip = attributes.public_ip;
-  wish.public_ipv6 = attributes.public_ipv6;
-  if (!attributes.backend_data.empty() || !attributes.backend_v6_data.empty()) wish.identity = attributes;
-  wish.previous = own_ ? std::optional(own_->key) : previous_;
-  store_->claim({*config_, attributes, wish});
+  store_->claim({*config_, backend_->attributes(), own_ ? own_->key : previous_});
 }
 
 void Agent::set_node() {
@@ -255,15 +249,17 @@ void Agent::attach() {
   }
 }
 
-void Agent::store_claimed(const Lease& own, SubnetOrigin origin, const std::vector<std::string>& refused) {
+void Agent::on(const LeaseClaimed& event) {
+  const Lease& own = event.own;
   ++counters_.claims;
   const bool moves = own_ && own_->key != own.key;
-  for (const std::string& subnet : refused) base::log_warning("an earlier subnet is given up: " + subnet);
+  for (const std::string& subnet : event.refused)
+    base::log_warning("an earlier subnet is given up: " + subnet);
   if (moves)
     base::log_error("the subnet " + own_->key.str() +
                     " is lost to another node; pods with its addresses cannot " +
                     "be reached from other nodes and must be made anew");
-  base::log_info("lease " + own.key.str() + " acquired: " + describe(origin) + describe_expiry(own));
+  base::log_info("lease " + own.key.str() + " acquired: " + describe(event.origin) + describe_expiry(own));
   const bool is_new = !own_ || moves || !attached_;
   own_ = own;
   runs_from_saved_ = false;

@@ -26,12 +26,12 @@ namespace flanneld {
 /// In this order: network configuration → external interface → device → lease → routes and neighbours →
 /// packet filter → subnet.env → ready. Each step waits for what it needs, without an end, and says what
 /// that is. Its destruction leaves the data path as it is.
-class Agent final : private LeaseStoreListener {
+class Agent final {
  public:
   Agent(EventLoop& loop, const Options& options);
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
-  ~Agent() override;
+  ~Agent();
 
   /// Begins; returns at once. Throws SystemError when a status server cannot listen, base::ParseError
   /// when the configuration file's network configuration cannot be used.
@@ -40,16 +40,16 @@ class Agent final : private LeaseStoreListener {
   [[nodiscard]] AgentStatus status() const;
 
  private:
-  // What the store tells.
-  void store_has_config(const std::string& text) override;
-  void store_claimed(const Lease& own, SubnetOrigin origin, const std::vector<std::string>& refused) override;
-  void store_renewed(const Lease& own) override;
-  void store_claim_failed(const std::string& reason) override;
-  void store_listed(const std::vector<Lease>& leases, bool is_wiped) override;
-  void store_changed(const std::vector<LeaseEvent>& events) override;
-  void store_skipped(const std::string& entry, const std::string& reason) override;
-  void store_connected() override;
-  void store_unreachable(const std::string& reason, bool is_new) override;
+  // What the store sends.
+  void on(const ConfigRead& event);
+  void on(const LeaseClaimed& event);
+  void on(const LeaseRenewed& event);
+  void on(const ClaimFailed& event);
+  void on(const LeasesListed& event);
+  void on(const LeasesChanged& event);
+  void on(const EntrySkipped& event);
+  void on(const StoreConnected& event);
+  void on(const StoreUnreachable& event);
 
   void read_previous_subnet();
   void load_saved_state();

@@ -50,11 +50,11 @@ HttpAnswer Agent::answer_probe(const std::string& path) const {
 }
 
 HttpAnswer Agent::answer(const std::string& path) const {
-  if (path == "/status") return json_answer(status_json(status(), now()));
-  if (path == "/leases") return json_answer(leases_json(status(), now()));
+  if (path == "/status") return json_answer(status_json(status(), system_now()));
+  if (path == "/leases") return json_answer(leases_json(status(), system_now()));
   if (path == "/routes") return json_answer(routes_json(status()));
   if (path == "/metrics")
-    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(status(), now())};
+    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(status(), system_now())};
   if (path == "/")
     return {200, "text/plain; charset=utf-8", "/status\n/leases\n/routes\n/metrics\n/healthz\n/readyz\n"};
   return answer_probe(path);

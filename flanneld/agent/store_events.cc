@@ -1,4 +1,4 @@
-// The agent's part as the store's listener.
+// What the agent does about each event of the store.
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
@@ -26,7 +26,8 @@ void log_leases(const char* what, const std::vector<Lease>& leases) {
 
 }  // namespace
 
-void Agent::store_has_config(const std::string& text) {
+void Agent::on(const ConfigRead& event) {
+  const std::string& text = event.text;
   if (!options_.network_config.empty() || (config_ && text == config_text_)) return;
   if (config_ && !runs_from_saved_) {
     base::log_warning("the network configuration in the store has changed; restart flanneld to apply it");
@@ -44,18 +45,21 @@ void Agent::store_has_config(const std::string& text) {
   }
 }
 
-void Agent::store_renewed(const Lease& own) {
+void Agent::on(const LeaseRenewed& event) {
+  const Lease& own = event.own;
   ++counters_.renewals;
   own_ = own;
   base::log_info("lease " + own.key.str() + " renewed" + describe_expiry(own));
 }
 
-void Agent::store_claim_failed(const std::string& reason) {
+void Agent::on(const ClaimFailed& event) {
+  const std::string& reason = event.reason;
   base::log_error("claim a lease: " + reason);
   if (!own_) wait_because("a lease: " + reason);
 }
 
-void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
+void Agent::on(const LeasesListed& event) {
+  const bool is_wiped = event.extent == LeasesListed::Extent::after_wipe;
   ++counters_.lists;
   if (is_wiped) {
     base::log_warning(
@@ -63,7 +67,7 @@ void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
         "are kept for a minute");
     if (saved_) peers_.reset(saved_->peers);
   }
-  const PeerChange change = is_wiped ? peers_.merge(leases) : peers_.reset(leases);
+  const PeerChange change = is_wiped ? peers_.merge(event.leases) : peers_.reset(event.leases);
   if (attached_) {  // before that nothing can be said of them: which is our own is not known
     log_peers(change);
     reconciler_.reset(peers_.plans());
@@ -72,9 +76,9 @@ void Agent::store_listed(const std::vector<Lease>& leases, bool is_wiped) {
   status_changed();
 }
 
-void Agent::store_changed(const std::vector<LeaseEvent>& events) {
-  counters_.changes += events.size();
-  peers_changed(peers_.apply(events));
+void Agent::on(const LeasesChanged& event) {
+  counters_.changes += event.events.size();
+  peers_changed(peers_.apply(event.events));
 }
 
 void Agent::peers_changed(const PeerChange& change) {
@@ -93,19 +97,20 @@ void Agent::log_peers(const PeerChange& change) const {
     base::log_warning("the lease of the peer " + name_of(lease) + " cannot be used: " + reason);
 }
 
-void Agent::store_skipped(const std::string& entry, const std::string& reason) {
+void Agent::on(const EntrySkipped& event) {
   ++counters_.skipped;
-  base::log_warning("skip the store's entry '" + entry + "': " + reason);
+  base::log_warning("skip the store's entry '" + event.entry + "': " + event.reason);
 }
 
-void Agent::store_connected() {
+void Agent::on(const StoreConnected&) {
   if (store_problem_) base::log_info("the " + store_->describe() + " answers again");
   store_problem_.reset();
   status_changed();
 }
 
-void Agent::store_unreachable(const std::string& reason, bool is_new) {
-  if (is_new) {
+void Agent::on(const StoreUnreachable& event) {
+  const std::string& reason = event.reason;
+  if (event.outage == StoreUnreachable::Outage::begins) {
     ++counters_.disconnects;
     base::log_warning(reason + (attached_ ? "; the data path stays as it is" : ""));
   }

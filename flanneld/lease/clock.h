@@ -1,22 +1,16 @@
-// What all lease stores share: how long a lease lives, the clock that it lives by, and chance.
+// The wall clock that leases are counted by. Tests set their own time.
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <random>
+#include <functional>
 
 namespace flanneld {
 
-inline constexpr std::chrono::seconds kLeaseTime = std::chrono::hours(24);  // as upstream's
+using WallClock = std::function<std::chrono::sys_seconds()>;
 
-inline std::chrono::sys_seconds now() {
+/// The system's time, in whole seconds.
+inline std::chrono::sys_seconds system_now() {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-}
-
-/// A number below `bound`, which is not 0.
-inline size_t random_below(size_t bound) {
-  static std::mt19937_64 engine{std::random_device{}()};
-  return std::uniform_int_distribution<size_t>(0, bound - 1)(engine);
 }
 
 }  // namespace flanneld

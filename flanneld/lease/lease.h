@@ -52,6 +52,9 @@ struct LeaseAttributes {
   [[nodiscard]] std::string format() const;
 };
 
+/// How long a lease lives without a renewal, as upstream's.
+inline constexpr std::chrono::seconds kLeaseTime = std::chrono::hours(24);
+
 struct Lease {
   LeaseKey key;
   LeaseAttributes attributes;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <utility>
 
 namespace flanneld {
@@ -13,16 +14,20 @@ using base::IpNet;
 
 constexpr size_t kMaxCandidates = 100;
 
-/// Upstream knows the own lease by the public address. That changes while the node runs, but who has the
-/// node's subnet with the node's backend data, its MAC in them, is the node.
-bool is_own(const Lease& lease, const SubnetWish& wish) {
-  if (lease.key == wish.previous && wish.identity &&
-      lease.attributes.backend_type == wish.identity->backend_type &&
-      lease.attributes.backend_data == wish.identity->backend_data &&
-      lease.attributes.backend_v6_data == wish.identity->backend_v6_data)
+/// True if both name one backend and have the same data for it, a MAC address for example.
+bool has_same_backend_data(const LeaseAttributes& a, const LeaseAttributes& b) {
+  return (!a.backend_data.empty() || !a.backend_v6_data.empty()) && a.backend_type == b.backend_type &&
+         a.backend_data == b.backend_data && a.backend_v6_data == b.backend_v6_data;
+}
+
+/// Upstream knows the own lease by the public address alone. That address can change while the node runs.
+bool is_own(const Lease& lease, const SubnetRequest& request) {
+  if (lease.key == request.previous &&
+      (has_same_backend_data(lease.attributes, request.attributes) || lease.attributes == request.published))
     return true;
-  if (!wish.public_ip.is_unspecified()) return lease.attributes.public_ip == wish.public_ip;
-  return wish.public_ipv6 && lease.attributes.public_ipv6 == wish.public_ipv6;
+  const LeaseAttributes& node = request.attributes;
+  if (!node.public_ip.is_unspecified()) return lease.attributes.public_ip == node.public_ip;
+  return node.public_ipv6 && lease.attributes.public_ipv6 == node.public_ipv6;
 }
 
 /// Whether `key` has a subnet that is allowed for each enabled family, and none for another.
@@ -133,17 +138,22 @@ class SubnetChooser {
 
 }  // namespace
 
+size_t random_below(size_t bound) {
+  static std::mt19937_64 engine{std::random_device{}()};
+  return std::uniform_int_distribution<size_t>(0, bound - 1)(engine);
+}
+
 std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,
-                                         const SubnetWish& wish, const RandomBelow& random) {
+                                         const SubnetRequest& request, const RandomBelow& random) {
   SubnetPlan plan;
   const Lease* own = nullptr;
   std::vector<const Lease*> others;
   for (const Lease& lease : leases) {
-    if (!is_own(lease, wish)) {
+    if (!is_own(lease, request)) {
       others.push_back(&lease);
     } else if (!fits(lease.key, config)) {
       plan.obsolete.push_back(lease.key);
-    } else if (!own || lease.key == wish.previous) {  // of several, the one that pods live in
+    } else if (!own || lease.key == request.previous) {  // of several, the one that pods live in
       own = &lease;
     }
   }
@@ -154,7 +164,7 @@ std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std:
     return plan;
   }
   SubnetChooser chooser(config, std::move(others), random);
-  if (wish.previous) chooser.prefer(*wish.previous);
+  if (request.previous) chooser.prefer(*request.previous);
   for (const LeaseKey& key : plan.obsolete) chooser.prefer(key);
   if (!chooser.fill(plan)) return std::nullopt;
   return plan;

@@ -13,13 +13,12 @@
 
 namespace flanneld {
 
-/// Who asks.
-struct SubnetWish {
-  base::IpAddress public_ip;                   ///< 0.0.0.0: none, then public_ipv6 tells whose a lease is
-  std::optional<base::IpAddress> public_ipv6;  ///< as it will be published
-  std::optional<LeaseKey> previous;            ///< what the subnet file holds
-  /// What tells this node from others whatever its address is; nullopt when the backend has no such data.
-  std::optional<LeaseAttributes> identity = {};
+/// The node that asks for subnets.
+struct SubnetRequest {
+  LeaseAttributes attributes;        ///< as they will be published
+  std::optional<LeaseKey> previous;  ///< the subnets that the node had last
+  /// What this node itself published under `previous`; nullopt: it has published nothing yet.
+  std::optional<LeaseAttributes> published = {};
 };
 
 enum class SubnetOrigin {
@@ -40,11 +39,14 @@ struct SubnetPlan {
 
 /// A number below `bound`, which is not 0.
 using RandomBelow = std::function<size_t(size_t bound)>;
+size_t random_below(size_t bound);
 
-/// In this order: the own lease in `leases`, known by its public address or its identity; the subnets of the
-/// subnet file or of an own lease that does not fit any more, each family for itself; one of the first 100
-/// free ones by `random`. `leases` is all that the store lists. nullopt: out of subnets.
+/// Chooses, in this order: the node's own lease in `leases`, known by its public address, by its backend data
+/// or by what the node published; the previous subnets, or those of an own lease that does not fit any more,
+/// each family for itself; one of the first 100 free ones by `random`. `leases` are all in the store.
+/// nullopt: out of subnets.
 std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,
-                                         const SubnetWish& wish, const RandomBelow& random);
+                                         const SubnetRequest& request,
+                                         const RandomBelow& random = random_below);
 
 }  // namespace flanneld

@@ -2,7 +2,10 @@
 // event loop: it reconnects, retries, renews and claims again on its own. Knows nothing of the kernel.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "flanneld/lease/lease.h"
@@ -12,58 +15,88 @@
 
 namespace flanneld {
 
-/// What a store tells. Every call comes from the event loop, none from within a call to the store.
-class LeaseStoreListener {
- public:
-  virtual ~LeaseStoreListener() = default;
-
-  /// The network configuration's text, read for the first time or changed since. Not told again when the
-  /// store lost it: what was read last stays in force.
-  virtual void store_has_config(const std::string& text) = 0;
-
-  /// The node holds `own`: claimed for the first time, or again after its loss. The key differs from
-  /// the one before only after a proven conflict, which `refused` tells of, for the log.
-  virtual void store_claimed(const Lease& own, SubnetOrigin origin,
-                             const std::vector<std::string>& refused) = 0;
-  /// The own lease now expires at another time.
-  virtual void store_renewed(const Lease& own) = 0;
-  /// The claim cannot be met now ("out of subnets: …"); the store goes on trying.
-  virtual void store_claim_failed(const std::string& reason) = 0;
-
-  /// All leases that the store holds, the own one among them: at the first claim, and whenever events may
-  /// have been missed. `is_wiped`: the store seems to have lost what it held, and nodes are about to claim
-  /// their leases again; who is missing need not be gone. A complete list follows when they had the time.
-  virtual void store_listed(const std::vector<Lease>& leases, bool is_wiped) = 0;
-  /// What changed since, in order; the own lease may be among them.
-  virtual void store_changed(const std::vector<LeaseEvent>& events) = 0;
-  /// An entry that cannot be read; it is skipped, all others count. Told once for each value.
-  virtual void store_skipped(const std::string& entry, const std::string& reason) = 0;
-
-  /// The store answers again; told on each change only.
-  virtual void store_connected() = 0;
-  /// The store does not answer; `reason` names the server and what it said. Told anew, and not `is_new`, when
-  /// it goes on for another reason: several servers may fail in turn, each in its way.
-  virtual void store_unreachable(const std::string& reason, bool is_new) = 0;
+/// The network configuration was read for the first time, or has changed since. A store that loses its
+/// configuration sends nothing: the last one stays in force.
+struct ConfigRead {
+  std::string text;
 };
 
-/// What this node wants to hold.
+/// The node holds `own`: claimed for the first time, or again after its loss. The key differs from the one
+/// before only if another node holds that one now.
+struct LeaseClaimed {
+  Lease own;
+  SubnetOrigin origin = SubnetOrigin::fresh;
+  std::vector<std::string> refused;  ///< earlier subnets that were given up, with the reason; for the log
+};
+
+/// The own lease now expires at another time.
+struct LeaseRenewed {
+  Lease own;
+};
+
+/// The lease cannot be claimed now ("out of subnets: …"). The store goes on trying.
+struct ClaimFailed {
+  std::string reason;
+};
+
+/// All leases in the store, the own one included: sent at the first claim, and whenever changes may have
+/// been missed.
+struct LeasesListed {
+  enum class Extent {
+    complete,    ///< a lease that is not in the list is gone
+    after_wipe,  ///< The store lost its contents and nodes are about to claim again: a missing lease may
+                 ///< come back. A complete list follows a minute later.
+  };
+  std::vector<Lease> leases;
+  Extent extent = Extent::complete;
+};
+
+/// Leases that changed since the last list, in order; the own lease may be among them.
+struct LeasesChanged {
+  std::vector<LeaseEvent> events;
+};
+
+/// One entry cannot be read and is passed over. Sent once for each value of the entry.
+struct EntrySkipped {
+  std::string entry;
+  std::string reason;
+};
+
+/// The store answers again after an outage.
+struct StoreConnected {};
+
+/// The store does not answer; `reason` names the server and what it said. Sent again when the reason
+/// changes while the outage goes on.
+struct StoreUnreachable {
+  enum class Outage { begins, goes_on };
+  std::string reason;
+  Outage outage = Outage::begins;
+};
+
+using StoreEvent = std::variant<ConfigRead, LeaseClaimed, LeaseRenewed, ClaimFailed, LeasesListed,
+                                LeasesChanged, EntrySkipped, StoreConnected, StoreUnreachable>;
+
+/// Receives the events of a store, one at a time: from the event loop, never from within a call to the
+/// store.
+using StoreListener = std::function<void(const StoreEvent&)>;
+
+/// The lease that this node asks for.
 struct Claim {
   NetworkConfig config;
-  LeaseAttributes attributes;
-  SubnetWish wish;
+  LeaseAttributes attributes;        ///< to be published
+  std::optional<LeaseKey> previous;  ///< the subnets that the node had last; kept if nobody else has them
 };
 
 class LeaseStore {
  public:
   virtual ~LeaseStore() = default;
 
-  /// Begins: reads the network configuration, for as long as it takes, and tells the listener, which
-  /// must outlive the store.
-  virtual void start(LeaseStoreListener& listener) = 0;
+  /// Begins to read the network configuration, and sends all events to `listener` from then on.
+  virtual void start(StoreListener listener) = 0;
 
-  /// From now on hold a lease as asked for: list the leases and tell of them, claim one, renew it, watch the
-  /// others, claim it again in place when it is lost. A later call changes what is published
-  /// under the key that is held. The destructor leaves the lease in the store.
+  /// Holds a lease from now on: lists the leases, claims one, renews it, watches the others, and claims
+  /// it again under the same key when it is lost. A later call publishes other attributes under the key
+  /// that is held. The destructor leaves the lease in the store.
   virtual void claim(const Claim& claim) = 0;
 
   /// "etcd at http://…", "lease directory /…", for people.

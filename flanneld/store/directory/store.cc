@@ -6,13 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
-#include "flanneld/lease/clock.h"
 
 namespace flanneld {
 
@@ -47,16 +48,18 @@ bool is_in_place(int dir_fd, const std::string& path) {
 
 }  // namespace
 
-DirectoryStore::DirectoryStore(EventLoop& loop, std::string directory, std::chrono::minutes renew_margin)
+DirectoryStore::DirectoryStore(EventLoop& loop, std::string directory, std::chrono::minutes renew_margin,
+                               WallClock now)
     : loop_(loop),
       path_(std::move(directory)),
       renew_margin_(renew_margin),
+      now_(std::move(now)),
       timer_(loop, [this] { look_safely(); }) {}
 
 DirectoryStore::~DirectoryStore() { unwatch(); }
 
-void DirectoryStore::start(LeaseStoreListener& listener) {
-  listener_ = &listener;
+void DirectoryStore::start(StoreListener listener) {
+  listener_ = std::move(listener);
   timer_.start(seconds(0));
 }
 
@@ -100,9 +103,9 @@ void DirectoryStore::watch() {
 void DirectoryStore::look_safely() {
   try {
     look();
-    if (std::exchange(failed_, false)) listener_->store_connected();
+    if (std::exchange(failed_, false)) listener_(StoreConnected{});
   } catch (const std::exception& error) {
-    if (!std::exchange(failed_, true)) listener_->store_unreachable(error.what(), true);
+    if (!std::exchange(failed_, true)) listener_(StoreUnreachable{error.what()});
     timer_.start(kScanAgain);
   }
 }
@@ -119,7 +122,7 @@ void DirectoryStore::look() {
     leases = read_leases();
     tell = hold(leases);
   }
-  if (!has_told_ || leases != told_) listener_->store_listed(leases, false);
+  if (!has_told_ || leases != told_) listener_(LeasesListed{leases});
   has_told_ = true;
   told_ = leases;
   if (tell) tell();
@@ -132,7 +135,7 @@ void DirectoryStore::read_config() {
     throw base::SystemError(ENOENT, "no network configuration in " + path_ + "/config");
   if (!text || *text == config_) return;
   config_ = *text;
-  listener_->store_has_config(config_);
+  listener_(ConfigRead{config_});
 }
 
 std::vector<Lease> DirectoryStore::read_leases() {
@@ -172,7 +175,7 @@ std::optional<Lease> DirectoryStore::read_lease(const std::string& name, const L
     return std::nullopt;
   }
   const bool is_reservation = *expiry < sys_seconds(std::chrono::years(1));
-  if (!is_reservation && *expiry <= now()) {
+  if (!is_reservation && *expiry <= now_()) {
     ::unlinkat(subnets_.get(), name.c_str(), 0);  // where it cannot be removed it has ended all the same
     return std::nullopt;
   }
@@ -189,7 +192,7 @@ std::optional<Lease> DirectoryStore::read_lease(const std::string& name, const L
 void DirectoryStore::skip(const std::string& name, const std::string& reason, const std::string& value) {
   const auto [known, is_new] = skipped_.emplace(name, value);
   if (is_new || std::exchange(known->second, value) != value)
-    listener_->store_skipped(path_ + "/subnets/" + name, reason);
+    listener_(EntrySkipped{path_ + "/subnets/" + name, reason});
 }
 
 DirectoryStore::Tell DirectoryStore::hold(std::vector<Lease>& leases) {
@@ -198,47 +201,44 @@ DirectoryStore::Tell DirectoryStore::hold(std::vector<Lease>& leases) {
                           : leases.end();
   const bool is_held =
       found != leases.end() && own_ && found->attributes == own_->attributes && !claim_changed_;
-  const bool is_due = is_held && found->expiry && *found->expiry - renew_margin_ <= now();
+  const bool is_due = is_held && found->expiry && *found->expiry - renew_margin_ <= now_();
   if (is_held && !is_due) return {};
   if (is_due) {
-    found->expiry = now() + kLeaseTime;
+    found->expiry = now_() + kLeaseTime;
     write(*found);
     own_ = *found;
-    return [this] { listener_->store_renewed(*own_); };
+    return [this] { listener_(LeaseRenewed{*own_}); };
   }
   return acquire(leases);
 }
 
 DirectoryStore::Tell DirectoryStore::acquire(std::vector<Lease>& leases) {
-  SubnetWish wish = claim_->wish;
+  SubnetRequest request{claim_->attributes, claim_->previous};
   if (own_) {
-    wish.previous = own_->key;
-    // What is there as we wrote it is ours, although another address is to be published now.
-    for (const Lease& lease : leases)
-      if (lease.key == own_->key && lease.attributes == own_->attributes)
-        wish.public_ip = own_->attributes.public_ip;
+    request.previous = own_->key;
+    request.published = own_->attributes;
   }
-  const auto plan = choose_subnets(claim_->config, leases, wish, random_below);
+  const auto plan = choose_subnets(claim_->config, leases, request);
   if (!plan) {
     timer_.start(kScanAgain);
     if (std::exchange(told_full_, true)) return {};
     return [this] {
-      listener_->store_claim_failed("out of subnets: all that the network configuration has are leased in " +
-                                    path_);
+      listener_(ClaimFailed{
+          fmt::format("out of subnets: all that the network configuration has are leased in {}", path_)});
     };
   }
   for (const LeaseKey& key : plan->obsolete) {
     base::remove_file_at(subnets_.get(), key.format());
     std::erase_if(leases, [&](const Lease& lease) { return lease.key == key; });
   }
-  own_ =
-      Lease{plan->key, claim_->attributes, plan->reserved ? std::nullopt : std::optional(now() + kLeaseTime)};
+  own_ = Lease{plan->key, claim_->attributes,
+               plan->reserved ? std::nullopt : std::optional(now_() + kLeaseTime)};
   write(*own_);
   std::erase_if(leases, [&](const Lease& lease) { return lease.key == own_->key; });
   leases.push_back(*own_);
   claim_changed_ = false;
   told_full_ = false;
-  return [this, plan = *plan] { listener_->store_claimed(*own_, plan.origin, plan.refused); };
+  return [this, plan = *plan] { listener_(LeaseClaimed{*own_, plan.origin, plan.refused}); };
 }
 
 void DirectoryStore::write(const Lease& lease) {
@@ -264,7 +264,7 @@ void DirectoryStore::schedule(const std::vector<Lease>& leases) {
     const sys_seconds due = own_ && lease.key == own_->key ? *lease.expiry - renew_margin_ : *lease.expiry;
     if (!next || due < *next) next = due;
   }
-  if (next && !timer_.armed()) timer_.start(std::max(*next - now() + seconds(1), seconds(1)));
+  if (next && !timer_.armed()) timer_.start(std::max(*next - now_() + seconds(1), seconds(1)));
 }
 
 }  // namespace flanneld

@@ -15,6 +15,7 @@
 
 #include "common/base/unique_fd.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/lease/clock.h"
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
@@ -22,12 +23,13 @@ namespace flanneld {
 class DirectoryStore final : public LeaseStore {
  public:
   /// Makes `directory` when it starts, if absent. The lease is renewed `renew_margin` before it ends.
-  DirectoryStore(EventLoop& loop, std::string directory, std::chrono::minutes renew_margin);
+  DirectoryStore(EventLoop& loop, std::string directory, std::chrono::minutes renew_margin,
+                 WallClock now = system_now);
   ~DirectoryStore() override;
   DirectoryStore(const DirectoryStore&) = delete;
   DirectoryStore& operator=(const DirectoryStore&) = delete;
 
-  void start(LeaseStoreListener& listener) override;
+  void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
   [[nodiscard]] std::string describe() const override { return "lease directory " + path_; }
 
@@ -54,7 +56,8 @@ class DirectoryStore final : public LeaseStore {
   EventLoop& loop_;
   std::string path_;
   std::chrono::minutes renew_margin_;
-  LeaseStoreListener* listener_ = nullptr;
+  WallClock now_;
+  StoreListener listener_;
   Timer timer_;
   base::UniqueFd directory_, subnets_, inotify_;
   std::string config_;

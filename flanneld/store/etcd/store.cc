@@ -1,9 +1,10 @@
 #include "flanneld/store/etcd/store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "common/base/error.h"
-#include "flanneld/lease/clock.h"
 
 namespace flanneld {
 
@@ -13,6 +14,7 @@ using std::chrono::seconds;
 namespace {
 
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
+constexpr milliseconds kFirstRace(10), kMostRace(400);
 constexpr milliseconds kFirstContest(1000), kMostContest(600'000);
 constexpr seconds kReachInterval(10);
 constexpr int kMaxLostRaces = 20;
@@ -41,6 +43,7 @@ std::string joined(const std::vector<std::string>& endpoints) {
 EtcdStore::EtcdStore(EventLoop& loop, EtcdStoreOptions options)
     : prefix_(clean_prefix(options.prefix)),
       renew_margin_(options.renew_margin),
+      now_(std::move(options.now)),
       endpoints_(joined(options.access.endpoints)),
       sync_timer_(loop, [this] { sync(); }),
       watch_timer_(loop, [this] { watch(watched_to_ + 1); }),
@@ -48,13 +51,14 @@ EtcdStore::EtcdStore(EventLoop& loop, EtcdStoreOptions options)
       renew_timer_(loop, [this] { renew(); }),
       sync_backoff_(kFirstDelay, kMostDelay),
       watch_backoff_(kFirstDelay, kMostDelay),
+      race_backoff_(kFirstRace, kMostRace),
       contest_backoff_(kFirstContest, kMostContest),
       client_(loop, std::move(options.access)) {}
 
 std::string EtcdStore::describe() const { return "etcd at " + endpoints_ + ", prefix " + prefix_; }
 
-void EtcdStore::start(LeaseStoreListener& listener) {
-  listener_ = &listener;
+void EtcdStore::start(StoreListener listener) {
+  listener_ = std::move(listener);
   sync_soon(milliseconds(0));
 }
 
@@ -96,13 +100,15 @@ void EtcdStore::unreachable(const std::string& reason, bool lacks_config) {
   if (std::exchange(lacks_config_, lacks_config) != lacks_config) problem_.reset();  // another problem now
   const auto before = std::exchange(problem_, reason);
   if (before != reason)
-    listener_->store_unreachable((lacks_config ? "" : "etcd does not serve: ") + reason, !before);
+    listener_(
+        StoreUnreachable{(lacks_config ? "" : "etcd does not serve: ") + reason,
+                         before ? StoreUnreachable::Outage::goes_on : StoreUnreachable::Outage::begins});
   if (!is_busy_) sync_soon(sync_backoff_.next());
 }
 
 void EtcdStore::answered() {
   sync_backoff_.reset();
-  if (std::exchange(problem_, std::nullopt)) listener_->store_connected();
+  if (std::exchange(problem_, std::nullopt)) listener_(StoreConnected{});
 }
 
 /// What was granted and not used would stay for a day.
@@ -137,7 +143,7 @@ void EtcdStore::read_config() {
     if (!range.kvs.empty() && range.kvs.front().value != config_) {
       config_ = range.kvs.front().value;
       answered();
-      listener_->store_has_config(config_);
+      listener_(ConfigRead{config_});
     }
     if (claim_) {
       is_stale_ = false;  // asked for by the listener just now, and about to be met
@@ -176,7 +182,7 @@ void EtcdStore::take_list(const EtcdRange& range) {
 /// minute longer.)
 bool EtcdStore::looks_wiped(const EtcdRange& range) const {
   const bool is_other = !cluster_.empty() && !range.cluster.empty() && cluster_ != range.cluster;
-  const auto had = held_ ? std::optional(held_->lease.key) : claim_->wish.previous;
+  const auto had = held_ ? std::optional(held_->lease.key) : claim_->previous;
   const bool lacks_own = had && !is_loss_told_ && !pass_.entries.contains(*had);
   return range.revision < watched_to_ || is_other || lacks_own;
 }
@@ -189,9 +195,9 @@ bool EtcdStore::is_held() const {
 }
 
 void EtcdStore::acquire() {
-  SubnetWish wish = claim_->wish;
+  SubnetRequest request{claim_->attributes, claim_->previous};
   if (held_) {
-    wish.previous = held_->lease.key;
+    request.previous = held_->lease.key;
     // The own key with other content: known as ours by the etcd lease even when the public address is new.
     const auto entry = pass_.entries.find(held_->lease.key);
     if (entry != pass_.entries.end() && held_->etcd_lease != 0 && entry->second.lease == held_->etcd_lease) {
@@ -199,12 +205,13 @@ void EtcdStore::acquire() {
       return prepare_etcd_lease();
     }
   }
-  const auto plan = choose_subnets(claim_->config, pass_.leases, wish, random_below);
+  const auto plan = choose_subnets(claim_->config, pass_.leases, request);
   if (!plan) {
     answered();
     end_pass();
-    listener_->store_claim_failed("out of subnets: all " + std::to_string(pass_.leases.size()) +
-                                  " that the network configuration allows are leased under " + subnets());
+    listener_(ClaimFailed{
+        fmt::format("out of subnets: all {} that the network configuration allows are leased under {}",
+                    pass_.leases.size(), subnets())});
     sync_soon(kAfterLostRaces);
     return;
   }
@@ -256,7 +263,7 @@ void EtcdStore::put() {
   kv.lease = pass_.plan.reserved ? 0 : pass_.granted != 0 ? pass_.granted : entry->second.lease;
   Held held;
   held.lease = {pass_.plan.key, claim_->attributes, std::nullopt};
-  if (!pass_.plan.reserved) held.lease.expiry = now() + seconds(pass_.ttl);
+  if (!pass_.plan.reserved) held.lease.expiry = now_() + seconds(pass_.ttl);
   held.etcd_lease = kv.lease;
   const int64_t mod_revision = exists ? entry->second.mod_revision : 0;
   if (exists && entry->second.value == kv.value && entry->second.lease == kv.lease) {
@@ -280,16 +287,17 @@ void EtcdStore::put() {
 void EtcdStore::lost_race() {
   revoke_granted();
   end_pass();
-  if (++lost_races_ < kMaxLostRaces)
-    return sync_soon(milliseconds(1 + random_below(20) * static_cast<size_t>(lost_races_)));
+  if (++lost_races_ < kMaxLostRaces) return sync_soon(race_backoff_.next());
   lost_races_ = 0;
+  race_backoff_.reset();
   answered();
-  listener_->store_claim_failed("other nodes were faster " + std::to_string(kMaxLostRaces) + " times");
+  listener_(ClaimFailed{fmt::format("other nodes were faster {} times", kMaxLostRaces)});
   sync_soon(kAfterLostRaces);
 }
 
 void EtcdStore::claimed() {
   lost_races_ = 0;
+  race_backoff_.reset();
   std::erase_if(pass_.leases, [&](const Lease& lease) { return lease.key == held_->lease.key; });
   pass_.leases.push_back(held_->lease);
   schedule_renewal();
@@ -303,9 +311,10 @@ void EtcdStore::finish() {
   is_behind_ = false;  // the watch begins anew behind the list
   is_loss_told_ = false;
   const Pass pass = std::exchange(pass_, {});
-  listener_->store_listed(pass.leases, pass.is_wiped);
+  listener_(LeasesListed{pass.leases,
+                         pass.is_wiped ? LeasesListed::Extent::after_wipe : LeasesListed::Extent::complete});
   if (!std::exchange(is_told_, true))
-    listener_->store_claimed(held_->lease, pass.plan.origin, pass.plan.refused);
+    listener_(LeaseClaimed{held_->lease, pass.plan.origin, pass.plan.refused});
   watch(pass.revision + 1);
   if (!probe_timer_.armed()) probe_timer_.start(kReachInterval);
   if (is_stale_)

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "flanneld/io/event_loop.h"
+#include "flanneld/lease/clock.h"
 #include "flanneld/store/etcd/client.h"
 #include "flanneld/store/lease_store.h"
 
@@ -20,14 +21,15 @@ namespace flanneld {
 struct EtcdStoreOptions {
   EtcdAccess access;
   std::string prefix;
-  std::chrono::minutes renew_margin{60};  ///< so long before its end a lease is renewed
+  std::chrono::minutes renew_margin{60};  ///< how long before its end a lease is renewed
+  WallClock now = system_now;
 };
 
 class EtcdStore final : public LeaseStore {
  public:
   EtcdStore(EventLoop& loop, EtcdStoreOptions options);
 
-  void start(LeaseStoreListener& listener) override;
+  void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
   [[nodiscard]] std::string describe() const override;
 
@@ -91,10 +93,11 @@ class EtcdStore final : public LeaseStore {
 
   std::string prefix_;  ///< without a slash at the end
   std::chrono::minutes renew_margin_;
+  WallClock now_;
   std::string endpoints_;  ///< for people
-  LeaseStoreListener* listener_ = nullptr;
+  StoreListener listener_;
   Timer sync_timer_, watch_timer_, probe_timer_, renew_timer_;
-  Backoff sync_backoff_, watch_backoff_, contest_backoff_;
+  Backoff sync_backoff_, watch_backoff_, race_backoff_, contest_backoff_;
 
   std::optional<std::string> problem_;  ///< told as unreachable
   bool lacks_config_ = false;           ///< what problem_ is: no network configuration, not no answer

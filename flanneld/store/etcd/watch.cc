@@ -1,8 +1,9 @@
 // The etcd store between two passes: what it hears, and how it keeps the own lease.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "common/base/error.h"
-#include "flanneld/lease/clock.h"
 #include "flanneld/store/etcd/store.h"
 
 namespace flanneld {
@@ -60,12 +61,12 @@ void EtcdStore::take_watch(const EtcdWatchResponse& response) {
     events.push_back(*lease_event);
   }
   if (!response.is_created) watched_to_ = std::max(watched_to_, response.revision);
-  if (!events.empty()) listener_->store_changed(events);
+  if (!events.empty()) listener_(LeasesChanged{events});
   is_loss_told_ = is_lost;
   if (is_lost) sync();  // claim it again in place
   if (is_contested) {
-    listener_->store_claim_failed("another node writes to " + subnets() + held_->lease.key.format() +
-                                  "; has it the same public address?");
+    listener_(ClaimFailed{fmt::format("another node writes to {}{}; has it the same public address?",
+                                      subnets(), held_->lease.key.format())});
     sync_soon(contest_backoff_.next());
   }
 }
@@ -99,7 +100,7 @@ std::optional<Lease> EtcdStore::to_lease(const EtcdKeyValue& kv) {
     Lease lease{*key, LeaseAttributes::parse(kv.value), std::nullopt};
     // How long another node's lease still lives is not asked for: its deletion will be told.
     if (kv.lease != 0)
-      lease.expiry = held_ && *key == held_->lease.key ? held_->lease.expiry : now() + kLeaseTime;
+      lease.expiry = held_ && *key == held_->lease.key ? held_->lease.expiry : now_() + kLeaseTime;
     skipped_.erase(kv.key);
     return lease;
   } catch (const base::ParseError& error) {
@@ -112,7 +113,7 @@ void EtcdStore::skip(const EtcdKeyValue& kv, const std::string& reason) {
   const auto [entry, is_new] = skipped_.try_emplace(kv.key, kv.value);
   if (!is_new && entry->second == kv.value) return;
   entry->second = kv.value;
-  listener_->store_skipped(kv.key, reason);
+  listener_(EntrySkipped{kv.key, reason});
 }
 
 /// A read that a majority must agree to: a stream that is silent says nothing of the cluster's health.
@@ -142,7 +143,7 @@ void EtcdStore::take_probe(const EtcdRange& range, const std::string& key) {
 
 void EtcdStore::schedule_renewal() {
   if (!held_->lease.expiry) return renew_timer_.cancel();
-  const seconds left = *held_->lease.expiry - now();
+  const seconds left = *held_->lease.expiry - now_();
   renew_timer_.start(std::max<milliseconds>({left - renew_margin_, left / 3, seconds(1)}));
 }
 
@@ -153,13 +154,13 @@ void EtcdStore::renew() {
     try {
       const EtcdLease lease = parse_keep_alive(answer);
       if (lease.ttl <= 0) return sync();  // gone, and the key with it
-      held_->lease.expiry = now() + seconds(lease.ttl);
+      held_->lease.expiry = now_() + seconds(lease.ttl);
     } catch (const base::ParseError& parse_error) {
       return unreachable(client_.endpoint() + ": " + parse_error.what());
     }
     contest_backoff_.reset();
     schedule_renewal();
-    listener_->store_renewed(held_->lease);
+    listener_(LeaseRenewed{held_->lease});
   });
 }
 

@@ -23,24 +23,22 @@ namespace {
 
 const std::string kConfig = R"({"Network":"10.5.0.0/16","Backend":{"Type":"alloc"}})";
 
-/// Claims as soon as there is a configuration, and keeps what it is told.
-struct Listener final : LeaseStoreListener {
-  explicit Listener(LeaseStore& its_store) : store(its_store) {}
-  void store_has_config(const std::string& text) override {
-    Claim claim{NetworkConfig::parse(text), {}, {}};
-    claim.attributes.public_ip = claim.wish.public_ip = ip("192.168.0.1");
-    store.claim(claim);
+/// Claims as soon as there is a configuration, and keeps what it is sent.
+struct Listener {
+  explicit Listener(LeaseStore& its_store) : store(its_store) {
+    store.start([this](const StoreEvent& event) { take(event); });
   }
-  void store_claimed(const Lease& own, SubnetOrigin, const std::vector<std::string>&) override {
-    claimed = own.key.format();
+  void take(const StoreEvent& event) {
+    if (const auto* config = std::get_if<ConfigRead>(&event)) {
+      Claim claim{NetworkConfig::parse(config->text), {}, {}};
+      claim.attributes.public_ip = ip("192.168.0.1");
+      store.claim(claim);
+    }
+    if (const auto* claim = std::get_if<LeaseClaimed>(&event)) claimed = claim->own.key.format();
+    if (std::holds_alternative<ClaimFailed>(event)) ++claim_failures;
+    if (const auto* list = std::get_if<LeasesListed>(&event)) listed.push_back(list->leases.size());
+    if (const auto* entry = std::get_if<EntrySkipped>(&event)) skipped.push_back(entry->entry);
   }
-  void store_renewed(const Lease&) override {}
-  void store_claim_failed(const std::string&) override { ++claim_failures; }
-  void store_listed(const std::vector<Lease>& leases, bool) override { listed.push_back(leases.size()); }
-  void store_changed(const std::vector<LeaseEvent>&) override {}
-  void store_skipped(const std::string& entry, const std::string&) override { skipped.push_back(entry); }
-  void store_connected() override {}
-  void store_unreachable(const std::string&, bool) override {}
 
   LeaseStore& store;
   std::string claimed;
@@ -151,7 +149,6 @@ TEST_CASE("lease directory: a peer's lease that ends before the own one does is 
   EventLoop loop;
   DirectoryStore store(loop, directory.path, std::chrono::minutes(60));
   Listener listener(store);
-  store.start(listener);
   run_for(loop, std::chrono::milliseconds(200));
   REQUIRE(!listener.claimed.empty());
   directory.put("10.5.250.0-24", R"({"PublicIP":"192.168.0.9","PublicIPv6":null})", ::time(nullptr) + 2);
@@ -172,7 +169,6 @@ TEST_CASE("lease directory: bad entries are passed over, told once; a full one i
   EventLoop loop;
   DirectoryStore store(loop, directory.path, std::chrono::minutes(60));
   Listener listener(store);
-  store.start(listener);
   run_for(loop, std::chrono::milliseconds(2500));
   CHECK(listener.claimed.empty());
   CHECK(listener.claim_failures == 1);
