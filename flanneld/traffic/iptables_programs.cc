@@ -13,7 +13,7 @@
 namespace flanneld {
 namespace {
 
-constexpr unsigned kProgramSeconds = 10;  // the event loop stands still as long
+constexpr std::chrono::seconds kProgramTimeout{10};  // the event loop stands still as long
 constexpr const char* kXtablesLockSeconds = "5";
 constexpr size_t kMaxOutputBytes = 64 << 20;  // a node with tens of thousands of services
 
@@ -38,7 +38,7 @@ base::ProcessResult run(base::Family family, IptablesVariant variant, const char
   spec.arguments = std::move(arguments);
   spec.environment = base::environment_with({});
   spec.input = input;
-  spec.timeout_seconds = kProgramSeconds;
+  spec.timeout = kProgramTimeout;
   spec.max_output_bytes = kMaxOutputBytes;
   return base::run_process(spec);
 }

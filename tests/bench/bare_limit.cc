@@ -30,7 +30,7 @@ unsigned container_number() {
 
 void add(const char* self) {
   const std::string config = base::read_all(STDIN_FILENO, 1 << 20, "stdin");
-  base::run_process({self, {"ipam"}, {}, config, 10, 1000});
+  base::run_process({.program = self, .arguments = {"ipam"}, .environment = {}, .input = config});
   const netlink::Netns netns = netlink::Netns::open(env("CNI_NETNS"));
   auto node = netlink::NetlinkSocket::open();
   auto pod = netlink::NetlinkSocket::open_in(netns);

@@ -12,7 +12,6 @@
 #include "common/base/file.h"
 #include "common/base/ip.h"
 #include "common/base/mac.h"
-#include "common/base/process.h"
 #include "common/base/rollback.h"
 
 using base::IpAddress;
@@ -165,30 +164,6 @@ TEST_CASE("files: a FIFO in the way of a lock or a temporary file stops nobody")
   base::replace_file_at(dir.fd.get(), "a", "other", 0600);
   CHECK(base::read_file_at(dir.fd.get(), "a", 10) == "other");
   CHECK(base::list_directory(dir.fd.get()).size() == 2);
-}
-
-TEST_CASE("run_process: feeds stdin, takes stdout, tells the status") {
-  const std::string large(1 << 20, 'x');  // more than a pipe holds, both ways at once
-  base::ProcessSpec spec{"/bin/cat", {}, {}, large, 10, 4 << 20};
-  CHECK(base::run_process(spec).output == large);
-  spec.max_output_bytes = 1000;
-  CHECK_THROWS_AS(base::run_process(spec), base::SystemError);
-  CHECK(base::run_process({"/bin/sh", {"-c", "exit 3"}, {}, "unread", 10, 100}).exit_code == 3);
-  CHECK(base::run_process({"/bin/sh", {"-c", "kill -9 $$"}, {}, "", 10, 100}).exit_code == 137);
-  CHECK(base::run_process({"/bin/sh", {"-c", "echo $A"}, {"A=b"}, "", 10, 100}).output == "b\n");
-  CHECK_THROWS_AS(base::run_process({"/no/such/program", {}, {}, "", 10, 100}), base::SystemError);
-  CHECK_THROWS_WITH_AS(
-      base::run_process({"/bin/sh", {"-c", "exec cat /dev/zero > /dev/null"}, {}, "", 1, 100}),
-      doctest::Contains("timed out"), base::SystemError);
-}
-
-TEST_CASE("environment_with: replaces, keeps the rest") {
-  ::setenv("FLANNEL_UNIT", "old", 1);
-  ::setenv("FLANNEL_UNIT_LONGER", "kept", 1);
-  const auto merged = base::environment_with({"FLANNEL_UNIT=new"});
-  CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT=new") == 1);
-  CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT=old") == 0);
-  CHECK(std::count(merged.begin(), merged.end(), "FLANNEL_UNIT_LONGER=kept") == 1);
 }
 
 TEST_CASE("deadline: passed or not, and what poll(2) may wait") {
