@@ -32,7 +32,7 @@ std::string rule_text(const std::string& chain) {
 }  // namespace
 
 Message& NftTransaction::change(int type, int flags, std::string what) {
-  Message& message = changes_.emplace_back(message_type(type), NLM_F_ACK | flags);
+  Message& message = changes_.emplace_back(message_type(type), flags);
   append_header(message, protocol_of(table_.family));
   descriptions_.push_back(std::move(what));
   return message;
@@ -98,20 +98,19 @@ void NftTransaction::delete_rule(const std::string& chain, uint64_t handle) {
 
 bool NftTransaction::commit(netlink::NetlinkSocket& socket, const std::string& doing) {
   if (changes_.empty()) return true;
-  std::vector<Message> batch;
-  batch.reserve(changes_.size() + 2);
-  batch.push_back(batch_frame(NFNL_MSG_BATCH_BEGIN));
-  for (Message& message : changes_) batch.push_back(std::move(message));
-  batch.push_back(batch_frame(NFNL_MSG_BATCH_END));
+  netlink::PackedRequests batch;
+  batch.add(batch_frame(NFNL_MSG_BATCH_BEGIN));
+  for (const Message& message : changes_) batch.add(message);
+  batch.add(batch_frame(NFNL_MSG_BATCH_END));
   changes_.clear();
-  const auto answer = socket.send_batch(batch, descriptions_.size());
-  if (answer.error_number == 0) return true;
-  if (answer.error_number == ENOENT) return false;
-  const size_t place = answer.place;  // 0 is the frame
+  const auto refusal = socket.send_batch(batch, doing);
+  if (!refusal) return true;
+  if (refusal->error_number == ENOENT) return false;
+  const size_t place = refusal->place;  // 0 is the frame
   const bool is_change = place >= 1 && place <= descriptions_.size();
-  throw netlink::NetlinkError(answer.error_number,
+  throw netlink::NetlinkError(refusal->error_number,
                               is_change ? fmt::format("{}: {}", doing, descriptions_[place - 1]) : doing,
-                              answer.kernel_text);
+                              refusal->kernel_text);
 }
 
 }  // namespace netfilter

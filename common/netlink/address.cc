@@ -113,10 +113,10 @@ void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Lin
       return;
     if (deadline.passed()) throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
     if (notifications) {
-      notifications->wait_notification(deadline.milliseconds_left());
+      notifications->wait_notification(std::chrono::milliseconds(deadline.milliseconds_left()));
     } else {  // look once more after subscribing, so that no change falls in between
       const NetnsScope inside = netns.enter();
-      notifications = NetlinkSocket::open_subscribed(RTNLGRP_IPV6_IFADDR);
+      notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_IPV6_IFADDR);
     }
   }
 }

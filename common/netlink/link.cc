@@ -144,12 +144,12 @@ std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& n
     return link;
   };
   if (auto link = find_operational()) return link;
-  NetlinkSocket notifications = NetlinkSocket::open_subscribed(RTNLGRP_LINK);
+  NetlinkSocket notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_LINK);
   const base::Deadline deadline{std::chrono::milliseconds(milliseconds)};
   for (;;) {
     if (auto link = find_operational()) return link;
     if (deadline.passed()) return std::nullopt;
-    notifications.wait_notification(deadline.milliseconds_left());
+    notifications.wait_notification(std::chrono::milliseconds(deadline.milliseconds_left()));
   }
 }
 

@@ -67,12 +67,11 @@ class PackedRequests {
   void add(const Message& message);
   void clear();
   [[nodiscard]] size_t count() const { return starts_.size(); }
-
- private:
-  friend class NetlinkSocket;
   [[nodiscard]] nlmsghdr* at(size_t place);
   /// Those of the places [first, end).
   [[nodiscard]] std::string_view bytes(size_t first, size_t end) const;
+
+ private:
   std::vector<char> bytes_;
   std::vector<size_t> starts_;
 };

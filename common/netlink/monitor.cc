@@ -50,7 +50,7 @@ bool tells_removal(const nlmsghdr* message) {
 }  // namespace
 
 Monitor Monitor::open() {
-  NetlinkSocket socket = NetlinkSocket::open_subscribed(RTNLGRP_LINK);
+  NetlinkSocket socket = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_LINK);
   for (const unsigned group :
        {RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
     socket.subscribe(group);

@@ -1,10 +1,9 @@
 #include "common/netlink/socket.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -13,7 +12,10 @@ namespace {
 
 constexpr size_t kReceiveBytes = 32768;  // the kernel never puts more into one part of a dump
 constexpr int kMaxDumpTries = 20;
-constexpr size_t kMostPacked = 256;  // in one message: so many refusals fit into the default receive buffer
+constexpr int kMaxReads = 1024;  // of notifications at a time
+// A refusal takes up to 1.5 kB of the receive buffer, which by default has 208 kB, as has the send buffer.
+constexpr size_t kMostPacked = 128;
+constexpr size_t kSendBytes = 64 << 10;
 
 sockaddr_nl kernel_address() {
   sockaddr_nl address{};
@@ -21,12 +23,7 @@ sockaddr_nl kernel_address() {
   return address;
 }
 
-const Message& sequenced(const Message& message, uint32_t sequence) {
-  message.raw()->nlmsg_seq = sequence;
-  return message;
-}
-
-/// The text and errno of an NLMSG_ERROR message (include/uapi/linux/netlink.h, NLMSGERR_ATTR_MSG).
+/// The text of an NLMSG_ERROR message (include/uapi/linux/netlink.h, NLMSGERR_ATTR_MSG).
 std::string extended_text(const nlmsghdr* header) {
   if (!(header->nlmsg_flags & NLM_F_ACK_TLVS)) return {};
   const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(header));
@@ -35,9 +32,10 @@ std::string extended_text(const nlmsghdr* header) {
   return Attributes::of(header, skip).string(NLMSGERR_ATTR_MSG);
 }
 
+/// The errno of an NLMSG_ERROR or NLMSG_DONE message.
 int error_of(const nlmsghdr* header) {
-  if (header->nlmsg_len < NLMSG_LENGTH(sizeof(int))) return EBADMSG;
-  return -static_cast<const nlmsgerr*>(nlmsg_data(header))->error;
+  if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(int))) return -*static_cast<const int*>(nlmsg_data(header));
+  return header->nlmsg_type == NLMSG_DONE ? 0 : EBADMSG;
 }
 
 base::UniqueFd open_socket(int protocol) {
@@ -60,9 +58,9 @@ NetlinkSocket NetlinkSocket::open_in(const Netns& netns, int protocol) {
   return open(protocol);
 }
 
-NetlinkSocket NetlinkSocket::open_subscribed(unsigned group) {
-  NetlinkSocket socket = open();
-  sockaddr_nl address = kernel_address();
+NetlinkSocket NetlinkSocket::open_subscribed(int protocol, unsigned group) {
+  NetlinkSocket socket = open(protocol);
+  const sockaddr_nl address = kernel_address();
   if (::bind(socket.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     base::throw_errno("bind netlink socket");
   socket.subscribe(group);
@@ -74,9 +72,16 @@ void NetlinkSocket::subscribe(unsigned group) {
     base::throw_errno("join netlink multicast group");
 }
 
+// Both: without privileges for more, as much as anybody may have.
 void NetlinkSocket::enlarge_receive_buffer(int bytes) {
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)
-    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);  // as much as anybody may have
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+void NetlinkSocket::enlarge_send_buffer(size_t length) {
+  const int bytes = static_cast<int>(length);
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0)
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 uint32_t NetlinkSocket::port_id() {
@@ -94,28 +99,43 @@ uint32_t NetlinkSocket::port_id() {
 }
 
 void NetlinkSocket::send(const Message& message, const std::string& doing) {
-  const nlmsghdr* header = sequenced(message, ++sequence_).raw();
+  nlmsghdr* header = message.raw();
+  header->nlmsg_seq = ++sequence_;
+  send({reinterpret_cast<const char*>(header), header->nlmsg_len}, doing);
+}
+
+void NetlinkSocket::send(std::string_view bytes, const std::string& doing) {
   const sockaddr_nl address = kernel_address();
-  while (::sendto(fd_.get(), header, header->nlmsg_len, 0, reinterpret_cast<const sockaddr*>(&address),
+  while (::sendto(fd_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address),
                   sizeof address) < 0)
-    if (errno != EINTR) base::throw_errno(doing + ": send netlink request");
+    if (errno != EINTR) base::throw_errno(fmt::format("{}: send netlink request", doing));
 }
 
-void NetlinkSocket::receive_until(const std::function<bool(const nlmsghdr*)>& is_last,
-                                  const std::string& doing) {
+bool NetlinkSocket::receive(int flags, const Take& take, bool& ended) {
   alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
-  for (;;) {
-    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0) base::throw_errno(doing);
-    auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length))
-      if (is_last(header)) return;
+  ssize_t received = -1;
+  do received = ::recv(fd_.get(), buffer.data(), buffer.size(), flags | MSG_TRUNC);
+  while (received < 0 && errno == EINTR);
+  if (received < 0) return false;
+  if (static_cast<size_t>(received) > buffer.size()) {
+    errno = EMSGSIZE;  // a part of it is lost
+    return false;
   }
+  auto length = static_cast<int>(received);
+  for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); !ended && nlmsg_ok(header, length);
+       header = nlmsg_next(header, &length))
+    ended = take(header);
+  return true;
 }
 
-NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::string& doing) {
+void NetlinkSocket::receive_until(const Take& take, const std::string& doing) {
+  for (bool ended = false; !ended;)
+    if (!receive(0, take, ended)) base::throw_errno(fmt::format("{}: receive netlink answer", doing));
+}
+
+NetlinkSocket::Answer NetlinkSocket::exchange(const Message& message, const Visitor& visit,
+                                              const std::string& doing) {
+  send(message, doing);
   Answer answer;
   const auto take = [&](const nlmsghdr* header) {
     if (header->nlmsg_seq != sequence_) return false;  // the tail of an exchange that was given up
@@ -124,21 +144,12 @@ NetlinkSocket::Answer NetlinkSocket::receive(const Visitor& visit, const std::st
       if (visit) visit(header);
       return false;
     }
-    const bool has_code = header->nlmsg_len >= NLMSG_LENGTH(sizeof(int));
-    answer.error_number = header->nlmsg_type == NLMSG_ERROR ? error_of(header)
-                          : has_code                        ? -*static_cast<const int*>(nlmsg_data(header))
-                                                            : 0;
+    answer.error_number = error_of(header);
     if (header->nlmsg_type == NLMSG_ERROR) answer.kernel_text = extended_text(header);
     return true;
   };
-  receive_until(take, doing + ": receive netlink answer");
+  receive_until(take, doing);
   return answer;
-}
-
-NetlinkSocket::Answer NetlinkSocket::exchange(const Message& message, const Visitor& visit,
-                                              const std::string& doing) {
-  send(message, doing);
-  return receive(visit, doing);
 }
 
 void NetlinkSocket::request(const Message& message, const std::string& doing) {
@@ -164,7 +175,7 @@ bool NetlinkSocket::get(const Message& message, const std::string& doing, const 
       visit(header);
     return true;
   };
-  receive_until(take, doing + ": receive netlink answer");
+  receive_until(take, doing);
   if (answer.error_number == 0) return true;
   if (answer.error_number == ENODEV || answer.error_number == ENOENT) return false;
   throw NetlinkError(answer.error_number, doing, answer.kernel_text);
@@ -182,84 +193,84 @@ void NetlinkSocket::dump(const Message& message, const std::string& doing,
   throw NetlinkError(EAGAIN, doing, "the list changed each time while it was read");
 }
 
-NetlinkSocket::BatchResult NetlinkSocket::send_batch(const std::vector<Message>& messages, size_t answers) {
-  std::vector<iovec> parts;
-  const uint32_t first = sequence_ + 1;
-  for (const Message& message : messages) {
-    nlmsghdr* header = sequenced(message, ++sequence_).raw();
-    parts.push_back({header, header->nlmsg_len});
-  }
-  sockaddr_nl address = kernel_address();
-  msghdr out{};
-  out.msg_name = &address;
-  out.msg_namelen = sizeof address;
-  out.msg_iov = parts.data();
-  out.msg_iovlen = parts.size();
-  if (::sendmsg(fd_.get(), &out, 0) < 0) base::throw_errno("send netlink batch");
-
-  BatchResult result;
-  if (answers == 0) return result;
-  const auto take = [&](const nlmsghdr* header) {
-    if (header->nlmsg_type != NLMSG_ERROR || header->nlmsg_seq < first) return false;
-    if (const int error = error_of(header); error != 0 && result.error_number == 0)
-      result = {error, header->nlmsg_seq - first, extended_text(header)};
-    // A refused frame (BATCH_BEGIN, say) is answered once and for all.
-    return --answers == 0 || (result.error_number != 0 && header->nlmsg_seq == first);
-  };
-  receive_until(take, "receive netlink answers");
-  return result;
+std::optional<NetlinkSocket::Refusal> NetlinkSocket::send_batch(PackedRequests& batch,
+                                                                const std::string& doing) {
+  if (batch.count() < 3) return std::nullopt;  // nothing in the frame
+  const size_t bytes = batch.bytes(0, batch.count()).size();
+  if (bytes > kSendBytes) enlarge_send_buffer(bytes);
+  // The kernel answers a refused message anyway. One acknowledgement for each of a thousand messages would
+  // not fit into the receive buffer.
+  const size_t last = batch.count() - 2;
+  batch.at(last)->nlmsg_flags |= NLM_F_ACK;
+  std::vector<Refusal> refusals;
+  exchange_packed(batch, 0, batch.count(), last, doing, refusals);
+  if (refusals.empty()) return std::nullopt;
+  return std::move(refusals.front());
 }
 
 std::vector<NetlinkSocket::Refusal> NetlinkSocket::send_packed(PackedRequests& requests,
                                                                const std::string& doing) {
   std::vector<Refusal> refusals;
-  for (size_t first = 0; first < requests.count(); first += kMostPacked)
-    send_portion(requests, first, std::min(first + kMostPacked, requests.count()), doing, refusals);
+  for (size_t first = 0, end = 0; first < requests.count(); first = end) {
+    end = first + 1;
+    while (end < requests.count() && end - first < kMostPacked &&
+           requests.bytes(first, end + 1).size() <= kSendBytes)
+      ++end;
+    requests.at(end - 1)->nlmsg_flags |= NLM_F_ACK;
+    exchange_packed(requests, first, end, end - 1, doing, refusals);
+  }
   return refusals;
 }
 
-void NetlinkSocket::send_portion(PackedRequests& requests, size_t first, size_t end, const std::string& doing,
-                                 std::vector<Refusal>& refusals) {
+void NetlinkSocket::exchange_packed(PackedRequests& requests, size_t first, size_t end, size_t acknowledged,
+                                    const std::string& doing, std::vector<Refusal>& refusals) {
   const uint32_t first_sequence = sequence_ + 1;
   for (size_t place = first; place < end; ++place) requests.at(place)->nlmsg_seq = ++sequence_;
-  requests.at(end - 1)->nlmsg_flags |= NLM_F_ACK;
-  const std::string_view bytes = requests.bytes(first, end);
-  const sockaddr_nl address = kernel_address();
-  while (::sendto(fd_.get(), bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&address),
-                  sizeof address) < 0)
-    if (errno != EINTR) base::throw_errno(doing + ": send netlink requests");
+  send(requests.bytes(first, end), doing);
 
+  const size_t refused_before = refusals.size();
+  const bool is_batch = acknowledged != end - 1;
   const auto take = [&](const nlmsghdr* header) {
     const size_t place = first + (header->nlmsg_seq - first_sequence);
     if (header->nlmsg_type != NLMSG_ERROR || place >= end) return false;
-    if (const int error = error_of(header); error != 0)
-      refusals.push_back({place, error, extended_text(header)});
-    return place + 1 == end;
+    const int error = error_of(header);
+    if (error != 0) refusals.push_back({place, error, extended_text(header)});
+    // A batch whose frame is refused gets no other answer.
+    return place == acknowledged || (is_batch && place == first && error != 0);
   };
-  receive_until(take, doing + ": receive netlink answers");
-}
-
-bool NetlinkSocket::drain_notifications(const Visitor& visit) {
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
-  bool complete = true;
-  for (;;) {
-    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (received < 0) {
-      if (errno == EAGAIN) return complete;
-      if (errno != EINTR && errno != ENOBUFS) base::throw_errno("receive netlink notifications");
-      if (errno == ENOBUFS) complete = false;
-      continue;
-    }
-    auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length))
-      visit(header);
+  // The kernel has answered when send() returns: there is nothing to wait for.
+  bool overflowed = false;  // more refusals than the receive buffer holds; the first ones are in it
+  for (bool ended = false; !ended;) {
+    if (receive(MSG_DONTWAIT, take, ended)) continue;
+    const int error = errno;
+    const bool knows_cause = is_batch && refusals.size() > refused_before;
+    if (error == EAGAIN && overflowed && knows_cause) return;
+    if (error != ENOBUFS)
+      throw base::SystemError(overflowed ? ENOBUFS : error,
+                              fmt::format("{}: receive netlink answers", doing));
+    overflowed = true;
   }
 }
 
-bool NetlinkSocket::wait_notification(int milliseconds) {
+bool NetlinkSocket::drain_notifications(const Visitor& visit) {
+  const auto take = [&](const nlmsghdr* header) {
+    visit(header);
+    return false;
+  };
+  bool complete = true;
+  for (int reads = 0; reads < kMaxReads; ++reads) {
+    bool ended = false;
+    if (receive(MSG_DONTWAIT, take, ended)) continue;
+    if (errno == EAGAIN) break;
+    if (errno != ENOBUFS && errno != EMSGSIZE) base::throw_errno("receive netlink notifications");
+    complete = false;
+  }
+  return complete;
+}
+
+bool NetlinkSocket::wait_notification(std::chrono::milliseconds at_most) {
   pollfd readable{fd_.get(), POLLIN, 0};
-  if (::poll(&readable, 1, milliseconds) <= 0) return false;
+  if (::poll(&readable, 1, static_cast<int>(at_most.count())) <= 0) return false;
   std::array<char, kReceiveBytes> discarded;
   // ENOBUFS says that notifications were lost: reason enough to look again.
   return ::recv(fd_.get(), discarded.data(), discarded.size(), MSG_DONTWAIT) >= 0 || errno == ENOBUFS;

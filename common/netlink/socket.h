@@ -3,8 +3,11 @@
 
 #include <linux/netlink.h>
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/unique_fd.h"
@@ -14,65 +17,61 @@
 
 namespace netlink {
 
-/// Tied for life to the namespace it was opened in, also after the process went elsewhere.
-/// One request at a time; not shared between threads. Every failure throws NetlinkError or, for the
-/// socket itself, SystemError; `doing` says what is being done, to which object.
+/// Stays in the network namespace it was opened in, wherever the process goes afterwards.
+/// Serves one request at a time; not to be shared between threads. A request that the kernel refuses throws
+/// NetlinkError, a socket that fails throws SystemError; `doing` says for both what was being done, to which
+/// object.
 class NetlinkSocket {
  public:
   using Visitor = std::function<void(const nlmsghdr*)>;
 
   static NetlinkSocket open(int protocol = NETLINK_ROUTE);
   static NetlinkSocket open_in(const Netns& netns, int protocol = NETLINK_ROUTE);
-  /// Receives the notifications of a multicast group (RTNLGRP_*). Open it before the look that the
-  /// notifications are to complete.
-  static NetlinkSocket open_subscribed(unsigned group);
+  /// Receives the notifications of a multicast group, such as RTNLGRP_LINK. Open it before you read the state
+  /// that the notifications update.
+  static NetlinkSocket open_subscribed(int protocol, unsigned group);
 
   /// Sends one request and waits for the kernel's acknowledgement.
   void request(const Message& message, const std::string& doing);
 
-  /// As request, but an answer of `expected` (an errno) makes it false instead of an exception.
+  /// Like request(), but returns false when the kernel answers with the errno `expected`.
   bool request_unless(int expected, const Message& message, const std::string& doing);
 
-  /// Sends a request for one object and shows it to `visit`; false when the kernel knows none
-  /// (ENODEV or ENOENT).
+  /// Asks for one object and shows it to `visit`. False when the kernel has none (ENODEV or ENOENT).
   bool get(const Message& message, const std::string& doing, const Visitor& visit);
 
-  /// Sends a dump request and shows every object. `restart` is called before each try: the kernel
-  /// marks a dump that changed under its hands, and then it is asked again.
+  /// Asks for a list and shows each of its objects. The kernel marks a list that changed while it was read;
+  /// it is then read again, and `restart` is called before each attempt.
   void dump(const Message& message, const std::string& doing, const std::function<void()>& restart,
             const Visitor& visit);
 
-  /// Sends several messages at once and gathers one answer for each. Returns the errno of the first
-  /// refused one, 0 if none; `refused` is told its place and the kernel's text.
-  struct BatchResult {
-    int error_number = 0;
-    size_t place = 0;
-    std::string kernel_text;
-  };
-  BatchResult send_batch(const std::vector<Message>& messages, size_t answers);
-
-  /// Of independent requests, one that the kernel refused.
+  /// A request that the kernel refused, by its place among those sent with it.
   struct Refusal {
     size_t place = 0;
     int error_number = 0;
     std::string kernel_text;
   };
-  /// Sends requests that do not depend on each other, in order and as few messages as the socket's buffers
-  /// allow, and returns those that were refused, in order; the others are done.
+
+  /// Sends a batch that the kernel executes as a whole or not at all, framed by its first and last message.
+  /// Returns its first refused message, nullopt when all was done. The socket's send buffer grows as needed.
+  std::optional<Refusal> send_batch(PackedRequests& batch, const std::string& doing);
+
+  /// Sends requests that do not depend on each other, in order, in as few system calls as the socket's
+  /// buffers allow. Returns the refused ones in order; the others are done.
   std::vector<Refusal> send_packed(PackedRequests& requests, const std::string& doing);
 
-  /// Waits for one notification, at most `milliseconds`; false when none came.
-  bool wait_notification(int milliseconds);
-
-  /// Joins one more multicast group (RTNLGRP_*).
+  /// Joins one more multicast group.
   void subscribe(unsigned group);
-  /// Shows the notifications that wait, without blocking; false when the kernel had to drop some.
+  /// Waits for a notification and drops it; false when none came in time.
+  bool wait_notification(std::chrono::milliseconds at_most);
+  /// Shows notifications that have arrived, without blocking: all of them, or as many as leave other work its
+  /// turn; then fd() stays readable. False when some were lost.
   bool drain_notifications(const Visitor& visit);
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   /// The number that notifications about this socket's requests carry as nlmsg_pid.
   [[nodiscard]] uint32_t port_id();
-  /// Asks for so many bytes of room for answers; gets what the system allows.
+  /// Asks for a receive buffer of that many bytes; gets what the system allows.
   void enlarge_receive_buffer(int bytes);
 
  private:
@@ -83,15 +82,20 @@ class NetlinkSocket {
     bool interrupted = false;
     std::string kernel_text;
   };
+  /// Returns true for the message that ends an exchange.
+  using Take = std::function<bool(const nlmsghdr*)>;
+
   void send(const Message& message, const std::string& doing);
-  /// Sends those of [first, end) as one message. Only the last is acknowledged, the kernel tells of errors
-  /// anyway.
-  void send_portion(PackedRequests& requests, size_t first, size_t end, const std::string& doing,
-                    std::vector<Refusal>& refusals);
-  /// Shows every message that comes until one is the last. `doing` is for errors.
-  void receive_until(const std::function<bool(const nlmsghdr*)>& is_last, const std::string& doing);
-  Answer receive(const Visitor& visit, const std::string& doing);
+  void send(std::string_view bytes, const std::string& doing);
+  /// Receives one datagram, at most. False when nothing waits and MSG_DONTWAIT is among `flags`.
+  bool receive(int flags, const Take& take, bool& ended);
+  /// Receives until `take` returns true.
+  void receive_until(const Take& take, const std::string& doing);
   Answer exchange(const Message& message, const Visitor& visit, const std::string& doing);
+  /// Sends those of [first, end) as one datagram and collects refusals until `acknowledged` is answered.
+  void exchange_packed(PackedRequests& requests, size_t first, size_t end, size_t acknowledged,
+                       const std::string& doing, std::vector<Refusal>& refusals);
+  void enlarge_send_buffer(size_t bytes);
 
   base::UniqueFd fd_;
   uint32_t sequence_ = 0;
