@@ -1,9 +1,5 @@
 #include "cni-ipam/store/lease_key.h"
 
-#include <endian.h>
-
-#include <cstring>
-
 namespace ipam {
 namespace {
 
@@ -12,23 +8,13 @@ constexpr uint64_t kBlockBits = 63;
 
 }  // namespace
 
-LeaseKey::LeaseKey(const base::IpAddress& address) {
-  if (address.is_v4()) {
-    uint32_t v4 = 0;
-    std::memcpy(&v4, address.data(), sizeof v4);
-    low = kMappedPrefix | be32toh(v4);
-  } else {
-    uint64_t words[2] = {};
-    std::memcpy(words, address.data(), sizeof words);
-    high = be64toh(words[0]);
-    low = be64toh(words[1]);
-  }
+LeaseKey::LeaseKey(const base::IpAddress& address) : base::Uint128(address.number()) {
+  if (address.is_v4()) low |= kMappedPrefix;
 }
 
 base::IpAddress LeaseKey::address() const {
-  if (high == 0 && low >> 32 == kMappedPrefix >> 32) return base::IpAddress::v4(static_cast<uint32_t>(low));
-  const uint64_t words[2] = {htobe64(high), htobe64(low)};
-  return *base::IpAddress::from_bytes(words, sizeof words);
+  const bool mapped = high == 0 && low >> 32 == kMappedPrefix >> 32;
+  return base::IpAddress::from_number(mapped ? base::Family::v4 : base::Family::v6, *this);
 }
 
 LeaseKey LeaseKey::block() const {

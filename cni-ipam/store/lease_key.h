@@ -7,9 +7,7 @@
 
 namespace ipam {
 
-struct LeaseKey {
-  uint64_t high = 0, low = 0;
-
+struct LeaseKey : base::Uint128 {
   LeaseKey() = default;
   explicit LeaseKey(const base::IpAddress& address);
   bool operator==(const LeaseKey&) const = default;

@@ -1,6 +1,7 @@
 #include "common/base/ip.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -43,7 +44,12 @@ std::string format_v6(const uint8_t* bytes) {
   return text;
 }
 
+/// The bits behind the prefix.
+Uint128 host_mask(const IpNet& net) { return (Uint128(1) << (net.address.bits() - net.prefix)) - 1; }
+
 }  // namespace
+
+int af(Family family) { return family == Family::v4 ? AF_INET : AF_INET6; }
 
 IpAddress IpAddress::v4(uint32_t host_order) {
   IpAddress address;
@@ -75,61 +81,41 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   return address;
 }
 
-int IpAddress::af() const { return is_v4() ? AF_INET : AF_INET6; }
-
 std::string IpAddress::str() const {
   if (!is_v4()) return format_v6(bytes_.data());
-  std::string text = std::to_string(bytes_[0]);
-  for (size_t i = 1; i < 4; ++i) text.append(".").append(std::to_string(bytes_[i]));
-  return text;
+  return fmt::format("{}.{}.{}.{}", bytes_[0], bytes_[1], bytes_[2], bytes_[3]);
 }
 
-IpAddress IpAddress::next() const { return plus(1); }
-
-IpAddress IpAddress::previous() const {
-  IpAddress result = *this;
-  for (size_t i = size(); i-- > 0;)
-    if (result.bytes_[i]-- != 0) break;
-  return result;
+IpAddress IpAddress::from_number(Family family, const Uint128& number) {
+  if (family == Family::v4) return v4(static_cast<uint32_t>(number.low));
+  const uint64_t words[2] = {htobe64(number.high), htobe64(number.low)};
+  return *from_bytes(words, sizeof words);
 }
 
-IpAddress IpAddress::plus(uint64_t count) const {
-  IpAddress result = *this;
-  for (size_t i = size(); i-- > 0 && count != 0;) {
-    const uint64_t sum = result.bytes_[i] + (count & 0xff);
-    result.bytes_[i] = static_cast<uint8_t>(sum);
-    count = (count >> 8) + (sum >> 8);
+Uint128 IpAddress::number() const {
+  if (is_v4()) {
+    uint32_t v4 = 0;
+    std::memcpy(&v4, bytes_.data(), sizeof v4);
+    return be32toh(v4);
   }
-  return result;
+  uint64_t words[2] = {};
+  std::memcpy(words, bytes_.data(), sizeof words);
+  return {be64toh(words[0]), be64toh(words[1])};
 }
 
 uint64_t IpAddress::distance_to(const IpAddress& other) const {
-  std::array<int, 16> digit{};
-  int borrow = 0;
-  for (size_t i = size(); i-- > 0;) {
-    const int difference = other.bytes_[i] - bytes_[i] - borrow;
-    borrow = difference < 0 ? 1 : 0;
-    digit[i] = difference + 256 * borrow;
-  }
-  uint64_t result = 0;
-  for (size_t i = 0; i < size(); ++i) {
-    if (result >> 56 != 0) return UINT64_MAX;
-    result = result << 8 | static_cast<uint64_t>(digit[i]);
-  }
-  return result;
+  return std::min(other.number() - number(), Uint128(UINT64_MAX)).low;
 }
 
 bool IpAddress::is_unspecified() const {
   return std::all_of(bytes_.begin(), bytes_.end(), [](uint8_t byte) { return byte == 0; });
 }
 
-bool IpAddress::is_multicast() const { return is_v4() ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+bool IpAddress::is_multicast() const { return multicast(family_).contains(*this); }
 
-bool IpAddress::is_loopback() const { return is_v4() ? bytes_[0] == 127 : *this == *parse("::1"); }
+bool IpAddress::is_loopback() const { return is_v4() ? bytes_[0] == 127 : number() == 1; }
 
-bool IpAddress::is_link_local() const {
-  return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xfe && (bytes_[1] & 0xc0) == 0x80;
-}
+bool IpAddress::is_link_local() const { return link_local(family_).contains(*this); }
 
 std::optional<IpNet> IpNet::parse(std::string_view text) {
   const size_t slash = text.find('/');
@@ -143,24 +129,14 @@ std::optional<IpNet> IpNet::parse(std::string_view text) {
   return IpNet{*address, static_cast<uint8_t>(prefix)};
 }
 
-std::string IpNet::str() const { return address.str() + "/" + std::to_string(prefix); }
+std::string IpNet::str() const { return fmt::format("{}/{}", address, prefix); }
 
 IpNet IpNet::network() const {
-  std::array<uint8_t, 16> bytes{};
-  for (size_t i = 0; i < address.size(); ++i) {
-    const int kept = std::clamp(static_cast<int>(prefix) - static_cast<int>(8 * i), 0, 8);
-    bytes[i] = static_cast<uint8_t>(address.data()[i] & (0xff00 >> kept));
-  }
-  return {*IpAddress::from_bytes(bytes.data(), address.size()), prefix};
+  return {IpAddress::from_number(address.family(), address.number() & ~host_mask(*this)), prefix};
 }
 
 IpAddress IpNet::last() const {
-  std::array<uint8_t, 16> bytes{};
-  for (size_t i = 0; i < address.size(); ++i) {
-    const int kept = std::clamp(static_cast<int>(prefix) - static_cast<int>(8 * i), 0, 8);
-    bytes[i] = static_cast<uint8_t>(address.data()[i] | (0xff >> kept));
-  }
-  return *IpAddress::from_bytes(bytes.data(), address.size());
+  return IpAddress::from_number(address.family(), address.number() | host_mask(*this));
 }
 
 bool IpNet::contains(const IpAddress& other) const {
@@ -171,8 +147,16 @@ bool IpNet::overlaps(const IpNet& other) const {
   return contains(other.network().address) || other.contains(network().address);
 }
 
-IpNet default_route(Family family) {
-  return family == Family::v4 ? IpNet{IpAddress::v4(0), 0} : *IpNet::parse("::/0");
+IpNet default_route(Family family) { return {IpAddress::from_number(family, 0), 0}; }
+
+IpNet multicast(Family family) {
+  return family == Family::v4 ? IpNet{IpAddress::v4(0xe0000000), 4}
+                              : IpNet{IpAddress::from_number(Family::v6, {0xffULL << 56, 0}), 8};
+}
+
+IpNet link_local(Family family) {
+  return family == Family::v4 ? IpNet{IpAddress::v4(0xa9fe0000), 16}
+                              : IpNet{IpAddress::from_number(Family::v6, {0xfe80ULL << 48, 0}), 10};
 }
 
 }  // namespace base

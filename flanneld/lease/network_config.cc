@@ -1,7 +1,6 @@
 #include "flanneld/lease/network_config.h"
 
 #include <algorithm>
-#include <array>
 
 #include "flanneld/lease/go_json.h"
 
@@ -51,37 +50,6 @@ struct FamilyText {
 
 [[noreturn]] void reject(const char* key, const std::string& reason) {
   throw ParseError("key '" + std::string(key) + "': " + reason);
-}
-
-/// `address` + (`count` << `shift`), wrapping at the family's end.
-IpAddress add_shifted(const IpAddress& address, uint64_t count, unsigned shift) {
-  std::array<uint8_t, 16> bytes{};
-  std::copy_n(address.data(), address.size(), bytes.begin());
-  unsigned carry = 0;
-  for (unsigned at = 0; at < address.size(); ++at) {  // at: bytes counted from the low end
-    uint8_t& byte = bytes[address.size() - 1 - at];
-    const int bits_below = static_cast<int>(8 * at) - static_cast<int>(shift);
-    uint64_t addend = 0;
-    if (bits_below >= 0 && bits_below < 64) addend = count >> bits_below;
-    if (bits_below < 0 && bits_below > -8) addend = count << -bits_below;
-    const unsigned sum = byte + static_cast<unsigned>(addend & 0xff) + carry;
-    byte = static_cast<uint8_t>(sum);
-    carry = sum >> 8;
-  }
-  return *IpAddress::from_bytes(bytes.data(), address.size());
-}
-
-/// `address` >> `shift`.
-IpAddress shifted_right(const IpAddress& address, unsigned shift) {
-  std::array<uint8_t, 16> bytes{};
-  const size_t whole = shift / 8;
-  const unsigned rest = shift % 8;
-  for (size_t to = whole; to < address.size(); ++to) {
-    const size_t from = to - whole;
-    const unsigned high = from > 0 ? address.data()[from - 1] : 0U;
-    bytes[to] = static_cast<uint8_t>((high << 8 | address.data()[from]) >> rest);
-  }
-  return *IpAddress::from_bytes(bytes.data(), address.size());
 }
 
 /// As get_family_address(), where the unspecified address stands for "not given".
@@ -141,7 +109,7 @@ FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
       static_cast<uint8_t>(text.subnet_len > 0 ? text.subnet_len : computed_len(config.network, rules));
   const unsigned shift = config.network.address.bits() - config.subnet_len;
   // The first subnet is left out: its base address is the network's own.
-  config.subnet_min = text.subnet_min.value_or(add_shifted(config.network.address, 1, shift));
+  config.subnet_min = text.subnet_min.value_or(config.network.address.plus(base::Uint128(1) << shift));
   config.subnet_max =
       text.subnet_max.value_or(IpNet{config.network.last(), config.subnet_len}.network().address);
   check_bound(rules.min_key, config.subnet_min, config, rules);
@@ -166,7 +134,8 @@ void read_backend(const json::Value& document, NetworkConfig& config) {
 
 uint64_t FamilyConfig::index_of(const IpAddress& address) const {
   const unsigned shift = network.address.bits() - subnet_len;
-  return shifted_right(subnet_min, shift).distance_to(shifted_right(address, shift));
+  const base::Uint128 count = (address.number() >> shift) - (subnet_min.number() >> shift);
+  return std::min(count, base::Uint128(UINT64_MAX)).low;
 }
 
 uint64_t FamilyConfig::subnet_count() const {
@@ -175,7 +144,7 @@ uint64_t FamilyConfig::subnet_count() const {
 }
 
 IpNet FamilyConfig::nth_subnet(uint64_t index) const {
-  return {add_shifted(subnet_min, index, network.address.bits() - subnet_len), subnet_len};
+  return {subnet_min.plus(base::Uint128(index) << (network.address.bits() - subnet_len)), subnet_len};
 }
 
 bool FamilyConfig::allows(const IpNet& subnet) const {

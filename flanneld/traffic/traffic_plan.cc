@@ -3,16 +3,12 @@
 namespace flanneld {
 namespace {
 
-base::IpNet multicast(base::Family family) {
-  return base::IpNet::parse(family == base::Family::v4 ? "224.0.0.0/4" : "ff00::/8").value();
-}
-
 /// Upstream's list for iptables. Its list for nftables differs: it compares the mark without a mask, and
 /// lets what comes from a node go to other nodes' pods unmasqueraded, so that its last rule has no effect.
 std::vector<TrafficRule> nat_rules(const TrafficNetwork& family) {
   const AddressMatch cluster{family.network.network(), true}, outside{family.network.network(), false};
   const AddressMatch local{family.subnet.network(), true};
-  const AddressMatch not_multicast{multicast(family.network.address.family()), false};
+  const AddressMatch not_multicast{base::multicast(family.network.address.family()), false};
   return {
       {true, {}, {}, TrafficAction::return_},
       {false, local, cluster, TrafficAction::return_},
@@ -50,7 +46,7 @@ std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
     rules.back().input_link = link;
   };
   drop_from(family.network.network());
-  if (!family.network.address.is_v4()) drop_from(base::IpNet::parse("fe80::/10").value());
+  if (!family.network.address.is_v4()) drop_from(base::link_local(base::Family::v6));
   drop_through(kPodBridge);
   drop_through(family.tunnel->link);
   return rules;

@@ -86,6 +86,27 @@ TEST_CASE("IpNet: parsing, masks, membership") {
     CHECK_MESSAGE(!IpNet::parse(bad), bad);
 }
 
+TEST_CASE("IpNet: well-known networks of both families") {
+  using base::Family;
+  CHECK(base::default_route(Family::v4).str() == "0.0.0.0/0");
+  CHECK(base::default_route(Family::v6).str() == "::/0");
+  CHECK(base::multicast(Family::v4).str() == "224.0.0.0/4");
+  CHECK(base::multicast(Family::v6).str() == "ff00::/8");
+  CHECK(base::link_local(Family::v4).str() == "169.254.0.0/16");
+  CHECK(base::link_local(Family::v6).str() == "fe80::/10");
+  CHECK(IpNet::parse("10.1.2.3/0")->last().str() == "255.255.255.255");
+  CHECK(IpNet::parse("fd00::1/0")->network().str() == "::/0");
+}
+
+TEST_CASE("IpAddress: is the number that it was made from") {
+  for (const char* text : {"0.0.0.0", "10.244.1.2", "255.255.255.255", "::", "fd00::1:2", "ff02::1"}) {
+    const auto address = *IpAddress::parse(text);
+    CHECK(IpAddress::from_number(address.family(), address.number()) == address);
+  }
+  CHECK(IpAddress::parse("0.0.1.2")->number() == 258);
+  CHECK(IpAddress::parse("1::2")->number() == base::Uint128(1ULL << 48, 2));
+}
+
 TEST_CASE("MacAddress: parse and format are inverse, random ones are local unicast") {
   CHECK(base::MacAddress::parse("C6:D2:32:6F:8F:44")->str() == "c6:d2:32:6f:8f:44");
   CHECK(base::MacAddress::parse("c6-d2-32-6f-8f-44")->str() == "c6:d2:32:6f:8f:44");
