@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <string>
+
+#include "common/base/time_text.h"
 
 namespace base {
 namespace {
@@ -26,16 +28,8 @@ bool is_journal() {
   return answer;
 }
 
-/// "2026-11-24T15:04:05.678Z", RFC 3339.
 std::string timestamp() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  std::array<char, 32> text{};
-  const size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  const std::string milliseconds = std::to_string(1000 + now.tv_nsec / 1'000'000);
-  return std::string(text.data(), length) + "." + milliseconds.substr(1) + "Z";
+  return time_text(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
 }
 
 }  // namespace

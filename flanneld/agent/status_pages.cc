@@ -1,10 +1,8 @@
 // What the agent shows of itself: to probes, to people, to the service manager.
 #include <fmt/format.h>
 
-#include <array>
-#include <ctime>
-
 #include "common/base/log.h"
+#include "common/base/time_text.h"
 #include "flanneld/agent/agent.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/lease/clock.h"
@@ -13,15 +11,6 @@ namespace flanneld {
 namespace {
 
 constexpr size_t kNamedRejects = 20;  // leases that cannot be used and are told of one by one
-
-/// "2026-11-24T15:04:05Z".
-std::string time_text(std::chrono::sys_seconds time) {
-  const std::time_t since_epoch = std::chrono::system_clock::to_time_t(time);
-  tm parts{};
-  ::gmtime_r(&since_epoch, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
 
 HttpAnswer json_answer(const json::OrderedValue& json) {
   return {200, "application/json",
@@ -82,7 +71,8 @@ AgentStatus Agent::status() const {
 std::string Agent::describe_expiry(const Lease& own) const {
   if (!own.expiry) return ", a reservation that does not expire";
   const auto margin = std::chrono::minutes(options_.subnet_lease_renew_margin);
-  return ", expires " + time_text(*own.expiry) + ", next renewal " + time_text(*own.expiry - margin);
+  return ", expires " + base::time_text(*own.expiry) + ", next renewal " +
+         base::time_text(*own.expiry - margin);
 }
 
 std::optional<std::string> Agent::not_ready() const {
