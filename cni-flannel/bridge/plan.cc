@@ -1,9 +1,8 @@
 #include "cni-flannel/bridge/plan.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
+#include "common/base/hash.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -91,12 +90,8 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam) {
 }
 
 std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt) {
-  uint32_t hash = 2166136261U + attempt;  // FNV-1a
-  for (const char c : attachment.container_id + "/" + attachment.ifname)
-    hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
-  std::array<char, 16> name{};
-  std::snprintf(name.data(), name.size(), "veth%08x", hash);
-  return name.data();
+  const std::string text = fmt::format("{}/{}", attachment.container_id, attachment.ifname);
+  return fmt::format("veth{:08x}", base::fnv1a_32(text, base::kFnv32Start + attempt));
 }
 
 std::string link_alias(const std::string& network, const cni::Attachment& attachment) {

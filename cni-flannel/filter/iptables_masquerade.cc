@@ -1,12 +1,11 @@
 #include "cni-flannel/filter/iptables_masquerade.h"
 
-#include <sha512.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
+#include "common/base/hash.h"
 #include "common/base/process.h"
 #include "common/cni/error.h"
 
@@ -95,10 +94,7 @@ std::string rules_for(const std::string& chain, const std::string& comment, cons
 }  // namespace
 
 std::string iptables_chain(const std::string& network, const std::string& container_id) {
-  const std::string text = network + container_id;
-  std::array<char, SHA512_DIGEST_STRING_LENGTH> hex{};
-  SHA512Data(reinterpret_cast<const uint8_t*>(text.data()), text.size(), hex.data());
-  return ("CNI-" + std::string(hex.data())).substr(0, kChainLength);
+  return fmt::format("CNI-{}", base::sha512_hex(network + container_id)).substr(0, kChainLength);
 }
 
 void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,

@@ -1,7 +1,5 @@
 #include "cni-flannel/filter/masquerade.h"
 
-#include <sha512.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -9,6 +7,7 @@
 
 #include "cni-flannel/filter/iptables_masquerade.h"
 #include "common/base/error.h"
+#include "common/base/hash.h"
 #include "common/cni/error.h"
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
@@ -34,11 +33,7 @@ std::optional<netlink::NetlinkSocket> open_nft() {
 }
 
 /// First 16 hex digits of SHA-512, as the reference shortens its keys.
-std::string short_hash(const std::string& text) {
-  std::array<char, SHA512_DIGEST_STRING_LENGTH> hex{};
-  SHA512Data(reinterpret_cast<const uint8_t*>(text.data()), text.size(), hex.data());
-  return std::string(hex.data(), 16);
-}
+std::string short_hash(const std::string& text) { return base::sha512_hex(text).substr(0, 16); }
 
 std::string network_key(const std::string& network) { return short_hash(network); }
 
@@ -62,8 +57,8 @@ void add_rules(netfilter::NftTransaction& transaction, const std::string& commen
 
 /// The table and its chains with the rules that all attachments share.
 void add_frame(netfilter::NftTransaction& transaction) {
-  const base::IpNet multicast_v4 = *base::IpNet::parse("224.0.0.0/4");
-  const base::IpNet multicast_v6 = *base::IpNet::parse("ff00::/8");
+  const base::IpNet multicast_v4 = base::multicast(base::Family::v4);
+  const base::IpNet multicast_v6 = base::multicast(base::Family::v6);
   transaction.ensure_table("Masquerading for plugins from github.com/containernetworking/plugins");
   transaction.ensure_chain(kChecks, "One rule for each address whose traffic leaves its network masqueraded");
   transaction.ensure_base_chain(kPostrouting,

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "common/base/hash.h"
+
 namespace ipam {
 namespace {
 
@@ -18,11 +20,7 @@ uint64_t mix(uint64_t x) {  // the finaliser of splitmix64
   return x ^ (x >> 31);
 }
 
-uint64_t hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return mix(hash);
-}
+uint64_t hash(std::string_view text) { return mix(base::fnv1a_64(text)); }
 
 /// Of a lease's mark. The upper bits are the container's alone, enough to count containers by.
 constexpr unsigned kContainerShift = 24;

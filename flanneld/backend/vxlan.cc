@@ -1,8 +1,11 @@
 #include "flanneld/backend/vxlan.h"
 
+#include <endian.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "common/base/hash.h"
 #include "flanneld/backend/node_addresses.h"
 #include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld/lease/go_json.h"
@@ -163,11 +166,10 @@ VxlanOptions VxlanOptions::parse(const NetworkConfig& config) {
 
 base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address) {
   // FNV-1a, then a mix that lets each bit of it count in each bit of the address.
-  uint64_t hash = 14695981039346656037U;
-  const auto add = [&](uint8_t byte) { hash = (hash ^ byte) * 1099511628211U; };
-  for (const char c : std::string_view("flannel vtep")) add(static_cast<uint8_t>(c));
-  for (unsigned shift = 0; shift < 32; shift += 8) add(static_cast<uint8_t>(vni >> shift));
-  for (size_t i = 0; i < public_address.size(); ++i) add(public_address.data()[i]);
+  const uint32_t number = htole32(vni);
+  uint64_t hash = base::fnv1a_64("flannel vtep");
+  hash = base::fnv1a_64({reinterpret_cast<const char*>(&number), sizeof number}, hash);
+  hash = base::fnv1a_64({reinterpret_cast<const char*>(public_address.data()), public_address.size()}, hash);
   hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdU;
   hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53U;
   hash ^= hash >> 33;
