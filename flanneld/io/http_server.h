@@ -6,7 +6,7 @@
 #include <string>
 
 #include "flanneld/io/event_loop.h"
-#include "flanneld/options/options.h"
+#include "flanneld/io/listen_address.h"
 
 namespace flanneld {
 

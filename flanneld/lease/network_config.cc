@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -13,6 +14,9 @@ using base::IpNet;
 using base::ParseError;
 
 constexpr size_t kMaxNetworkConfigBytes = 1 << 20;
+
+constexpr const char* kNftablesKey = "EnableNFTables";
+constexpr const char* kBackendKey = "Backend";
 
 /// What differs between the families: names of keys, and upstream's limits.
 struct FamilyRules {
@@ -121,10 +125,10 @@ FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
 }
 
 void read_backend(const json::Value& document, NetworkConfig& config) {
-  config.backend = json::get_object(document, "Backend", "");
+  config.backend = json::get_object(document, kBackendKey, "");
   config.backend_type = "udp";  // as upstream, for whose documentation it is vxlan
-  if (!json::find(document, "Backend")) return;
-  config.backend_type = json::get_string(config.backend, "Type", "Backend");
+  if (!json::find(document, kBackendKey)) return;
+  config.backend_type = json::get_string(config.backend, "Type", kBackendKey);
   if (config.backend_type.empty()) reject("Backend.Type", "must name the backend, for example 'vxlan'");
   for (char& c : config.backend_type)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
@@ -152,6 +156,15 @@ bool FamilyConfig::allows(const IpNet& subnet) const {
          subnet == subnet.network() && subnet_min <= subnet.address && subnet.address <= subnet_max;
 }
 
+bool NetworkConfig::has_key(std::string_view name) {
+  const std::string wanted = base::lower(name);
+  const auto is_wanted = [&](const char* key) { return base::lower(key) == wanted; };
+  for (const FamilyRules& rules : {kIpv4, kIpv6})
+    for (const char* key : {rules.enable_key, rules.network_key, rules.len_key, rules.min_key, rules.max_key})
+      if (is_wanted(key)) return true;
+  return is_wanted(kNftablesKey) || is_wanted(kBackendKey);
+}
+
 NetworkConfig NetworkConfig::parse(std::string_view text) {
   return decoding("network config", [&] {
     const json::Value document = parse_object(text, kMaxNetworkConfigBytes);
@@ -162,8 +175,8 @@ NetworkConfig NetworkConfig::parse(std::string_view text) {
     if (json::get_bool(document, kIpv6.enable_key, "", false)) config.ipv6 = complete(ipv6_text, kIpv6);
     if (!config.ipv4 && !config.ipv6)
       throw ParseError("one of the keys 'EnableIPv4' and 'EnableIPv6' must be true");
-    if (json::find(document, "EnableNFTables"))
-      config.enable_nftables = json::get_bool(document, "EnableNFTables", "");
+    if (json::find(document, kNftablesKey))
+      config.enable_nftables = json::get_bool(document, kNftablesKey, "");
     read_backend(document, config);
     return config;
   });

@@ -44,6 +44,9 @@ struct NetworkConfig {
     return family == base::Family::v4 ? ipv4 : ipv6;
   }
 
+  /// Whether `name`, in upper or lower case, is a key of the top level.
+  static bool has_key(std::string_view name);
+
   /// Parses, completes and checks. Keys match in any case, unknown ones are ignored.
   /// Throws base::ParseError naming the key and what it must be.
   static NetworkConfig parse(std::string_view text);

@@ -3,11 +3,11 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include <algorithm>
-#include <array>
 #include <sstream>
 
+#include "common/base/text.h"
 #include "common/json/json.h"
+#include "flanneld/lease/network_config.h"
 
 namespace flanneld {
 namespace {
@@ -15,46 +15,45 @@ namespace {
 constexpr int kMaxDepth = 32;      // an alias may hold itself
 constexpr int kMaxNodes = 10'000;  // aliases of aliases grow without bounds
 
-constexpr std::array kNetworkKeys{"enableipv4",  "enableipv6",    "enablenftables", "network",
-                                  "ipv6network", "subnetlen",     "ipv6subnetlen",  "subnetmin",
-                                  "subnetmax",   "ipv6subnetmin", "ipv6subnetmax",  "backend"};
-
-std::string lower(std::string text) {
-  for (char& one : text)
-    if (one >= 'A' && one <= 'Z') one = static_cast<char>(one - 'A' + 'a');
-  return text;
-}
-
-/// Counts what a text holds before any of it is kept. YAML::LoadAll() would not do: of a text such as "{a:
-/// 1}," it reads empty documents for ever.
-class Census final : public YAML::EventHandler {
+/// Counts the documents of a text. YAML::Load() ignores all but the first; YAML::LoadAll() does not end for a
+/// text such as "{a: 1},".
+class DocumentCounter final : public YAML::EventHandler {
  public:
-  int documents = 0, nodes = 0;
+  int documents = 0;
 
   void OnDocumentStart(const YAML::Mark&) override { ++documents; }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override { ++nodes; }
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override { ++nodes; }
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {
-    ++nodes;
-  }
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
   void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
-    ++nodes;
-  }
+                       YAML::EmitterStyle::value) override {}
   void OnSequenceEnd() override {}
   void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-    ++nodes;
   }
   void OnMapEnd() override {}
 };
+
+bool has_several_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentCounter counter;
+  while (counter.documents < 2 && parser.HandleNextDocument(counter)) continue;
+  return counter.documents > 1;
+}
+
+/// "/etc/flanneld.yaml line 7"
+std::string place(const std::string& path, const YAML::Mark& mark) {
+  return fmt::format("{} line {}", path, mark.line + 1);
+}
 
 class Reader {
  public:
   explicit Reader(std::string path) : path_(std::move(path)) {}
 
   ConfigFile read(const std::string& text) {
-    check_extent(text);
+    if (has_several_documents(text))
+      throw UsageError(fmt::format("{}: it holds more than one document", path_));
     const YAML::Node root = YAML::Load(text);
     if (root.IsNull()) return {};
     if (!root.IsMap()) fail(root, "it must hold names and values");
@@ -62,7 +61,7 @@ class Reader {
     for (const auto& entry : root) {
       if (!entry.first.IsScalar()) fail(entry.first, "a name must be a word");
       const std::string& name = entry.first.Scalar();
-      if (std::find(kNetworkKeys.begin(), kNetworkKeys.end(), lower(name)) != kNetworkKeys.end())
+      if (NetworkConfig::has_key(name))
         network[name] = to_json(entry.second, 0);
       else
         add_flag(name, entry);
@@ -73,49 +72,41 @@ class Reader {
   }
 
  private:
-  void check_extent(const std::string& text) const {
-    std::istringstream stream(text);
-    YAML::Parser parser(stream);
-    Census census;
-    while (census.documents < 2 && parser.HandleNextDocument(census)) continue;
-    if (census.documents > 1) throw UsageError(path_ + ": it holds more than one document");
-    if (census.nodes > kMaxNodes) throw UsageError(path_ + ": it is too large");
-  }
-
   [[noreturn]] void fail(const YAML::Node& node, const std::string& reason) const {
-    throw UsageError(path_ + " line " + std::to_string(node.Mark().line + 1) + ": " + reason);
+    throw UsageError(fmt::format("{}: {}", place(path_, node.Mark()), reason));
   }
 
   template <class Entry>
   void add_flag(const std::string& name, const Entry& entry) {
-    const Flag* flag = find_flag(lower(name));
-    if (!flag) fail(entry.first, "'" + name + "' is neither a flag nor a key of the network configuration");
-    const std::string flag_name = flag->name;
+    const Flag* flag = find_flag(base::lower(name));
+    if (!flag)
+      fail(entry.first,
+           fmt::format("{} is neither a flag nor a key of the network configuration", base::quoted(name)));
+    const std::string_view flag_name = flag->name;
     if (flag_name == "config" || flag_name == "version")
-      fail(entry.first, "'" + name + "' is for the command line");
-    const YAML::Node& node = entry.second;
-    if (node.IsNull()) return;
-    FlagValue value{{}, path_ + " line " + std::to_string(entry.first.Mark().line + 1) + ": " + flag_name};
-    if (node.IsSequence() && (flag->kind == FlagKind::list || flag_name == "etcd-endpoints")) {
-      for (const auto& item : node) {
-        if (!item.IsScalar()) fail(node, "the items of '" + name + "' must be words");
-        value.values.push_back(item.Scalar());
-      }
-      if (value.values.empty()) return;
-      if (flag->kind != FlagKind::list) value.values = {joined(value.values)};
-    } else if (node.IsScalar()) {
-      value.values = {node.Scalar()};
-    } else {
-      fail(node, "'" + name + "' cannot hold a list or a group of names");
-    }
-    for (const std::string& text : value.values) check_form(*flag, text, value.origin);
-    file_.flags[flag_name] = std::move(value);
+      fail(entry.first, fmt::format("{} is for the command line", base::quoted(name)));
+    if (entry.second.IsNull()) return;
+    FlagValue value{.values = flag_texts(*flag, name, entry.second),
+                    .origin = fmt::format("{}: {}", place(path_, entry.first.Mark()), flag_name)};
+    if (value.values.empty()) return;
+    for (const std::string& text : value.values) check_form(flag->meaning.kind, text, value.origin);
+    file_.flags[flag->name] = std::move(value);
   }
 
-  static std::string joined(const std::vector<std::string>& items) {
-    std::string text;
-    for (const std::string& item : items) text.append(text.empty() ? "" : ",").append(item);
-    return text;
+  /// Servers may be written as a list, too, though their flag is none.
+  [[nodiscard]] std::vector<std::string> flag_texts(const Flag& flag, const std::string& name,
+                                                    const YAML::Node& node) const {
+    const bool is_list = flag.meaning.kind == FlagKind::list;
+    if (node.IsScalar()) return {node.Scalar()};
+    if (!node.IsSequence() || (!is_list && flag.name != std::string_view("etcd-endpoints")))
+      fail(node, fmt::format("{} cannot hold a list or a group of names", base::quoted(name)));
+    std::vector<std::string> texts;
+    for (const auto& item : node) {
+      if (!item.IsScalar()) fail(node, fmt::format("the items of {} must be words", base::quoted(name)));
+      texts.push_back(item.Scalar());
+    }
+    if (is_list || texts.empty()) return texts;
+    return {fmt::format("{}", fmt::join(texts, ","))};
   }
 
   json::OrderedValue to_json(const YAML::Node& node, int depth) {
@@ -140,7 +131,7 @@ class Reader {
   static json::OrderedValue scalar(const YAML::Node& node) {
     const std::string& text = node.Scalar();
     if (node.Tag() == "!") return text;  // quoted
-    const std::string word = lower(text);
+    const std::string word = base::lower(text);
     if (word == "true" || word == "false") return word == "true";
     json::OrderedValue number = json::OrderedValue::parse(text, nullptr, false);
     return number.is_number() ? number : json::OrderedValue(text);
@@ -157,7 +148,7 @@ ConfigFile parse_config_file(const std::string& text, const std::string& path) {
   try {
     return Reader(path).read(text);
   } catch (const YAML::Exception& error) {
-    throw UsageError(path + " line " + std::to_string(error.mark.line + 1) + ": " + error.msg);
+    throw UsageError(fmt::format("{}: {}", place(path, error.mark), error.msg));
   }
 }
 

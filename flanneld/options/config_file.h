@@ -1,5 +1,5 @@
-// The file of --config: YAML, of which JSON is a part. It holds flags by their names and the keys of
-// the network configuration, all in any case.
+// The file of --config: YAML, or JSON, which is a part of it. It holds flags by their names and the keys of
+// the network configuration. Upper and lower case are the same.
 #pragma once
 
 #include <string>
@@ -10,10 +10,10 @@ namespace flanneld {
 
 struct ConfigFile {
   FlagValues flags;
-  std::string network_config;  ///< the network configuration's keys as a JSON object; empty: none given
+  std::string network_config;  ///< its keys of the network configuration, as a JSON object; empty: none
 };
 
-/// Throws UsageError naming the file and the line for anything that it does not understand.
+/// Throws UsageError naming `path` and the line of what it does not understand.
 ConfigFile parse_config_file(const std::string& text, const std::string& path);
 
 }  // namespace flanneld

@@ -1,5 +1,4 @@
-// The table of flanneld's flags and the syntax of its command line, which is that of Go's flag
-// package. Knows nothing of what the values mean.
+// The table of flanneld's flags, and the syntax of its command line, which is that of Go's flag package.
 #pragma once
 
 #include <map>
@@ -11,7 +10,9 @@
 
 namespace flanneld {
 
-/// What the operator wrote cannot be used; what() is the text for stderr. The program exits with 2.
+struct Options;
+
+/// The operator's input cannot be used; what() is the text for stderr. The program exits with 2.
 class UsageError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -19,13 +20,29 @@ class UsageError : public std::runtime_error {
 
 enum class FlagKind { boolean, number, text, list };
 
+/// The text that a flag was set to: several for a list, one for the others.
+struct FlagValue {
+  std::vector<std::string> values;
+  std::string origin;  ///< for messages: "--iface", "FLANNELD_IFACE", "/etc/flanneld.yaml: iface"
+  [[nodiscard]] const std::string& text() const { return values.back(); }
+};
+using FlagValues = std::map<std::string, FlagValue, std::less<>>;
+
+/// What a flag's text means.
+struct FlagMeaning {
+  FlagKind kind;
+  /// Puts the value into the options. Throws UsageError beginning with the value's origin.
+  void (*apply)(Options& options, const FlagValue& value);
+};
+
+/// One row of the table: all that is known of a flag.
 struct Flag {
   const char* name;
-  FlagKind kind;
+  const char* argument;  ///< its placeholder in the help text; empty for a switch
   const char* default_value;
-  const char* argument;  ///< its placeholder in the help text
+  FlagMeaning meaning;
   const char* help;
-  bool secret = false;
+  bool is_secret = false;  ///< its value is never shown
 
   /// "FLANNELD_" and the name in capitals.
   [[nodiscard]] std::string environment_name() const;
@@ -36,25 +53,17 @@ std::span<const Flag> all_flags();
 /// nullptr when there is none of that name.
 const Flag* find_flag(std::string_view name);
 
-/// What one flag was set to: several values for a list, one for the others.
-struct FlagValue {
-  std::vector<std::string> values;
-  std::string origin;  ///< for messages: "--iface", "FLANNELD_IFACE", "/etc/flanneld.yaml: iface"
-  [[nodiscard]] const std::string& text() const { return values.back(); }
-};
-using FlagValues = std::map<std::string, FlagValue, std::less<>>;
-
 struct CommandLine {
   FlagValues flags;
   std::vector<std::string> words;  ///< from the first word on that is not a flag
-  bool help = false;               ///< -h, -help: what follows was not looked at
+  bool help = false;               ///< -h or -help; the words behind it are not read
 };
 
 /// Reads the words behind the program's name. Throws UsageError.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
-/// Throws UsageError unless `text` has the form that the flag's kind demands; `origin` begins its text.
-void check_form(const Flag& flag, const std::string& text, const std::string& origin);
+/// Throws UsageError unless `text` has the form that the kind demands; `origin` begins its text.
+void check_form(FlagKind kind, const std::string& text, const std::string& origin);
 
 /// Go's ParseBool: 1, t, T, TRUE, true, True and their opposites. Throws UsageError.
 bool parse_boolean(std::string_view text, const std::string& origin);

@@ -1,7 +1,8 @@
-// What the operator asked flanneld to do: command line, over environment, over file, over defaults.
-// Pure but for the injected file reader.
+// What the operator asked flanneld to do: the command line goes before the environment, that before the file
+// of --config, and that before the defaults. Pure but for the injected file reader.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -10,16 +11,10 @@
 #include <vector>
 
 #include "common/base/ip.h"
+#include "flanneld/io/listen_address.h"
 #include "flanneld/options/flags.h"
 
 namespace flanneld {
-
-struct ListenAddress {
-  base::IpAddress ip;
-  uint16_t port = 0;
-  [[nodiscard]] std::string str() const;
-  bool operator==(const ListenAddress&) const = default;
-};
 
 struct Options {
   std::string config;          ///< path of the file; empty: none
@@ -35,23 +30,24 @@ struct Options {
   std::optional<base::IpAddress> iface_can_reach, public_ip, public_ipv6;
 
   std::string subnet_file;
-  std::string state_file;                  ///< empty: the leases last seen are not kept
-  uint32_t subnet_lease_renew_margin = 0;  ///< minutes
+  std::string state_file;  ///< empty: the leases last seen are not saved
+  std::chrono::minutes subnet_lease_renew_margin{};
   bool ip_masq = false;
   bool ip_masq_fully_random_disable = false;
   bool iptables_forward_rules = false;
-  uint32_t iptables_resync = 0;  ///< seconds
+  std::chrono::seconds iptables_resync{};
   bool ip_blackhole_route = false;
   bool heal = true;  ///< undo what others change in the kernel
 
-  std::optional<ListenAddress> healthz, status_listen;  ///< nullopt: off
+  std::optional<base::IpAddress> healthz_ip;
+  uint16_t healthz_port = 0;
+  std::optional<ListenAddress> healthz, status_listen;  ///< nullopt: no server
   int verbosity = 0;
 
-  bool help = false, version = false;  ///< asked for; the rest is not filled in then
+  bool help = false, version = false;  ///< asked for; nothing else is filled in then
   std::vector<std::string> words;      ///< a command and its arguments: "status", "-o", "json"
-  std::vector<std::string> warnings;   ///< survived mistakes, to be logged
-  std::vector<std::string>
-      settings;  ///< "etcd-prefix='/x' (--etcd-prefix)" of all that was set, without secrets
+  std::vector<std::string> warnings;   ///< mistakes that are ignored, to be logged
+  std::vector<std::string> settings;   ///< "etcd-prefix='/x' (--etcd-prefix)" per flag that was set
 
   /// The settings as one line for the log. Never holds a secret.
   [[nodiscard]] std::string describe() const;
@@ -61,8 +57,8 @@ using Environment = std::map<std::string, std::string>;
 /// nullopt when there is no such file.
 using FileReader = std::function<std::optional<std::string>(const std::string& path)>;
 
-/// `arguments` without the program's name. A bad form in the environment is a warning, as upstream
-/// has it; every other mistake throws UsageError.
+/// Reads `arguments`, which do not include the program's name. A text of the wrong form in the environment is
+/// a warning, as in upstream; every other mistake throws UsageError.
 Options parse_options(const std::vector<std::string>& arguments, const Environment& environment,
                       const FileReader& read_file);
 

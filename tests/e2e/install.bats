@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # `cmake --install` puts each program where the runtime, the service unit and the README look for it.
 
-source "$BATS_TEST_DIRNAME/../support/assert.bash"
+load ../support/assert.bash
 
 repo=$BATS_TEST_DIRNAME/../..
 build=${BIN_DIR:-$repo/build/release/bin}/..

@@ -62,11 +62,11 @@ std::string effect(const Options& options, const std::string& name) {
   if (name == "public-ip") return ip(options.public_ip);
   if (name == "public-ipv6") return ip(options.public_ipv6);
   if (name == "subnet-file") return options.subnet_file;
-  if (name == "subnet-lease-renew-margin") return std::to_string(options.subnet_lease_renew_margin);
+  if (name == "subnet-lease-renew-margin") return std::to_string(options.subnet_lease_renew_margin.count());
   if (name == "ip-masq") return yes(options.ip_masq);
   if (name == "ip-masq-fully-random-disable") return yes(options.ip_masq_fully_random_disable);
   if (name == "iptables-forward-rules") return yes(options.iptables_forward_rules);
-  if (name == "iptables-resync") return std::to_string(options.iptables_resync);
+  if (name == "iptables-resync") return std::to_string(options.iptables_resync.count());
   if (name == "ip-blackhole-route") return yes(options.ip_blackhole_route);
   if (name == "heal") return yes(options.heal);
   if (name == "healthz-port") return listen(options.healthz);
@@ -123,7 +123,7 @@ TEST_CASE("options: each flag, from each source, in each syntax") {
     const std::string assignment = std::string(name).append("=").append(given);
     CHECK(effect(parse({"--" + assignment}), name) == one.result);
     CHECK(effect(parse({"-" + assignment}), name) == one.result);
-    if (flanneld::find_flag(name)->kind != flanneld::FlagKind::boolean) {
+    if (flanneld::find_flag(name)->meaning.kind != flanneld::FlagKind::boolean) {
       CHECK(effect(parse({"--" + name, given}), name) == one.result);
       CHECK(error_of([&] { parse({"--" + name}); }) == "flag --" + name + " needs a value");
     }
