@@ -27,11 +27,11 @@ class Cleanup {
     attempt("routes", [&] { routes(); });
     attempt("devices", [&] { devices(); });
     attempt("bridge", [&] { bridge(); });
-    for (const std::string& note : remove_traffic_rules()) {
-      if (note.starts_with("could not"))
-        failed(note);
+    for (const Removal& one : remove_traffic_rules()) {
+      if (one.failure)
+        failed(fmt::format("could not remove {}: {}", one.what, *one.failure));
       else
-        done(note);
+        done(fmt::format("removed {}", one.what));
     }
     remove_file(options_.subnet_file);
     remove_file(options_.state_file);

@@ -174,16 +174,13 @@ class Examination {
   void forward_policy() {
     const auto plans = plan_traffic(traffic());
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-    std::vector<std::string> obstacles = find_nft_obstacles(socket, plans);
+    std::vector<Obstacle> obstacles = find_nft_obstacles(socket, plans);
     for (const TrafficPlan& plan : plans)
       if (has_legacy_tables(plan.family) && has_iptables(plan.family, IptablesVariant::legacy))
-        if (auto text = find_obstacle(save_iptables(plan.family, IptablesVariant::legacy), plan.family))
-          obstacles.push_back(std::move(*text));
+        if (auto one = find_obstacle(save_iptables(plan.family, IptablesVariant::legacy), plan.family))
+          obstacles.push_back(std::move(*one));
     if (obstacles.empty()) add({State::ok, "other filters", "none drops what pods send to other nodes", {}});
-    for (const std::string& text : obstacles) {
-      const size_t colon = text.find(": ");
-      add({State::fail, "other filters", text.substr(0, colon), text.substr(colon + 2)});
-    }
+    for (const Obstacle& one : obstacles) add({State::fail, "other filters", one.finding, one.advice});
   }
 
   static std::optional<CniFiles> read_cni() {

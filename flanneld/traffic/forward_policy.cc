@@ -1,5 +1,7 @@
 #include "flanneld/traffic/forward_policy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -106,43 +108,51 @@ std::optional<std::string> settle_legacy(Family family, const TrafficPlan* plan)
 
 }  // namespace
 
-std::optional<std::string> find_obstacle(const ForwardChain& chain) {
+std::string Obstacle::text() const { return fmt::format("{}: {}", finding, advice); }
+
+std::optional<Obstacle> find_obstacle(const ForwardChain& chain) {
   const auto end = std::find_if(chain.rules.begin(), chain.rules.end(), is_end);
   const bool by_rule = end != chain.rules.end();
   if (!by_rule && !chain.chain.policy_drop) return std::nullopt;
   const bool has_jump = std::any_of(
       chain.rules.begin(), end, [](const NftRuleInfo& rule) { return rule.target == kIptablesForwardChain; });
   if (has_jump || chain.names_pods) return std::nullopt;
-  std::string text = "chain '" + chain.chain.name + "' of nftables table '" + chain.chain.table.str() + "' ";
-  text += by_rule ? std::string(end->verdict == NftVerdict::drop ? "drop" : "reject") +
-                        "s what its rules do not accept before"
-                  : std::string("drops by its policy what its rules do not accept");
+  Obstacle obstacle;
+  obstacle.finding =
+      fmt::format("chain '{}' of nftables table '{}' {}", chain.chain.name, chain.chain.table.str(),
+                  !by_rule                           ? "drops by its policy what its rules do not accept"
+                  : end->verdict == NftVerdict::drop ? "drops what its rules do not accept before"
+                                                     : "rejects what its rules do not accept before");
   if (chain.chain.table.name == "firewalld")
-    return text +
-           ": put the pods' network into a trusted zone (firewall-cmd --permanent --zone=trusted "
-           "--add-source=NETWORK, firewall-cmd --reload)";
-  if (is_iptables_forward(chain.chain) && !by_rule)
-    return text + ": flanneld with --iptables-forward-rules opens it, or iptables -P FORWARD ACCEPT";
-  return text + ": accept packets from and to the pods' network there";
+    obstacle.advice =
+        "put the pods' network into a trusted zone (firewall-cmd --permanent --zone=trusted "
+        "--add-source=NETWORK, firewall-cmd --reload)";
+  else if (is_iptables_forward(chain.chain) && !by_rule)
+    obstacle.advice = "flanneld with --iptables-forward-rules opens it, or iptables -P FORWARD ACCEPT";
+  else
+    obstacle.advice = "accept packets from and to the pods' network there";
+  return obstacle;
 }
 
-std::optional<std::string> find_obstacle(const IptablesSaved& legacy, Family family) {
+std::optional<Obstacle> find_obstacle(const IptablesSaved& legacy, Family family) {
   if (!has_legacy_drop(legacy)) return std::nullopt;
   const auto& rules = legacy.at("filter").at("FORWARD").rules;
-  const std::string jump = std::string(" -j ") + kIptablesForwardChain;
+  const std::string jump = fmt::format(" -j {}", kIptablesForwardChain);
   if (std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) { return rule.ends_with(jump); }))
     return std::nullopt;
-  const std::string name = std::string(iptables_name(family)) + "-legacy";
-  return "chain 'FORWARD' of " + name + " drops by its policy what its rules do not accept: " + name +
-         " -P FORWARD ACCEPT, or accept packets from and to the pods' network there";
+  const std::string name = fmt::format("{}-legacy", iptables_name(family));
+  return Obstacle{
+      .finding = fmt::format("chain 'FORWARD' of {} drops by its policy what its rules do not accept", name),
+      .advice =
+          fmt::format("{} -P FORWARD ACCEPT, or accept packets from and to the pods' network there", name)};
 }
 
-std::vector<std::string> find_nft_obstacles(netlink::NetlinkSocket& socket,
-                                            const std::vector<TrafficPlan>& plans) {
-  std::vector<std::string> texts;
+std::vector<Obstacle> find_nft_obstacles(netlink::NetlinkSocket& socket,
+                                         const std::vector<TrafficPlan>& plans) {
+  std::vector<Obstacle> obstacles;
   for (const ForwardChain& chain : read_forward_chains(socket, plans))
-    if (auto text = find_obstacle(chain)) texts.push_back(std::move(*text));
-  return texts;
+    if (auto obstacle = find_obstacle(chain)) obstacles.push_back(std::move(*obstacle));
+  return obstacles;
 }
 
 std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
@@ -157,11 +167,9 @@ std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
     if (auto text = settle_legacy(family, plan)) texts.push_back(std::move(*text));
   }
   if (!is_wanted) return std::nullopt;  // somebody else's business, says the operator
-  for (std::string& text : find_nft_obstacles(socket, plans)) texts.push_back(std::move(text));
+  for (const Obstacle& obstacle : find_nft_obstacles(socket, plans)) texts.push_back(obstacle.text());
   if (texts.empty()) return std::nullopt;
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : "; ") + text;
-  return all;
+  return fmt::format("{}", fmt::join(texts, "; "));
 }
 
 }  // namespace flanneld

@@ -19,15 +19,23 @@ struct ForwardChain {
   bool names_pods = false;  ///< its table has a rule about the pods' network or bridge: someone saw to it
 };
 
-/// Why pods' packets may not pass the chain, and what to do; nullopt if nothing speaks against it.
-std::optional<std::string> find_obstacle(const ForwardChain& chain);
-/// Likewise for the FORWARD chain of the legacy variant of iptables.
-std::optional<std::string> find_obstacle(const IptablesSaved& legacy, base::Family family);
+/// A chain that drops packets of pods.
+struct Obstacle {
+  std::string finding;  ///< which chain, and by what
+  std::string advice;   ///< how to let them pass
 
-/// Asks the kernel for all chains that concern the plans, and tells of the obstacles among those in
-/// nf_tables.
-std::vector<std::string> find_nft_obstacles(netlink::NetlinkSocket& socket,
-                                            const std::vector<TrafficPlan>& plans);
+  /// "finding: advice"
+  [[nodiscard]] std::string text() const;
+};
+
+/// nullopt if the chain drops nothing that pods send, as far as its rules show.
+std::optional<Obstacle> find_obstacle(const ForwardChain& chain);
+/// Likewise for the FORWARD chain of the legacy variant of iptables.
+std::optional<Obstacle> find_obstacle(const IptablesSaved& legacy, base::Family family);
+
+/// Asks the kernel for the chains in nf_tables that see packets of the plans' families. Throws SystemError.
+std::vector<Obstacle> find_nft_obstacles(netlink::NetlinkSocket& socket,
+                                         const std::vector<TrafficPlan>& plans);
 
 /// Puts flannel's forward rules into the FORWARD chains of iptables that drop by policy, of both variants,
 /// and takes them out of those that don't. What still blocks, as one text.

@@ -1,5 +1,6 @@
 #include "flanneld/traffic/iptables_rules.h"
 
+#include <fmt/format.h>
 #include <linux/netlink.h>
 
 #include <algorithm>
@@ -21,7 +22,7 @@ using base::Family;
 }
 
 /// What drops pods' packets in nf_tables; nothing on a kernel that has none.
-std::vector<std::string> nft_obstacles(const std::vector<TrafficPlan>& plans) {
+std::vector<Obstacle> nft_obstacles(const std::vector<TrafficPlan>& plans) {
   try {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
     return find_nft_obstacles(socket, plans);
@@ -90,8 +91,9 @@ void IptablesRules::remove_leftovers() {
   const bool forwards = std::any_of(plans_.begin(), plans_.end(),
                                     [](const TrafficPlan& plan) { return !plan.forward.empty(); });
   if (forwards)
-    for (const std::string& text : nft_obstacles(plans_))
-      status_.blocked = status_.blocked ? *status_.blocked + "; " + text : text;
+    for (const Obstacle& obstacle : nft_obstacles(plans_))
+      status_.blocked =
+          status_.blocked ? fmt::format("{}; {}", *status_.blocked, obstacle.text()) : obstacle.text();
   if (leftovers_removed_) return;
   leftovers_removed_ = true;
   for (const Family family : base::kFamilies) {

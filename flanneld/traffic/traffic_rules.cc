@@ -1,5 +1,6 @@
 #include "flanneld/traffic/traffic_rules.h"
 
+#include <fmt/format.h>
 #include <linux/netlink.h>
 
 #include "common/base/error.h"
@@ -14,28 +15,28 @@ using base::Family;
 
 /// Runs `remove`, and notes `what` when that removed something, or why it could not.
 template <class Remove>
-void note(std::vector<std::string>& notes, const std::string& what, Remove&& remove) {
+void note(std::vector<Removal>& removals, const std::string& what, Remove&& remove) {
   try {
-    if (remove()) notes.push_back("removed " + what);
+    if (remove()) removals.push_back({what, std::nullopt});
   } catch (const base::SystemError& error) {
-    notes.push_back("could not remove " + what + ": " + error.what());
+    removals.push_back({what, error.what()});
   }
 }
 
-void remove_family(Family family, std::vector<std::string>& notes) {
+void remove_family(Family family, std::vector<Removal>& removals) {
   const std::string name = iptables_name(family);
   try {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-    note(notes, "nftables table '" + flannel_table(family).str() + "'",
+    note(removals, fmt::format("nftables table '{}'", flannel_table(family).str()),
          [&] { return remove_flannel_table(socket, family); });
     for (const IptablesPlace& place : kIptablesPlaces)
-      note(notes, name + " chain '" + place.chain + "' and the jump to it",
+      note(removals, fmt::format("{} chain '{}' and the jump to it", name, place.chain),
            [&] { return remove_iptables_nft_chain(socket, family, place); });
   } catch (const base::SystemError&) {
     // A kernel without nf_tables.
   }
   if (has_legacy_tables(family))
-    note(notes, "flannel's chains of " + name + "-legacy and the jumps to them",
+    note(removals, fmt::format("flannel's chains of {}-legacy and the jumps to them", name),
          [&] { return remove_iptables_rules(family, IptablesVariant::legacy); });
 }
 
@@ -47,10 +48,10 @@ std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, bool nftables,
   return std::make_unique<IptablesRules>(loop, resync, std::move(changed));
 }
 
-std::vector<std::string> remove_traffic_rules() {
-  std::vector<std::string> notes;
-  for (const Family family : base::kFamilies) remove_family(family, notes);
-  return notes;
+std::vector<Removal> remove_traffic_rules() {
+  std::vector<Removal> removals;
+  for (const Family family : base::kFamilies) remove_family(family, removals);
+  return removals;
 }
 
 }  // namespace flanneld

@@ -65,7 +65,14 @@ class TrafficRules {
 std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, bool nftables, std::chrono::seconds resync,
                                                  std::function<void()> changed);
 
-/// Removes the rules of both engines, for `flanneld cleanup`; what was removed, for people.
-std::vector<std::string> remove_traffic_rules();
+/// Rules that were removed, or could not be.
+struct Removal {
+  std::string what;                    ///< "nftables table 'ip flannel-ipv4'"
+  std::optional<std::string> failure;  ///< why they are still there
+};
+
+/// Removes the rules of both engines, for `flanneld cleanup`. Rules that do not exist are left out of the
+/// answer.
+std::vector<Removal> remove_traffic_rules();
 
 }  // namespace flanneld

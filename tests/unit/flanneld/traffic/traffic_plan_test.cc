@@ -202,9 +202,9 @@ TEST_CASE("iptables: damaged text of iptables-save is no trouble") {
 
 TEST_CASE("forward policy: a chain blocks by its policy or by a rule that ends it") {
   CHECK_FALSE(find_obstacle(chain("x", "fwd", false, {rule(NftVerdict::drop, false)})));
-  CHECK(contains(find_obstacle(chain("x", "fwd", true, {})).value(), "table 'inet x' drops by its policy"));
+  CHECK(contains(find_obstacle(chain("x", "fwd", true, {}))->text(), "table 'inet x' drops by its policy"));
   CHECK(contains(
-      find_obstacle(chain("firewalld", "filter_FORWARD", false, {rule(NftVerdict::reject, true)})).value(),
+      find_obstacle(chain("firewalld", "filter_FORWARD", false, {rule(NftVerdict::reject, true)}))->text(),
       "rejects"));
 }
 
@@ -224,5 +224,5 @@ TEST_CASE("forward policy: legacy iptables") {
   };
   CHECK_FALSE(obstacle(kFilter));
   CHECK_FALSE(obstacle(replaced(kFilter, "FORWARD ACCEPT", "FORWARD DROP")));
-  CHECK(contains(obstacle("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n").value(), "iptables-legacy -P FORWARD"));
+  CHECK(contains(obstacle("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")->text(), "iptables-legacy -P FORWARD"));
 }
