@@ -11,6 +11,7 @@
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/io/seccomp.h"
 #include "flanneld/node/subnet_file.h"
+#include "flanneld/options/interface_request.h"
 #include "flanneld/store/factory.h"
 
 namespace flanneld {
@@ -114,14 +115,9 @@ void Agent::use_config(const std::string& text) {
 }
 
 InterfaceChoice Agent::choose_interface() {
-  InterfaceRequest request;
+  InterfaceRequest request = interface_request(options_);
   request.ipv4 = config_->ipv4.has_value();
   request.ipv6 = config_->ipv6.has_value();
-  request.iface = options_.iface;
-  request.iface_regex = options_.iface_regex;
-  request.can_reach = options_.iface_can_reach;
-  request.public_ip = options_.public_ip;
-  request.public_ipv6 = options_.public_ipv6;
   return choose_external_interface(read_host_network(netlink_), request);
 }
 

@@ -1,0 +1,57 @@
+// The checks of `flanneld doctor`: each takes what was read from the machine and returns a finding. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/flannel/subnet_env.h"
+#include "flanneld/commands/doctor_report.h"
+#include "flanneld/node/external_interface.h"
+
+namespace flanneld {
+
+/// Of the sysctl that lets the node forward packets; nullopt if there is none.
+Finding check_forwarding(base::Family family, const std::optional<std::string>& value);
+/// Of net.bridge.bridge-nf-call-iptables; nullopt if there is none.
+Finding check_bridge_filter(const std::optional<std::string>& value);
+Finding check_interface(const InterfaceChoice& choice);
+
+/// MTUs in bytes; nullopt: not known.
+struct MtuFacts {
+  struct Device {
+    std::string name;
+    uint32_t mtu = 0;
+  };
+  std::optional<uint32_t> external;  ///< of the interface to the other nodes
+  std::optional<uint32_t> bridge;    ///< of cni0
+  std::optional<uint32_t> pods;      ///< FLANNEL_MTU
+  std::vector<Device> devices;       ///< flannel's VXLAN devices
+};
+/// Whether each MTU leaves room for what is put around a packet on its way.
+Finding check_mtu(const MtuFacts& facts);
+
+struct UdpPortFacts {
+  uint16_t port = 0;
+  bool has_device = false;                ///< there is a VXLAN device that should receive on it
+  bool is_bound = false;                  ///< a socket receives on it
+  std::optional<std::string> owner = {};  ///< the process that has this socket; those of devices have none
+};
+Finding check_udp_port(const UdpPortFacts& facts);
+
+/// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0.
+Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
+                             const flannel::SubnetEnv& env);
+
+/// The container runtime's network configurations and the plugins beside them.
+struct CniFiles {
+  std::string first;                  ///< the name that sorts first: the one that the runtime uses
+  std::string text;                   ///< its content
+  std::vector<std::string> others;    ///< names behind it
+  std::vector<std::string> programs;  ///< in the plugins' directory
+};
+/// nullopt: there is no configuration.
+Finding check_cni(const std::optional<CniFiles>& files);
+
+}  // namespace flanneld

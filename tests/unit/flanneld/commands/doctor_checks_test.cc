@@ -1,0 +1,112 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "flanneld/commands/doctor_checks.h"
+#include "tests/unit/flanneld/test_support.h"
+
+using namespace flanneld;
+using namespace flanneld_test;
+using State = Finding::State;
+
+namespace {
+
+flannel::SubnetEnv env() {
+  flannel::SubnetEnv env;
+  env.networks = {net("10.244.0.0/16")};
+  env.subnet = net("10.244.1.1/24");
+  env.mtu = 1450;
+  return env;
+}
+
+CniFiles cni_files(const std::string& text) {
+  return {.first = "10-flannel.conflist", .text = text, .others = {}, .programs = {"flannel", "portmap"}};
+}
+
+}  // namespace
+
+TEST_CASE("doctor: forwarding that is off fails, with the sysctl to set") {
+  CHECK(check_forwarding(base::Family::v4, "1").state == State::ok);
+  CHECK(check_forwarding(base::Family::v4, "0").state == State::fail);
+  CHECK(contains(check_forwarding(base::Family::v4, "0").advice, "sysctl -w net.ipv4.ip_forward=1"));
+  CHECK(check_forwarding(base::Family::v6, std::nullopt).state == State::fail);
+}
+
+TEST_CASE("doctor: bridge netfilter that is off or not loaded is a warning") {
+  CHECK(check_bridge_filter("1").state == State::ok);
+  CHECK(check_bridge_filter("0").state == State::warn);
+  CHECK(check_bridge_filter(std::nullopt).advice == "modprobe br_netfilter");
+}
+
+TEST_CASE("doctor: the external interface is shown with the rule that chose it, or fails with the reasons") {
+  InterfaceChoice choice;
+  choice.rejected = {"default route: there is no IPv4 default route"};
+  CHECK(check_interface(choice).state == State::fail);
+  CHECK(contains(check_interface(choice).finding, "no IPv4 default route"));
+  choice.chosen =
+      ExternalInterface{2, "eth0", 1500, ip("192.168.1.5"), {}, ip("203.0.113.9"), {}, "--iface=eth0"};
+  const Finding chosen = check_interface(choice);
+  CHECK(chosen.state == State::ok);
+  CHECK(contains(chosen.finding, "'eth0' 192.168.1.5, public 203.0.113.9, MTU 1500, by --iface=eth0"));
+}
+
+TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {
+  MtuFacts facts{1500, 1450, 1450, {{"flannel.1", 1450}}};
+  CHECK(check_mtu(facts).state == State::ok);
+  facts.external = 1400;
+  CHECK(contains(check_mtu(facts).finding, "do not fit the interface"));
+  facts.external = 1500;
+  facts.pods = 1500;
+  CHECK(contains(check_mtu(facts).finding, "FLANNEL_MTU does not fit flannel.1"));
+  facts.pods = 1450;
+  facts.bridge = 1500;
+  CHECK(check_mtu(facts).state == State::fail);
+  facts.bridge = 1400;
+  CHECK(check_mtu(facts).state == State::warn);
+  CHECK(check_mtu({1500, {}, 1500, {}}).state == State::ok);  // host-gw
+  CHECK(check_mtu({}).state == State::ok);
+}
+
+TEST_CASE("doctor: a VXLAN device over IPv6 needs 20 bytes more than one over IPv4") {
+  MtuFacts facts;
+  facts.external = 1500;
+  facts.devices = {{"flannel.1", 1450}, {"flannel-v6.1", 1430}};
+  CHECK(check_mtu(facts).state == State::ok);
+  facts.devices.back().mtu = 1431;
+  CHECK(check_mtu(facts).state == State::fail);
+  CHECK(contains(check_mtu(facts).finding, "flannel-v6.1 and its overhead of 70 bytes"));
+}
+
+TEST_CASE("doctor: the tunnel's UDP port is fine while the kernel's VXLAN alone receives on it") {
+  CHECK(check_udp_port({.port = 8472, .has_device = true, .is_bound = true}).state == State::ok);
+  CHECK(check_udp_port({.port = 8472}).state == State::ok);
+  CHECK(check_udp_port({.port = 8472, .has_device = true}).state == State::fail);
+  const Finding taken = check_udp_port({.port = 8472, .is_bound = true, .owner = "77 (named)"});
+  CHECK(taken.state == State::fail);
+  CHECK(contains(taken.finding, "process 77 (named) has taken it"));
+}
+
+TEST_CASE("doctor: the bridge must have the address that the subnet file gives it") {
+  CHECK(check_bridge_address(std::nullopt, env()).state == State::ok);
+  CHECK(check_bridge_address({{net("10.244.1.1/24")}}, env()).state == State::ok);
+  const Finding other = check_bridge_address({{net("10.244.7.1/24")}}, env());
+  CHECK(other.state == State::fail);
+  CHECK(contains(other.finding, "cni0 has 10.244.7.1/24, and subnet.env says 10.244.1.1/24"));
+  CHECK(contains(check_bridge_address({{net("fe80::1/64")}}, env()).finding, "cni0 has no address"));
+}
+
+TEST_CASE("doctor: flannel's network configuration must come first and its plugins be installed") {
+  const std::string chain = R"({"plugins":[{"type":"flannel"},{"type":"portmap"}]})";
+  CHECK(check_cni(std::nullopt).state == State::fail);
+  CHECK(check_cni(cni_files(chain)).state == State::ok);
+  CHECK(check_cni(cni_files(R"({"type":"flannel"})")).state == State::ok);
+  CHECK(contains(check_cni(cni_files(R"({"type":"bridge"})")).finding, "not flannel's"));
+  CHECK(contains(check_cni(cni_files(R"({"plugins":[{"type":"flannel"},{"type":"tuning"}]})")).finding,
+                 "names 'tuning'"));
+  for (const char* damaged : {"", "{", "[]", R"({"plugins":[7]})", R"({"plugins":{"type":7}})"})
+    CHECK(check_cni(cni_files(damaged)).state == State::fail);
+  CniFiles several = cni_files(chain);
+  several.others = {"20-calico.conflist"};
+  CHECK(check_cni(several).state == State::warn);
+}
