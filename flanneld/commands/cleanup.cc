@@ -1,5 +1,6 @@
 #include "flanneld/commands/cleanup.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,29 +25,29 @@ class Cleanup {
   explicit Cleanup(const Options& options) : options_(options) {}
 
   int run() {
-    attempt("routes", [&] { routes(); });
-    attempt("devices", [&] { devices(); });
-    attempt("bridge", [&] { bridge(); });
+    attempt("all routes", [&] { remove_routes(); });
+    attempt("all devices", [&] { remove_devices(); });
+    attempt("the bridge", [&] { remove_bridge(); });
     for (const Removal& one : remove_traffic_rules()) {
       if (one.failure)
-        failed(fmt::format("could not remove {}: {}", one.what, *one.failure));
+        failed(one.what, *one.failure);
       else
-        done(fmt::format("removed {}", one.what));
+        removed(one.what);
     }
     remove_file(options_.subnet_file);
     remove_file(options_.state_file);
-    if (!something_) std::puts("nothing to remove");
-    return failed_ ? 1 : 0;
+    if (!found_something_) std::puts("nothing to remove");
+    return has_failed_ ? 1 : 0;
   }
 
  private:
-  void done(const std::string& text) {
-    something_ = true;
-    std::puts(text.c_str());
+  void removed(const std::string& what) {
+    found_something_ = true;
+    std::puts(fmt::format("removed {}", what).c_str());
   }
-  void failed(const std::string& text) {
-    something_ = failed_ = true;
-    std::fprintf(stderr, "flanneld: %s\n", text.c_str());
+  void failed(const std::string& what, const std::string& reason) {
+    found_something_ = has_failed_ = true;
+    std::fputs(fmt::format("flanneld: could not remove {}: {}\n", what, reason).c_str(), stderr);
   }
 
   template <class Step>
@@ -54,57 +55,58 @@ class Cleanup {
     try {
       step();
     } catch (const base::SystemError& error) {
-      failed(std::string("could not remove all ") + what + ": " + error.what());
+      failed(what, error.what());
     }
   }
 
-  /// Those with flanneld's mark, on whatever link. Upstream marks none; on its devices they go with these.
-  void routes() {
+  /// Those with flanneld's mark, on every link. Upstream marks none; they go with upstream's devices.
+  void remove_routes() {
     for (const base::Family family : base::kFamilies) {
       auto routes = netlink::blackholes(route_, family);
       for (const netlink::Link& link : netlink::all_links(route_)) {
-        const auto its_own = netlink::routes_of(route_, link.ifindex, family);
-        routes.insert(routes.end(), its_own.begin(), its_own.end());
+        const auto of_link = netlink::routes_of(route_, link.ifindex, family);
+        routes.insert(routes.end(), of_link.begin(), of_link.end());
       }
       for (const netlink::Route& route : routes) {
         if (route.protocol != kRouteProtocol) continue;
-        const std::string what = "route to " + route.dst.str();
-        if (route_.request_unless(ESRCH, netlink::remove_route(route), "remove " + what))
-          done("removed " + what);
+        const std::string what = fmt::format("route to {}", route.dst);
+        if (route_.request_unless(ESRCH, netlink::remove_route(route), fmt::format("remove {}", what)))
+          removed(what);
       }
     }
   }
 
-  void devices() {
+  void remove_devices() {
     for (const netlink::Link& link : netlink::all_links(route_))
       if (link.kind == "vxlan" && is_device_name(link.name) && netlink::remove_link(route_, link.name))
-        done("removed device '" + link.name + "'");
+        removed(fmt::format("device '{}'", link.name));
   }
 
-  void bridge() {
+  void remove_bridge() {
     const auto link = netlink::find_link(route_, kPodBridge);
     if (!link || link->kind != "bridge") return;
     if (const size_t ports = netlink::ports_of(route_, link->ifindex).size(); ports > 0) {
-      std::printf("left bridge '%s': it has %zu ports\n", kPodBridge, ports);
+      std::puts(fmt::format("left bridge '{}': it has {} ports", kPodBridge, ports).c_str());
       return;
     }
-    if (netlink::remove_link(route_, kPodBridge)) done(std::string("removed bridge '") + kPodBridge + "'");
+    if (netlink::remove_link(route_, kPodBridge)) removed(fmt::format("bridge '{}'", kPodBridge));
   }
 
   void remove_file(const std::string& path) {
     if (path.empty()) return;
+    const std::string what = fmt::format("file '{}'", path);
     if (::unlink(path.c_str()) == 0)
-      done("removed file '" + path + "'");
+      removed(what);
     else if (errno != ENOENT && errno != ENOTDIR)
-      failed("could not remove file '" + path + "': " + base::errno_text(errno));
+      failed(what, base::errno_text(errno));
   }
 
   const Options& options_;
   netlink::NetlinkSocket route_ = netlink::NetlinkSocket::open();
-  bool something_ = false, failed_ = false;
+  bool found_something_ = false, has_failed_ = false;
 };
 
-/// Where an agent answers; nullptr if it does not.
+/// The address at which an agent answers; nullptr if none does.
 const ListenAddress* find_agent(const Options& options) {
   for (const auto* listen : {&options.status_listen, &options.healthz})
     if (*listen && http_get({(*listen)->ip.str(), (*listen)->port}, "/healthz")) return &**listen;
@@ -129,10 +131,12 @@ int run_cleanup(const Options& options) {
   if (words.size() != 1 && !is_forced) throw UsageError("usage: flanneld [flags] cleanup [--force]");
   const ListenAddress* agent = is_forced ? nullptr : find_agent(options);
   if (agent) {
-    std::fprintf(stderr,
-                 "flanneld: an agent answers at %s and would make all anew: stop it first, or say "
-                 "cleanup --force\n",
-                 agent->str().c_str());
+    std::fputs(
+        fmt::format("flanneld: an agent answers at {} and would make everything again: stop it first, or "
+                    "say cleanup --force\n",
+                    *agent)
+            .c_str(),
+        stderr);
     return 1;
   }
   return Cleanup(options).run();

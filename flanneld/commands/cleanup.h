@@ -1,5 +1,5 @@
-// `flanneld cleanup`: takes a node out of flannel. Removes what flanneld made, ours or upstream's, and
-// nothing else: pods and the bridge that they are on stay.
+// `flanneld cleanup`: takes a node out of flannel. Removes what flanneld has made, this one or upstream's,
+// and nothing else: pods stay, and so does a bridge that has pods.
 #pragma once
 
 #include <string_view>
@@ -8,12 +8,12 @@
 
 namespace flanneld {
 
-/// Prints each thing that it removes; without anything to remove it says so. Refuses while an agent
-/// answers, which would make it all anew, unless the word `--force` is given. 0 when nothing of
-/// flannel's is left, 1 when something could not be removed or it refused. Throws UsageError.
+/// Prints a line for each thing that it removes, or that there is none. Refuses while an agent answers, which
+/// would make everything again, unless the word `--force` is given. Returns 0 when nothing of flannel's is
+/// left, 1 when it refused or something could not be removed. Throws UsageError.
 int run_cleanup(const Options& options);
 
-/// True for "flannel.1" and "flannel-v6.4096".
+/// Whether flannel gives this name to a device: "flannel.1", "flannel-v6.4096".
 bool is_device_name(std::string_view name);
 
 }  // namespace flanneld

@@ -1,9 +1,11 @@
 #include "flanneld/commands/status.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -46,35 +48,36 @@ std::string text_of(const json::Value& object, const char* key) {
   return value->is_string() ? value->get<std::string>() : value->dump();
 }
 
+/// Of seconds that are left.
 std::string duration(int64_t left) {
   if (left < 0) return "over";
-  if (left < 60) return std::to_string(left) + " s";
-  if (left < 3600) return std::to_string(left / 60) + " min";
-  return std::to_string(left / 3600) + " h " + std::to_string(left % 3600 / 60) + " min";
+  if (left < 60) return fmt::format("{} s", left);
+  if (left < 3600) return fmt::format("{} min", left / 60);
+  return fmt::format("{} h {} min", left / 3600, left % 3600 / 60);
 }
 
-/// What of two families is there, with a space between.
+/// The values of both families with a space between, or of the one that has a value.
 std::string both(const json::Value& object, const char* v4, const char* v6) {
-  std::string text = text_of(object, v4);
-  std::string second = text_of(object, v6);
-  if (text == "-") return second;
-  if (second != "-") text.append(" ").append(second);
-  return text;
+  const std::string first = text_of(object, v4), second = text_of(object, v6);
+  if (first == "-") return second;
+  return second == "-" ? first : fmt::format("{} {}", first, second);
 }
 
 std::string lease_text(const json::Value& status) {
   const json::Value& lease = json::get_object(status, "lease", "");
   if (lease.empty()) return "none yet";
   const auto left = json::get_integer(lease, "expiresInSeconds", "lease", INT64_MIN, INT64_MAX);
-  return both(lease, "subnet", "ipv6Subnet") + (left ? ", expires in " + duration(*left) : ", a reservation");
+  return fmt::format("{}, {}", both(lease, "subnet", "ipv6Subnet"),
+                     left ? fmt::format("expires in {}", duration(*left)) : "a reservation");
 }
 
 std::string rules_text(const json::Value& status) {
   const json::Value& rules = json::get_object(status, "rules", "");
   if (rules.empty()) return "none yet";
   const std::string failure = text_of(rules, "failure"), restored = text_of(rules, "restored");
-  return text_of(rules, "engine") + (failure != "-" ? ", failed: " + failure : "") +
-         (restored != "0" ? ", restored " + restored + " times" : "");
+  return fmt::format("{}{}{}", text_of(rules, "engine"),
+                     failure == "-" ? "" : fmt::format(", failed: {}", failure),
+                     restored == "0" ? "" : fmt::format(", restored {} times", restored));
 }
 
 std::string interface_text(const json::Value& status) {
@@ -82,14 +85,16 @@ std::string interface_text(const json::Value& status) {
   if (external.empty()) return "none yet";
   const std::string own = both(external, "ipv4", "ipv6"),
                     published = both(external, "publicIP", "publicIPv6");
-  return text_of(external, "name") + " " + own + (published != own ? ", public " + published : "") +
-         ", MTU " + text_of(external, "mtu") + ", by " + text_of(external, "rule");
+  return fmt::format("{} {}{}, MTU {}, by {}", text_of(external, "name"), own,
+                     published == own ? "" : fmt::format(", public {}", published), text_of(external, "mtu"),
+                     text_of(external, "rule"));
 }
 
 std::string kernel_text(const json::Value& status) {
   const json::Value& kernel = json::get_object(status, "kernel", "");
-  return text_of(kernel, "routes") + " routes, " + text_of(kernel, "neighbours") + " neighbours, " +
-         text_of(kernel, "fdbEntries") + " FDB entries; repaired " + text_of(kernel, "repairs") + " times";
+  return fmt::format("{} routes, {} neighbours, {} FDB entries; repaired {} times", text_of(kernel, "routes"),
+                     text_of(kernel, "neighbours"), text_of(kernel, "fdbEntries"),
+                     text_of(kernel, "repairs"));
 }
 
 using Row = std::vector<std::string>;
@@ -102,13 +107,12 @@ std::string columns(const std::vector<Row>& rows) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
   std::string text;
-  for (const Row& row : rows) {
+  for (const Row& row : rows)
     for (size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] - row[i].size() + 2, ' ');
+      const bool is_last = i + 1 == row.size();
+      fmt::format_to(std::back_inserter(text), "{:<{}}{}", row[i], is_last ? 0 : widths[i],
+                     is_last ? "\n" : "  ");
     }
-    text += '\n';
-  }
   return text;
 }
 
@@ -126,7 +130,7 @@ std::vector<Row> peer_rows(const json::Value& status) {
     const std::string rejected = text_of(peer, "rejected");
     rows.push_back({both(peer, "subnet", "ipv6Subnet"), both(peer, "publicIP", "publicIPv6"),
                     text_of(peer, "backendType"), mac,
-                    rejected == "-" ? "reached" : "not used: " + rejected});
+                    rejected == "-" ? "reached" : fmt::format("not used: {}", rejected)});
   }
   return rows;
 }
@@ -142,18 +146,19 @@ std::vector<std::string> findings(const json::Value& status) {
 std::string status_table(const json::Value& status) {
   const bool ready = json::get_bool(status, "ready", "");
   const std::vector<Row> rows{
-      {"flanneld", text_of(status, "version") + (ready ? ", ready" : ", NOT READY")},
+      {"flanneld", fmt::format("{}, {}", text_of(status, "version"), ready ? "ready" : "NOT READY")},
       {"store", text_of(status, "store")},
       {"interface", interface_text(status)},
-      {"backend", text_of(status, "backend") + ", MTU of pods " + text_of(status, "mtu")},
+      {"backend", fmt::format("{}, MTU of pods {}", text_of(status, "backend"), text_of(status, "mtu"))},
       {"lease", lease_text(status)},
       {"kernel", kernel_text(status)},
       {"rules", rules_text(status)}};
-  std::string text = columns(rows);
-  for (const std::string& finding : findings(status)) text += "! " + finding + "\n";
+  std::string problems;
+  for (const std::string& finding : findings(status))
+    fmt::format_to(std::back_inserter(problems), "! {}\n", finding);
   std::vector<Row> peers{{"SUBNET", "PUBLIC IP", "BACKEND", "VTEP MAC", "STATE"}};
   for (Row& row : peer_rows(status)) peers.push_back(std::move(row));
-  return text + "\n" + (peers.size() == 1 ? "no peers\n" : columns(peers));
+  return fmt::format("{}{}\n{}", columns(rows), problems, peers.size() == 1 ? "no peers\n" : columns(peers));
 }
 
 int run_status(const Options& options) {
@@ -161,7 +166,7 @@ int run_status(const Options& options) {
   const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
   if (words.size() != 1 && !as_json) throw UsageError("usage: flanneld [flags] status [-o json]");
   if (!options.status_listen) throw UsageError("--status-listen is empty: the agent cannot be asked");
-  const std::string url = "http://" + options.status_listen->str() + "/status";
+  const std::string url = fmt::format("http://{}/status", *options.status_listen);
   std::string body, error;
   if (!fetch(url, body, error)) {
     std::fprintf(stderr, "flanneld: no answer from %s: %s; is flanneld running, with this --status-listen?\n",

@@ -1,10 +1,12 @@
 #include "flanneld/node/external_interface.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <tuple>
 
 #include "common/base/error.h"
-#include "common/netlink/link.h"
+#include "common/base/text.h"
+#include "flanneld/lease/go_json.h"
 #include "flanneld/node/iface_regex.h"
 
 namespace flanneld {
@@ -13,51 +15,42 @@ namespace {
 using base::Family;
 using base::IpAddress;
 
-/// Why a candidate does not serve.
+/// Why a candidate cannot be used.
 struct Reject {
   std::string reason;
 };
 
-/// One candidate: the interface, and addresses that are settled already.
+/// An interface, and those of its addresses that the rule has settled.
 struct Candidate {
   const HostInterface* interface = nullptr;
-  std::optional<IpAddress> ipv4, ipv6;
+  std::optional<IpAddress> ipv4 = {}, ipv6 = {};
 };
 
+/// One choice. The functions by_… find the candidate of a rule, or throw Reject.
 class Chooser {
  public:
   Chooser(const HostNetwork& host, const InterfaceRequest& request) : host_(host), request_(request) {}
 
   InterfaceChoice choose() {
-    if (request_.iface.empty() && request_.iface_regex.empty() && !request_.can_reach) {
-      choose_unasked();
-    } else {
-      for (const std::string& text : request_.iface)
-        attempt("--iface=" + text, [&] { return by_text(text); });
-      for (const std::string& text : request_.iface_regex)
-        attempt("--iface-regex=" + text, [&] { return by_regex(text); });
-      if (request_.can_reach)
-        attempt("--iface-can-reach=" + request_.can_reach->str(),
-                [&] { return by_reach(*request_.can_reach); });
-    }
+    if (request_.iface.empty() && request_.iface_regex.empty() && !request_.can_reach) choose_by_itself();
+    for (const std::string& text : request_.iface)
+      attempt(fmt::format("--iface={}", text), [&] { return by_text(text); });
+    for (const std::string& text : request_.iface_regex)
+      attempt(fmt::format("--iface-regex={}", text), [&] { return by_regex(text); });
+    if (request_.can_reach)
+      attempt(fmt::format("--iface-can-reach={}", *request_.can_reach),
+              [&] { return by_reach(*request_.can_reach); });
     return std::move(choice_);
   }
 
  private:
-  void choose_unasked() {
-    const auto from_public = [&](const char* flag, const IpAddress& ip) {
-      attempt(std::string(flag) + "=" + ip.str(), [&] {
-        try {
-          return by_address(ip);
-        } catch (const Reject& reject) {
-          throw Reject{reject.reason + "; behind NAT --iface must say which interface to use"};
-        }
-      });
-    };
+  void choose_by_itself() {
     if (request_.ipv4 && request_.public_ip)
-      from_public("--public-ip", *request_.public_ip);
+      attempt(fmt::format("--public-ip={}", *request_.public_ip),
+              [&] { return by_public(*request_.public_ip); });
     else if (request_.ipv6 && request_.public_ipv6)
-      from_public("--public-ipv6", *request_.public_ipv6);
+      attempt(fmt::format("--public-ipv6={}", *request_.public_ipv6),
+              [&] { return by_public(*request_.public_ipv6); });
     else
       attempt("default route", [&] { return by_default_route(); });
   }
@@ -68,29 +61,26 @@ class Chooser {
     try {
       choice_.chosen = complete(find(), rule);
     } catch (const Reject& reject) {
-      choice_.rejected.push_back(rule + ": " + reject.reason);
+      choice_.rejected.push_back(fmt::format("{}: {}", rule, reject.reason));
     }
   }
 
-  /// Fills in what the candidate leaves open, or rejects it.
+  /// Fills in the addresses that the candidate leaves open. Throws Reject.
   [[nodiscard]] ExternalInterface complete(const Candidate& candidate, const std::string& rule) const {
     const HostInterface& interface = *candidate.interface;
-    if (interface.mtu == 0) throw Reject{"interface '" + interface.name + "' has an MTU of 0"};
-    ExternalInterface result{interface.ifindex, interface.name, interface.mtu, {}, {}, {}, {}, rule};
-    const auto address = [&](const std::optional<IpAddress>& settled, Family family) {
-      if (settled) return *settled;
-      const auto usable = interface.usable_addresses(family);
-      if (usable.empty())
-        throw Reject{"interface '" + interface.name + "' has no usable " +
-                     (family == Family::v4 ? "IPv4" : "IPv6") + " address"};
-      return usable.front();
-    };
+    if (interface.mtu == 0)
+      throw Reject{fmt::format("interface {} has an MTU of 0", base::quoted(interface.name))};
+    ExternalInterface result;
+    result.ifindex = interface.ifindex;
+    result.name = interface.name;
+    result.mtu = interface.mtu;
+    result.rule = rule;
     if (request_.ipv4) {
-      result.ipv4 = address(candidate.ipv4, Family::v4);
+      result.ipv4 = candidate.ipv4 ? *candidate.ipv4 : best_address(interface, Family::v4);
       result.public_ipv4 = request_.public_ip ? request_.public_ip : result.ipv4;
     }
     if (request_.ipv6) {
-      result.ipv6 = address(candidate.ipv6, Family::v6);
+      result.ipv6 = candidate.ipv6 ? *candidate.ipv6 : best_address(interface, Family::v6);
       result.public_ipv6 = request_.public_ipv6 ? request_.public_ipv6 : result.ipv6;
     }
     return result;
@@ -99,29 +89,36 @@ class Chooser {
   [[nodiscard]] Candidate by_text(const std::string& text) const {
     if (const auto ip = IpAddress::parse(text)) return by_address(*ip);
     for (const HostInterface& interface : host_.interfaces)
-      if (interface.name == text) return {&interface, {}, {}};
-    throw Reject{"there is no interface '" + text + "'; there are " + names()};
+      if (interface.name == text) return {&interface};
+    throw Reject{fmt::format("there is no interface {}; there are {}", base::quoted(text), names())};
   }
 
   [[nodiscard]] Candidate by_address(const IpAddress& ip) const {
     check_family(ip);
-    for (const HostInterface& interface : host_.interfaces) {
-      if (!holds(interface, ip)) continue;
-      Candidate candidate{&interface, {}, {}};
-      (ip.is_v4() ? candidate.ipv4 : candidate.ipv6) = ip;
-      // With both families on, the public IPv6 address must belong to the very same interface.
-      if (ip.is_v4() && request_.ipv6 && request_.public_ipv6) {
-        if (!holds(interface, *request_.public_ipv6))
-          throw Reject{"interface '" + interface.name + "' does not have the public IPv6 address " +
-                       request_.public_ipv6->str()};
-        candidate.ipv6 = request_.public_ipv6;
-      }
-      return candidate;
+    const auto found = std::find_if(host_.interfaces.begin(), host_.interfaces.end(),
+                                    [&](const HostInterface& one) { return one.holds(ip); });
+    if (found == host_.interfaces.end()) throw Reject{fmt::format("no interface has the address {}", ip)};
+    Candidate candidate{&*found};
+    (ip.is_v4() ? candidate.ipv4 : candidate.ipv6) = ip;
+    // With both families on, the public IPv6 address must belong to the very same interface.
+    if (ip.is_v4() && request_.ipv6 && request_.public_ipv6) {
+      if (!found->holds(*request_.public_ipv6))
+        throw Reject{fmt::format("interface {} does not have the public IPv6 address {}",
+                                 base::quoted(found->name), *request_.public_ipv6)};
+      candidate.ipv6 = request_.public_ipv6;
     }
-    throw Reject{"no interface has the address " + ip.str()};
+    return candidate;
   }
 
-  /// Addresses first, of all interfaces, then names.
+  [[nodiscard]] Candidate by_public(const IpAddress& ip) const {
+    try {
+      return by_address(ip);
+    } catch (const Reject& reject) {
+      throw Reject{fmt::format("{}; behind NAT --iface must say which interface to use", reject.reason)};
+    }
+  }
+
+  /// Looks at the addresses of all interfaces first, then at names.
   [[nodiscard]] Candidate by_regex(const std::string& pattern) const {
     const IfaceRegex regex = compile(pattern);
     const auto matching = [&](const HostInterface& interface, Family family) -> std::optional<IpAddress> {
@@ -130,63 +127,66 @@ class Chooser {
       return std::nullopt;
     };
     for (const HostInterface& interface : host_.interfaces) {
-      Candidate candidate{&interface, {}, {}};
+      Candidate candidate{&interface};
       if (request_.ipv4) candidate.ipv4 = matching(interface, Family::v4);
       if (request_.ipv6) candidate.ipv6 = matching(interface, Family::v6);
       if (request_.ipv4 == candidate.ipv4.has_value() && request_.ipv6 == candidate.ipv6.has_value())
         return candidate;
     }
     for (const HostInterface& interface : host_.interfaces)
-      if (regex.occurs_in(interface.name)) return {&interface, {}, {}};
-    throw Reject{"it matches no interface's address or name; there are " + names()};
+      if (regex.occurs_in(interface.name)) return {&interface};
+    throw Reject{fmt::format("it matches no interface's address or name; there are {}", names())};
   }
 
   [[nodiscard]] Candidate by_reach(const IpAddress& target) const {
     check_family(target);
     const auto route = host_.route_toward ? host_.route_toward(target) : std::nullopt;
     if (!route) throw Reject{"the kernel has no route to it"};
-    Candidate candidate{&interface_at(route->ifindex), {}, {}};
+    Candidate candidate{&interface_at(route->ifindex)};
     if (route->prefsrc) (target.is_v4() ? candidate.ipv4 : candidate.ipv6) = route->prefsrc;
     return candidate;
   }
 
   [[nodiscard]] Candidate by_default_route() const {
-    const HostInterface* found = nullptr;
-    const auto follow = [&](const std::vector<netlink::DefaultRoute>& routes, const char* family) {
-      if (routes.empty()) throw Reject{std::string("there is no ") + family + " default route"};
-      const auto& paths = routes.front().ifindexes;
-      if (paths.empty() ||
-          std::any_of(paths.begin(), paths.end(), [&](int one) { return one != paths.front(); }))
-        throw Reject{std::string("the ") + family + " default route has paths over several interfaces"};
-      const HostInterface& interface = interface_at(paths.front());
-      if (found && found != &interface)
-        throw Reject{"the default routes differ: IPv4 goes through '" + found->name + "', IPv6 through '" +
-                     interface.name + "'"};
-      found = &interface;
-    };
-    if (request_.ipv4) follow(host_.default_v4, "IPv4");
-    if (request_.ipv6) follow(host_.default_v6, "IPv6");
-    if (!found) throw Reject{"neither IPv4 nor IPv6 is enabled"};
-    return {found, {}, {}};
+    const HostInterface* v4 = request_.ipv4 ? &route_interface(host_.default_v4, Family::v4) : nullptr;
+    const HostInterface* v6 = request_.ipv6 ? &route_interface(host_.default_v6, Family::v6) : nullptr;
+    if (v4 && v6 && v4 != v6)
+      throw Reject{fmt::format("the default routes differ: IPv4 goes through {}, IPv6 through {}",
+                               base::quoted(v4->name), base::quoted(v6->name))};
+    if (!v4 && !v6) throw Reject{"neither IPv4 nor IPv6 is enabled"};
+    return {v4 ? v4 : v6};
+  }
+
+  /// The one interface of the default route in use. Throws Reject.
+  [[nodiscard]] const HostInterface& route_interface(const std::vector<netlink::DefaultRoute>& routes,
+                                                     Family family) const {
+    if (routes.empty()) throw Reject{fmt::format("there is no {} default route", family_name(family))};
+    const auto& paths = routes.front().ifindexes;
+    if (paths.empty() ||
+        std::any_of(paths.begin(), paths.end(), [&](int one) { return one != paths.front(); }))
+      throw Reject{
+          fmt::format("the {} default route has paths over several interfaces", family_name(family))};
+    return interface_at(paths.front());
   }
 
   void check_family(const IpAddress& ip) const {
-    if (ip.is_v4() ? !request_.ipv4 : !request_.ipv6)
-      throw Reject{ip.str() + " is an " + (ip.is_v4() ? "IPv4" : "IPv6") +
-                   " address, and the network configuration does not enable that family"};
+    if (ip.is_v4() ? request_.ipv4 : request_.ipv6) return;
+    throw Reject{fmt::format("{} is an {} address, and the network configuration does not enable that family",
+                             ip, family_name(ip.family()))};
   }
 
-  /// A deprecated address counts: a virtual IP that must not become a source is often made so.
-  [[nodiscard]] static bool holds(const HostInterface& interface, const IpAddress& ip) {
-    return !ip.is_loopback() &&
-           std::any_of(interface.addresses.begin(), interface.addresses.end(),
-                       [&](const netlink::Address& one) { return one.net.address == ip && !one.dad_failed; });
+  [[nodiscard]] static IpAddress best_address(const HostInterface& interface, Family family) {
+    const auto usable = interface.usable_addresses(family);
+    if (usable.empty())
+      throw Reject{fmt::format("interface {} has no usable {} address", base::quoted(interface.name),
+                               family_name(family))};
+    return usable.front();
   }
 
   [[nodiscard]] const HostInterface& interface_at(int ifindex) const {
     for (const HostInterface& interface : host_.interfaces)
       if (interface.ifindex == ifindex) return interface;
-    throw Reject{"the interface with index " + std::to_string(ifindex) + " has just gone"};
+    throw Reject{fmt::format("the interface with index {} has just gone", ifindex)};
   }
 
   [[nodiscard]] static IfaceRegex compile(const std::string& pattern) {
@@ -198,10 +198,9 @@ class Chooser {
   }
 
   [[nodiscard]] std::string names() const {
-    std::string text;
-    for (const HostInterface& interface : host_.interfaces)
-      text.append(text.empty() ? "" : ", ").append(interface.name);
-    return text.empty() ? "none" : text;
+    std::vector<std::string> names;
+    for (const HostInterface& interface : host_.interfaces) names.push_back(interface.name);
+    return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
   }
 
   const HostNetwork& host_;
@@ -211,46 +210,10 @@ class Chooser {
 
 }  // namespace
 
-std::vector<IpAddress> HostInterface::usable_addresses(Family family) const {
-  std::vector<const netlink::Address*> usable;
-  for (const netlink::Address& one : addresses) {
-    const IpAddress& ip = one.net.address;
-    if (ip.family() == family && !ip.is_loopback() && !ip.is_multicast() && !ip.is_unspecified() &&
-        !one.deprecated && !one.dad_failed)
-      usable.push_back(&one);
-  }
-  const auto rank = [](const netlink::Address* one) {
-    return std::tuple(one->net.address.is_link_local(), !one->permanent, one->secondary);
-  };
-  std::stable_sort(usable.begin(), usable.end(),
-                   [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
-  std::vector<IpAddress> result;
-  result.reserve(usable.size());
-  for (const netlink::Address* one : usable) result.push_back(one->net.address);
-  return result;
-}
-
-std::string InterfaceChoice::reasons() const {
-  std::string text;
-  for (const std::string& one : rejected) text.append(text.empty() ? "" : "; ").append(one);
-  return text;
-}
+std::string InterfaceChoice::reasons() const { return fmt::format("{}", fmt::join(rejected, "; ")); }
 
 InterfaceChoice choose_external_interface(const HostNetwork& host, const InterfaceRequest& request) {
   return Chooser(host, request).choose();
-}
-
-HostNetwork read_host_network(netlink::NetlinkSocket& socket) {
-  HostNetwork host;
-  for (const netlink::Link& link : netlink::all_links(socket))
-    host.interfaces.push_back({link.ifindex, link.name, link.flags, link.mtu, {}});
-  for (const netlink::Address& address : netlink::all_addresses(socket))
-    for (HostInterface& interface : host.interfaces)
-      if (interface.ifindex == address.ifindex) interface.addresses.push_back(address);
-  host.default_v4 = netlink::default_routes(socket, Family::v4);
-  host.default_v6 = netlink::default_routes(socket, Family::v6);
-  host.route_toward = [&socket](const IpAddress& ip) { return netlink::route_toward(socket, ip); };
-  return host;
 }
 
 }  // namespace flanneld

@@ -1,48 +1,21 @@
-// Which interface and which addresses the node's peers reach it by. The choice is a pure function of
-// a snapshot; only read_host_network() asks the kernel.
+// The choice of the interface, and of the addresses on it, by which the other nodes reach this one. Pure: it
+// looks at a snapshot of the host.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/ip.h"
-#include "common/netlink/address.h"
-#include "common/netlink/route.h"
-#include "common/netlink/socket.h"
+#include "flanneld/node/host_network.h"
 
 namespace flanneld {
 
-struct HostInterface {
-  int ifindex = 0;
-  std::string name;
-  uint32_t flags = 0;  ///< IFF_*
-  uint32_t mtu = 0;    ///< bytes
-  std::vector<netlink::Address> addresses;
-
-  /// The addresses of a family that can be a node's own, the best first: global before link-local,
-  /// permanent before dynamic, stable before temporary, else the kernel's order. Loopback, multicast,
-  /// deprecated and duplicate addresses are left out.
-  [[nodiscard]] std::vector<base::IpAddress> usable_addresses(base::Family family) const;
-};
-
-/// What the choice looks at.
-struct HostNetwork {
-  std::vector<HostInterface> interfaces;          ///< in the order of their indexes
-  std::vector<netlink::DefaultRoute> default_v4;  ///< the one in use first
-  std::vector<netlink::DefaultRoute> default_v6;
-  std::function<std::optional<netlink::RouteAnswer>(const base::IpAddress&)> route_toward;
-};
-
-/// Fills a snapshot. Its route_toward asks through `socket`, which must outlive it.
-HostNetwork read_host_network(netlink::NetlinkSocket& socket);
-
-/// What the operator and the network configuration want.
+/// What the operator and the network configuration ask for.
 struct InterfaceRequest {
-  bool ipv4 = true, ipv6 = false;            ///< at least one
-  std::vector<std::string> iface;            ///< names or addresses, in order
+  bool ipv4 = true, ipv6 = false;            ///< the families in use, at least one
+  std::vector<std::string> iface;            ///< names or addresses, tried in order
   std::vector<std::string> iface_regex;      ///< tried after them
   std::optional<base::IpAddress> can_reach;  ///< tried last
   std::optional<base::IpAddress> public_ip, public_ipv6;
@@ -51,10 +24,10 @@ struct InterfaceRequest {
 struct ExternalInterface {
   int ifindex = 0;
   std::string name;
-  uint32_t mtu = 0;                           ///< bytes
-  std::optional<base::IpAddress> ipv4, ipv6;  ///< the interface's own, of the families asked for
-  std::optional<base::IpAddress> public_ipv4, public_ipv6;  ///< what peers send to
-  std::string rule;  ///< what decided: "--iface=eth0", "default route", …
+  uint32_t mtu = 0;                                         ///< bytes
+  std::optional<base::IpAddress> ipv4, ipv6;                ///< its own, of the families in use
+  std::optional<base::IpAddress> public_ipv4, public_ipv6;  ///< the addresses that peers send to
+  std::string rule;                                         ///< what decided: "--iface=eth0", "default route"
 };
 
 struct InterfaceChoice {
@@ -64,8 +37,8 @@ struct InterfaceChoice {
   [[nodiscard]] std::string reasons() const;
 };
 
-/// The first that serves of `iface`, `iface_regex`, `can_reach`. Without any of these: the interface
-/// that has the public address, else that of the default route.
+/// Chooses the first interface that can be used of those that `iface`, `iface_regex` and `can_reach` name. If
+/// they name none: the interface that has the public address, or without one that of the default route.
 InterfaceChoice choose_external_interface(const HostNetwork& host, const InterfaceRequest& request);
 
 }  // namespace flanneld

@@ -1,6 +1,7 @@
 #include "flanneld/node/iface_regex.h"
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace flanneld {
 namespace {
@@ -15,7 +16,8 @@ re2::RE2::Options options() {
 
 IfaceRegex::IfaceRegex(const std::string& pattern) : regex_(pattern, options()) {
   if (!regex_.ok())
-    throw base::ParseError("'" + pattern + "' is not a regular expression: " + regex_.error());
+    throw base::ParseError(
+        fmt::format("{} is not a regular expression: {}", base::quoted(pattern), regex_.error()));
 }
 
 }  // namespace flanneld

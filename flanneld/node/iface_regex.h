@@ -9,7 +9,7 @@ namespace flanneld {
 
 class IfaceRegex {
  public:
-  /// Throws base::ParseError.
+  /// Throws base::ParseError if `pattern` is not a regular expression.
   explicit IfaceRegex(const std::string& pattern);
 
   /// True if the pattern occurs anywhere in the text.

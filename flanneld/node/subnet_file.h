@@ -1,5 +1,6 @@
-// The file that tells the plugin about this node, as the agent uses it: written last of all at start, and
-// read back at the next start for the subnet that the node had. Its form is common/flannel/subnet_env.h's.
+// The agent's side of subnet.env, the file that tells the plugin about this node: it is written as the last
+// step of a start, and read at the next start for the subnet that the node had. common/flannel/subnet_env.h
+// has its form.
 #pragma once
 
 #include <optional>
@@ -14,12 +15,12 @@ namespace flanneld {
 /// Throws base::ParseError when it cannot be understood, SystemError when it cannot be read.
 std::optional<LeaseKey> read_previous_lease(const std::string& path);
 
-/// What the plugin must know of a node that holds `own`.
+/// The content for a node with the lease `own`: what the plugin must know.
 flannel::SubnetEnv make_subnet_env(const NetworkConfig& config, const LeaseKey& own, uint32_t mtu,
                                    bool ip_masq);
 
-/// Writes the file unless it holds just that, for a reader to see it whole or not at all; its
-/// directory is made if absent. False when there was nothing to do.
+/// Writes the file, and makes its directory if there is none. A reader sees the old content or the new, never
+/// a mix. Returns false when the file had this content already. Throws SystemError.
 bool write_subnet_file(const std::string& path, const flannel::SubnetEnv& env);
 
 }  // namespace flanneld

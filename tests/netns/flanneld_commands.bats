@@ -220,7 +220,7 @@ metric_is() {
   a=$(on a subnet_of)
   on a node_exec bash -euc 'ip route add 10.5.250.0/24 via 192.168.1.99; nft add table ip mine'
   run -1 flanneld_run cleanup
-  assert_match "$output" "an agent answers at 127.0.0.1:7000 and would make all anew: stop it first"
+  assert_match "$output" "an agent answers at 127.0.0.1:7000 and would make everything again: stop it first"
   reaches b client "$WEB"
 
   local before
