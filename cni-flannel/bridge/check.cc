@@ -61,17 +61,24 @@ void check_host_end(netlink::NetlinkSocket& node, const cni::Result& result, con
   fail("no interface of the node in prevResult is the other end of '" + container.name + "'");
 }
 
-void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
-  const auto present = netlink::addresses_of(pod, container);
+/// Without those that a chained plugin put on another interface, which are not ours to judge.
+std::vector<base::IpNet> addresses_of_container(const cni::Result& result, const Link& container) {
+  std::vector<base::IpNet> addresses;
   for (const cni::IpConfig& ip : result.ips) {
-    // An address that a chained plugin put on another interface is not ours to judge.
     if (ip.interface && (static_cast<size_t>(*ip.interface) >= result.interfaces.size() ||
                          result.interfaces[static_cast<size_t>(*ip.interface)].name != container.name))
       continue;
-    if (std::none_of(present.begin(), present.end(),
-                     [&](const netlink::Address& address) { return address.net == ip.address; }))
-      fail("address " + ip.address.str() + " is not on interface '" + container.name + "'");
+    addresses.push_back(ip.address);
   }
+  return addresses;
+}
+
+void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
+  const auto present = netlink::addresses_of(pod, container);
+  for (const base::IpNet& wanted : addresses_of_container(result, container))
+    if (std::none_of(present.begin(), present.end(),
+                     [&](const netlink::Address& address) { return address.net == wanted; }))
+      fail("address " + wanted.str() + " is not on interface '" + container.name + "'");
 }
 
 void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
@@ -127,8 +134,8 @@ void verify(const cni::Request& request, const Ipam& ipam) {
   check_host_end(node, *result, bridge, container);
   check_addresses(pod, *result, container);
   check_routes(pod, *result, container);
-  if (conf.ip_masq && conf.masquerade_backend == MasqueradeBackend::nftables &&
-      !has_masquerade(request.network, request.attachment, result->ips.size()))
+  if (conf.ip_masq && !has_masquerade(conf.masquerade_backend, request.network, request.attachment,
+                                      addresses_of_container(*result, container)))
     fail("the masquerade rules of the attachment are gone");
 }
 

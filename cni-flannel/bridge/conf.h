@@ -6,13 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/filter/masquerade.h"
 #include "common/base/mac.h"
 #include "common/cni/request.h"
 #include "common/netlink/bridge.h"
 
 namespace flannel {
-
-enum class MasqueradeBackend { automatic, nftables, iptables };
 
 struct BridgeConf {
   std::string bridge = "cni0";
@@ -27,7 +26,7 @@ struct BridgeConf {
   uint16_t vlan = 0;  ///< 1..4094; 0: none
   std::vector<netlink::Vlan> vlan_trunk;
   bool preserve_default_vlan = false;
-  bool spoof_check = false;
+  bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
   cni::Dns dns;                         ///< replaces IPAM's when not empty

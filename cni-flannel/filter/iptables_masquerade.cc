@@ -1,132 +1,144 @@
 #include "cni-flannel/filter/iptables_masquerade.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "common/base/hash.h"
 #include "common/base/process.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
+#include "common/netfilter/iptables.h"
 
 namespace flannel {
 namespace {
 
 using base::Family;
+using netfilter::IptablesVariant;
 
 constexpr size_t kChainLength = 28;  // XT_EXTENSION_MAXNAMELEN - 1
 
-/// The full path of a program of the iptables family, or empty. The plugin's PATH may be anything.
-std::string find_program(Family family, const std::string& action) {
-  const std::string name = (family == Family::v4 ? "iptables-" : "ip6tables-") + action;
-  for (const char* dir : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/usr/local/sbin/"})
-    if (::access((dir + name).c_str(), X_OK) == 0) return dir + name;
-  return {};
-}
-
 void restore(Family family, const std::string& rules) {
-  base::ProcessSpec spec;
-  spec.program = find_program(family, "restore");
-  if (spec.program.empty())
+  const auto call = netfilter::iptables_restore(family, IptablesVariant::usual, rules);
+  if (!call)
     throw cni::Error(cni::ErrorCode::unsupported_field,
                      "'delegate.ipMasq' needs iptables-restore here, and this node has none",
                      "install iptables, or nftables support in the kernel");
-  spec.arguments = {"--noflush", "--wait", "5"};
-  spec.environment = base::environment_with({});
-  spec.input = rules;
-  if (base::run_process(spec).exit_code != 0)
+  if (base::run_process(*call).exit_code != 0)
     throw cni::Error(cni::ErrorCode::kernel_refused, "change iptables rules: iptables-restore refused them",
-                     "it told stderr why; the rules were: " + rules);
+                     fmt::format("it told stderr why; the rules were: {}", rules));
 }
 
-/// The lines of `iptables-save -t nat`.
-std::vector<std::string> saved_lines(Family family) {
-  base::ProcessSpec spec;
-  spec.program = find_program(family, "save");
-  if (spec.program.empty()) return {};
-  spec.arguments = {"-t", "nat"};
-  spec.environment = base::environment_with({});
-  spec.max_output_bytes = 64 << 20;
-  const base::ProcessResult result = base::run_process(spec);
-  if (result.exit_code != 0) return {};  // no nat table: a kernel without it has no rules either
-  std::vector<std::string> lines;
-  for (size_t at = 0; at < result.output.size();) {
-    const size_t end = std::min(result.output.find('\n', at), result.output.size());
-    lines.push_back(result.output.substr(at, end - at));
-    at = end + 1;
-  }
-  return lines;
+/// What iptables-save prints of table nat. Empty if the node has no iptables, or the kernel no such table.
+std::string saved_nat(Family family) {
+  const auto call = netfilter::iptables_save(family, IptablesVariant::usual, "nat");
+  if (!call) return {};
+  base::ProcessResult result = base::run_process(*call);
+  return result.exit_code == 0 ? std::move(result.output) : std::string();
 }
 
-/// Removes the chains and what leads to them from the table that was saved as `lines`.
-void remove_chains(Family family, const std::vector<std::string>& lines,
-                   const std::set<std::string>& chains) {
+std::string_view last_word(std::string_view line) { return line.substr(line.rfind(' ') + 1); }
+
+/// The chain that a line declares; empty if it declares none.
+std::string_view declared_chain(std::string_view line) {
+  return line.starts_with(':') ? line.substr(1, line.find(' ') - 1) : std::string_view();
+}
+
+bool is_jump(std::string_view line) { return line.starts_with("-A POSTROUTING "); }
+
+/// Removes the chains and the jumps to them from the table that was `saved`.
+void remove_chains(Family family, std::string_view saved, const std::set<std::string, std::less<>>& chains) {
   std::string jumps, declared;
-  for (const std::string& line : lines) {
-    if (line.starts_with("-A POSTROUTING ") && chains.contains(line.substr(line.rfind(' ') + 1)))
-      jumps.append("-D").append(line, 2).append("\n");
-    if (!line.starts_with(':')) continue;
-    const std::string chain = line.substr(1, line.find(' ') - 1);
-    if (chains.contains(chain))
-      declared.append("-F ").append(chain).append("\n-X ").append(chain).append("\n");
+  for (const std::string_view line : base::split(saved, '\n')) {
+    if (is_jump(line) && chains.contains(last_word(line)))
+      fmt::format_to(std::back_inserter(jumps), "-D{}\n", line.substr(2));
+    if (const auto chain = declared_chain(line); chains.contains(chain))
+      fmt::format_to(std::back_inserter(declared), "-F {0}\n-X {0}\n", chain);
   }
-  if (!jumps.empty() || !declared.empty()) restore(family, "*nat\n" + jumps + declared + "COMMIT\n");
+  if (!jumps.empty() || !declared.empty())
+    restore(family, fmt::format("*nat\n{}{}COMMIT\n", jumps, declared));
 }
 
-/// The container whose rule a line of iptables-save is; empty: of none in this network.
-std::string container_of(const std::string& line, const std::string& network) {
-  const std::string before = "--comment \"name: \\\"" + network + "\\\" id: \\\"";
+/// As the reference writes it: Go-quoted name and id, themselves quoted for iptables-restore.
+std::string comment_start(const std::string& network) {
+  return fmt::format(R"(name: \"{}\" id: \")", network);
+}
+
+std::string comment_of(const std::string& network, const std::string& container_id) {
+  return fmt::format(R"({}{}\")", comment_start(network), container_id);
+}
+
+/// The container whose rule a line is; empty if it is of none in this network.
+std::string_view container_of(std::string_view line, const std::string& network) {
+  const std::string before = fmt::format("--comment \"{}", comment_start(network));
   const size_t found = line.find(before);
-  if (!line.starts_with("-A ") || found == std::string::npos) return {};
-  const size_t start = found + before.size();
-  const size_t end = line.find("\\\"", start);
-  return end == std::string::npos ? std::string() : line.substr(start, end - start);
+  if (!line.starts_with("-A ") || found == std::string_view::npos) return {};
+  const std::string_view rest = line.substr(found + before.size());
+  const size_t end = rest.find("\\\"");
+  return end == std::string_view::npos ? std::string_view() : rest.substr(0, end);
 }
 
 std::string rules_for(const std::string& chain, const std::string& comment, const base::IpNet& net) {
-  const char* multicast = net.address.is_v4() ? "224.0.0.0/4" : "ff00::/8";
-  const std::string match = " -m comment --comment \"" + comment + "\" ";
-  return "-A " + chain + " -d " + net.network().str() + match + "-j ACCEPT\n" + "-A " + chain + " ! -d " +
-         multicast + match + "-j MASQUERADE\n" + "-A POSTROUTING -s " + net.address.str() + match + "-j " +
-         chain + "\n";
+  return fmt::format(
+      "-A {chain} -d {net} {comment} -j ACCEPT\n"
+      "-A {chain} ! -d {multicast} {comment} -j MASQUERADE\n"
+      "-A POSTROUTING -s {address} {comment} -j {chain}\n",
+      fmt::arg("chain", chain), fmt::arg("net", net.network()), fmt::arg("address", net.address),
+      fmt::arg("multicast", net.address.is_v4() ? "224.0.0.0/4" : "ff00::/8"),
+      fmt::arg("comment", fmt::format("-m comment --comment \"{}\"", comment)));
 }
 
 }  // namespace
 
 std::string iptables_chain(const std::string& network, const std::string& container_id) {
-  return fmt::format("CNI-{}", base::sha512_hex(network + container_id)).substr(0, kChainLength);
+  const std::string hash = base::sha512_hex(fmt::format("{}{}", network, container_id));
+  return fmt::format("CNI-{}", hash).substr(0, kChainLength);
 }
 
 void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
                              const std::vector<base::IpNet>& addresses) {
   const std::string chain = iptables_chain(network, attachment.container_id);
-  // As the reference writes it: Go-quoted name and id, themselves quoted for iptables-restore.
-  const std::string comment = "name: \\\"" + network + "\\\" id: \\\"" + attachment.container_id + "\\\"";
+  const std::string comment = comment_of(network, attachment.container_id);
   for (const Family family : base::kFamilies) {
-    std::string rules = "*nat\n:" + chain + " - [0:0]\n";
-    const size_t nothing = rules.size();
+    std::string rules;
     for (const base::IpNet& net : addresses)
       if (net.address.family() == family) rules += rules_for(chain, comment, net);
-    if (rules.size() > nothing) restore(family, rules.append("COMMIT\n"));
+    if (!rules.empty()) restore(family, fmt::format("*nat\n:{} - [0:0]\n{}COMMIT\n", chain, rules));
   }
 }
 
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment) {
-  const std::set<std::string> chain{iptables_chain(network, attachment.container_id)};
-  for (const Family family : base::kFamilies) remove_chains(family, saved_lines(family), chain);
+  for (const Family family : base::kFamilies)
+    remove_chains(family, saved_nat(family), {iptables_chain(network, attachment.container_id)});
+}
+
+bool has_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
+                             const std::vector<base::IpNet>& addresses) {
+  const std::string chain = iptables_chain(network, attachment.container_id);
+  std::string saved[2];
+  return std::all_of(addresses.begin(), addresses.end(), [&](const base::IpNet& net) {
+    std::string& text = saved[net.address.is_v4() ? 0 : 1];
+    if (text.empty()) text = saved_nat(net.address.family());
+    const std::string start = fmt::format("-A POSTROUTING -s {}/{} ", net.address, net.address.bits());
+    const auto lines = base::split(text, '\n');
+    return std::any_of(lines.begin(), lines.end(), [&](std::string_view line) {
+      return line.starts_with(start) && last_word(line) == chain;
+    });
+  });
 }
 
 void collect_iptables_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid) {
-  std::set<std::string> keep;
+  std::set<std::string, std::less<>> keep;
   for (const cni::Attachment& attachment : valid) keep.insert(attachment.container_id);
   for (const Family family : base::kFamilies) {
-    const std::vector<std::string> lines = saved_lines(family);
-    std::set<std::string> dead;
-    for (const std::string& line : lines) {
-      const std::string container = container_of(line, network);
-      if (!container.empty() && !keep.contains(container)) dead.insert(iptables_chain(network, container));
+    const std::string saved = saved_nat(family);
+    std::set<std::string, std::less<>> dead;
+    for (const std::string_view line : base::split(saved, '\n')) {
+      const std::string_view container = container_of(line, network);
+      if (!container.empty() && !keep.contains(container))
+        dead.insert(iptables_chain(network, std::string(container)));
     }
-    remove_chains(family, lines, dead);
+    remove_chains(family, saved, dead);
   }
 }
 

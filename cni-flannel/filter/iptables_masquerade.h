@@ -13,13 +13,17 @@ namespace flannel {
 void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
                              const std::vector<base::IpNet>& addresses);
 
-/// Does nothing when there is no such chain or no iptables on the node.
+/// Does nothing if there is no such chain, or no iptables on the node.
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment);
+
+/// True if the traffic from each of `addresses` is led to the container's chain.
+bool has_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
+                             const std::vector<base::IpNet>& addresses);
 
 /// Removes the rules of all containers of `network` but those of the `valid` attachments.
 void collect_iptables_masquerade(const std::string& network, const std::vector<cni::Attachment>& valid);
 
-/// The container's chain in table nat: "CNI-" and hex, 28 characters.
+/// The container's chain in table nat: "CNI-" and hex digits, 28 characters.
 std::string iptables_chain(const std::string& network, const std::string& container_id);
 
 }  // namespace flannel

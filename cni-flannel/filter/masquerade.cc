@@ -1,13 +1,14 @@
 #include "cni-flannel/filter/masquerade.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <optional>
+#include <functional>
+#include <string_view>
 
 #include "cni-flannel/filter/iptables_masquerade.h"
-#include "common/base/error.h"
+#include "cni-flannel/filter/nft_socket.h"
 #include "common/base/hash.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
@@ -15,58 +16,60 @@
 namespace flannel {
 namespace {
 
+using netfilter::NftRule;
+using netfilter::NftTransaction;
+
 constexpr const char* kTable = "cni_plugins_masquerade";
 constexpr const char* kChecks = "masq_checks";
 constexpr const char* kPostrouting = "postrouting";
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
+constexpr size_t kHashDigits = 16;
+constexpr size_t kKeyLength = 2 * kHashDigits + 1;
+constexpr size_t kMaxChangesAtOnce = 200;
+constexpr int kMaxTries = 20;
+constexpr const char* kRemove = "remove nftables masquerade rules";
 
-netfilter::NftTable table() { return {netfilter::NftFamily::inet, kTable}; }
-
-/// nullopt on a kernel without netfilter's netlink family: it has no nftables rules either.
-std::optional<netlink::NetlinkSocket> open_nft() {
-  try {
-    return netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != EPROTONOSUPPORT) throw;
-    return std::nullopt;
-  }
-}
+netfilter::NftTable table() { return {.family = netfilter::NftFamily::inet, .name = kTable}; }
 
 /// First 16 hex digits of SHA-512, as the reference shortens its keys.
-std::string short_hash(const std::string& text) { return base::sha512_hex(text).substr(0, 16); }
+std::string short_hash(const std::string& text) {
+  return base::sha512_hex(text).substr(0, kHashDigits);
+}
 
 std::string network_key(const std::string& network) { return short_hash(network); }
 
 std::string attachment_key(const std::string& network, const cni::Attachment& attachment) {
-  return network_key(network) + "-" + short_hash(attachment.ifname + ":" + attachment.container_id);
+  return fmt::format("{}-{}", network_key(network),
+                     short_hash(fmt::format("{}:{}", attachment.ifname, attachment.container_id)));
 }
 
 std::string rule_comment(const std::string& network, const cni::Attachment& attachment) {
-  std::string comment = attachment_key(network, attachment) + ", net: " + network +
-                        ", if: " + attachment.ifname + ", id: " + attachment.container_id;
-  comment.erase(std::remove(comment.begin(), comment.end(), '"'), comment.end());
+  std::string comment = fmt::format("{}, net: {}, if: {}, id: {}", attachment_key(network, attachment),
+                                    network, attachment.ifname, attachment.container_id);
+  std::erase(comment, '"');
   return comment;
 }
 
-void add_rules(netfilter::NftTransaction& transaction, const std::string& comment,
+void add_rules(NftTransaction& transaction, const std::string& comment,
                const std::vector<base::IpNet>& addresses) {
   for (const base::IpNet& net : addresses)
-    transaction.add_rule(
-        kChecks, netfilter::NftRule().source_is(net.address).destination(net, false).masquerade(), comment);
+    transaction.add_rule(kChecks, NftRule().source_is(net.address).destination(net, false).masquerade(),
+                         comment);
 }
 
 /// The table and its chains with the rules that all attachments share.
-void add_frame(netfilter::NftTransaction& transaction) {
-  const base::IpNet multicast_v4 = base::multicast(base::Family::v4);
-  const base::IpNet multicast_v6 = base::multicast(base::Family::v6);
+void add_frame(NftTransaction& transaction) {
+  const base::IpNet multicast_v4 = *base::IpNet::parse("224.0.0.0/4");
+  const base::IpNet multicast_v6 = *base::IpNet::parse("ff00::/8");
   transaction.ensure_table("Masquerading for plugins from github.com/containernetworking/plugins");
   transaction.ensure_chain(kChecks, "One rule for each address whose traffic leaves its network masqueraded");
-  transaction.ensure_base_chain(kPostrouting,
-                                {"nat", netfilter::NftHookPoint::postrouting, kSourceNatPriority});
+  transaction.ensure_base_chain(
+      kPostrouting,
+      {.type = "nat", .point = netfilter::NftHookPoint::postrouting, .priority = kSourceNatPriority});
   transaction.flush_chain(kPostrouting);
-  transaction.add_rule(kPostrouting, netfilter::NftRule().destination(multicast_v4, true).return_());
-  transaction.add_rule(kPostrouting, netfilter::NftRule().destination(multicast_v6, true).return_());
-  transaction.add_rule(kPostrouting, netfilter::NftRule().goto_(kChecks));
+  transaction.add_rule(kPostrouting, NftRule().destination(multicast_v4, true).return_());
+  transaction.add_rule(kPostrouting, NftRule().destination(multicast_v6, true).return_());
+  transaction.add_rule(kPostrouting, NftRule().goto_(kChecks));
 }
 
 /// False when this kernel has no nf_tables that can translate addresses; nothing is changed then.
@@ -74,13 +77,13 @@ bool add_nftables(const std::string& network, const cni::Attachment& attachment,
                   const std::vector<base::IpNet>& addresses) {
   const std::string doing = "add nftables masquerade rules";
   const std::string comment = rule_comment(network, attachment);
-  auto socket = open_nft();
+  auto socket = open_nft_socket();
   if (!socket) return false;
-  netfilter::NftTransaction fast(table());
+  NftTransaction fast(table());
   add_rules(fast, comment, addresses);
   try {
     if (fast.commit(*socket, doing)) return true;
-    netfilter::NftTransaction whole(table());  // the first on this node, or somebody flushed the rules
+    NftTransaction whole(table());  // the first on this node, or the rules have been flushed
     add_frame(whole);
     add_rules(whole, comment, addresses);
     return whole.commit(*socket, doing);
@@ -90,28 +93,36 @@ bool add_nftables(const std::string& network, const cni::Attachment& attachment,
   }
 }
 
-/// Removes every rule whose comment `is_stale` says so about.
-template <class Predicate>
-void remove_rules(Predicate&& is_stale) {
-  auto socket = open_nft();
-  if (!socket) return;
-  // A rule that another process removed in between fails the transaction; then look again.
-  for (int tries = 0; tries < 20; ++tries) {
-    netfilter::NftTransaction transaction(table());
-    for (const auto& rule : netfilter::nft_rules(*socket, table(), kChecks))
-      if (is_stale(rule.comment)) transaction.delete_rule(kChecks, rule.handle);
-    if (transaction.commit(*socket, "remove nftables masquerade rules")) return;
+/// False if one of the rules is gone already.
+bool delete_rules(netlink::NetlinkSocket& socket, const std::vector<uint64_t>& handles) {
+  for (size_t first = 0; first < handles.size(); first += kMaxChangesAtOnce) {
+    const size_t end = std::min(first + kMaxChangesAtOnce, handles.size());
+    NftTransaction transaction(table());
+    for (size_t place = first; place < end; ++place) transaction.delete_rule(kChecks, handles[place]);
+    if (!transaction.commit(socket, kRemove)) return false;
   }
-  throw netlink::NetlinkError(EAGAIN, "remove nftables masquerade rules",
-                              "they changed each time while they were read");
+  return true;
 }
 
-size_t count_rules(const std::string& key) {
-  auto socket = open_nft();
-  if (!socket) return 0;
-  const auto rules = netfilter::nft_rules(*socket, table(), kChecks);
-  return static_cast<size_t>(std::count_if(rules.begin(), rules.end(),
-                                           [&](const auto& rule) { return rule.comment.starts_with(key); }));
+/// Removes the rules whose comment `is_stale`. Returns whether there were any.
+bool remove_rules(const std::function<bool(std::string_view comment)>& is_stale) {
+  auto socket = open_nft_socket();
+  if (!socket) return false;
+  bool found = false;
+  // A rule that another process removes meanwhile fails the transaction; then look again.
+  for (int tries = 0; tries < kMaxTries; ++tries) {
+    const auto handles = nft_rule_handles(*socket, table(), kChecks, is_stale);
+    found = found || !handles.empty();
+    if (delete_rules(*socket, handles)) return found;
+  }
+  throw netlink::NetlinkError(EAGAIN, kRemove, "they changed each time while they were read");
+}
+
+bool has_nftables(const std::string& key, size_t count) {
+  auto socket = open_nft_socket();
+  if (!socket) return false;
+  const auto is_ours = [&](std::string_view comment) { return comment.starts_with(key); };
+  return nft_rule_handles(*socket, table(), kChecks, is_ours).size() >= count;
 }
 
 }  // namespace
@@ -130,33 +141,32 @@ void add_masquerade(MasqueradeBackend backend, const std::string& network, const
 void remove_masquerade(MasqueradeBackend backend, const std::string& network,
                        const cni::Attachment& attachment) {
   const std::string key = attachment_key(network, attachment);
-  bool found = false;
-  remove_rules([&](const std::string& comment) {
-    const bool ours = comment.starts_with(key);
-    found = found || ours;
-    return ours;
-  });
-  // The reference's default backend was iptables; a pod that it made may live on.
+  const bool found = remove_rules([&](std::string_view comment) { return comment.starts_with(key); });
+  // The reference's default backend was iptables; a container that it attached may live on.
   if (backend == MasqueradeBackend::iptables || (backend == MasqueradeBackend::automatic && !found))
     remove_iptables_masquerade(network, attachment);
 }
 
-bool has_masquerade(const std::string& network, const cni::Attachment& attachment, size_t addresses) {
-  return count_rules(attachment_key(network, attachment)) >= addresses;
+bool has_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
+                    const std::vector<base::IpNet>& addresses) {
+  if (backend != MasqueradeBackend::iptables &&
+      has_nftables(attachment_key(network, attachment), addresses.size()))
+    return true;
+  return backend != MasqueradeBackend::nftables && has_iptables_masquerade(network, attachment, addresses);
 }
 
 void collect_masquerade(MasqueradeBackend backend, const std::string& network,
                         const std::vector<cni::Attachment>& valid) {
-  const std::string prefix = network_key(network) + "-";
+  const std::string prefix = fmt::format("{}-", network_key(network));
   std::vector<std::string> keep;
   keep.reserve(valid.size());
   for (const cni::Attachment& attachment : valid) keep.push_back(attachment_key(network, attachment));
   std::sort(keep.begin(), keep.end());
-  remove_rules([&](const std::string& comment) {
+  remove_rules([&](std::string_view comment) {
     return comment.starts_with(prefix) &&
-           !std::binary_search(keep.begin(), keep.end(), comment.substr(0, 33));
+           !std::binary_search(keep.begin(), keep.end(), comment.substr(0, kKeyLength));
   });
-  // The reference's DEL leaves its rules behind when the pod's link is gone already.
+  // The reference's DEL leaves its rules behind when the container's link is gone already.
   if (backend != MasqueradeBackend::nftables) collect_iptables_masquerade(network, valid);
 }
 

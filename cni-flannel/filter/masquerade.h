@@ -1,31 +1,34 @@
-// Source NAT for pods whose traffic flanneld does not masquerade (FLANNEL_IPMASQ=false).
-// Layout, names and comments are the reference bridge plugin's, so that either can remove the
-// other's rules.
+// Source NAT for containers whose traffic flanneld does not masquerade (FLANNEL_IPMASQ=false).
+// Tables, chains, rules and comments are the reference bridge plugin's: each can remove the other's.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "cni-flannel/bridge/conf.h"
 #include "common/base/ip.h"
 #include "common/cni/request.h"
 
 namespace flannel {
 
-/// Adds the rules of one attachment for its addresses, all or none.
+/// `automatic` is nftables, or iptables on a kernel whose nf_tables cannot masquerade.
+enum class MasqueradeBackend { automatic, nftables, iptables };
+
+/// Adds the rules for an attachment's addresses, all or none. Throws cni::Error if the node lacks the
+/// backend, NetlinkError if the kernel refuses.
 void add_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
                     const std::vector<base::IpNet>& addresses);
 
-/// Removes whatever rules the attachment has, by either backend; it need not have any and its
-/// addresses need not be known.
+/// Removes all rules of the attachment, of both backends where `backend` does not exclude one. The attachment
+/// need not have any, and its addresses need not be known.
 void remove_masquerade(MasqueradeBackend backend, const std::string& network,
                        const cni::Attachment& attachment);
 
-/// True if the attachment has a rule for every address (looks at nftables only).
-bool has_masquerade(const std::string& network, const cni::Attachment& attachment, size_t addresses);
+/// True if the attachment has a rule for each of its addresses, of either backend if it is `automatic`.
+bool has_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
+                    const std::vector<base::IpNet>& addresses);
 
-/// Removes the rules of all attachments of `network` but the `valid` ones, by either backend unless it is
-/// nftables.
+/// Removes the rules of all attachments of `network` but the `valid` ones, of both backends unless `backend`
+/// is nftables.
 void collect_masquerade(MasqueradeBackend backend, const std::string& network,
                         const std::vector<cni::Attachment>& valid);
 

@@ -59,6 +59,51 @@ masq_rules() {
   assert_empty "$(leftovers)" leftovers
 }
 
+# stale_rules NETWORK COUNT: input for nft: rules as attachments of that network leave them.
+stale_rules() {
+  local key
+  key=$(printf %s "$1" | sha512sum | cut -c1-16)
+  seq "$2" | awk -v key="$key" -v network="$1" '{
+    printf "add rule inet cni_plugins_masquerade masq_checks ip saddr 10.244.%d.%d ip daddr != 10.244.0.0/16 masquerade comment \"%s-%016x, net: %s, if: eth0, id: s%d\"\n",
+      $1 / 256, $1 % 256, key, $1, network, $1 }'
+}
+
+@test "nftables: GC removes 10000 stale rules within seconds, and no others" {
+  local config keep took
+  config=$(conf '{"delegate":{"ipMasq":true}}')
+  flannel ADD c1 pod "$config"
+  { stale_rules cbr0 10000 && stale_rules cbr1 1; } | node_exec nft -f -
+  keep='{"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"}]}'
+  took=${EPOCHREALTIME/./}
+  flannel GC '' '' "$(conf "$keep")"
+  took=$((${EPOCHREALTIME/./} - took))
+  assert_equal "$(masq_rules | sed 's/.*net: //' | sort)" $'cbr0, if: eth0, id: c1"\ncbr1, if: eth0, id: s1"'
+  ((took < 10000000)) || fail "GC took $took us"
+}
+
+@test "CHECK misses the masquerade rules of either backend, also when none is asked for" {
+  local backend config result
+  for backend in null '"nftables"' '"iptables"'; do
+    config=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":'"$backend"'}}' | jq -c 'del(..|nulls)')
+    result=$(flannel ADD c1 pod "$config")
+    config=$(with_result "$config" "$result")
+    flannel CHECK c1 pod "$config"
+    node_exec nft flush ruleset
+    run flannel CHECK c1 pod "$config"
+    assert_error 102 'masquerade rules .* are gone'
+    flannel DEL c1 pod "$config"
+  done
+}
+
+@test "CHECK is content with iptables rules where no backend is asked for" {
+  local config result
+  config=$(conf '{"delegate":{"ipMasq":true}}')
+  result=$(flannel ADD c1 pod "$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}')")
+  flannel CHECK c1 pod "$(with_result "$config" "$result")"
+  flannel DEL c1 pod "$config"
+  assert_empty "$(leftovers)" leftovers
+}
+
 @test "iptables backend: the reference's chain, removed with the namespace gone" {
   local config
   config=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}')

@@ -1,0 +1,18 @@
+#include "cni-flannel/filter/nft_socket.h"
+
+#include <cerrno>
+
+#include "common/base/error.h"
+
+namespace flannel {
+
+std::optional<netlink::NetlinkSocket> open_nft_socket() {
+  try {
+    return netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EPROTONOSUPPORT) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace flannel
