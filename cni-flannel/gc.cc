@@ -3,6 +3,7 @@
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "cni-flannel/ipam.h"
 #include "cni-flannel/scratch_store.h"
@@ -90,6 +91,7 @@ void gc(const cni::Request& request) {
   attempts.run("GC of addresses", [&] { Ipam::stored(conf.ipam_type()).gc(delegated); });
   attempts.run("remove masquerade rules",
                [&] { collect_masquerade(bridge.masquerade_backend, request.network, valid); });
+  attempts.run("remove the rules of 'macspoofchk'", collect_mac_spoof_check);
   attempts.throw_if_any();
 }
 

@@ -31,9 +31,9 @@ cni::Result make_result(const cni::Request& request, const BridgeConf& conf, con
 
 void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
                  const VethPorts& ports, base::Rollback& undo) {
-  if (conf.spoof_check) {
-    undo.push([&request] { remove_spoof_check(request.attachment); });
-    add_spoof_check(request.attachment, ports.host_name, ports.container_mac);
+  if (conf.mac_spoof_check) {
+    undo.push([&request] { remove_mac_spoof_check(request.attachment); });
+    add_mac_spoof_check(request.attachment, ports.host_name, ports.container_mac);
   }
   if (conf.ip_masq) {
     undo.push([&request, backend = conf.masquerade_backend] {

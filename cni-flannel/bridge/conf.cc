@@ -102,7 +102,7 @@ BridgeConf parse_bridge_conf(const cni::Request& request) {
   for (const json::Value& item : json::get_array(config, "vlanTrunk", "delegate"))
     conf.vlan_trunk.push_back(parse_trunk_item(item));
   conf.preserve_default_vlan = flag("preserveDefaultVlan");
-  conf.spoof_check = flag("macspoofchk");
+  conf.mac_spoof_check = flag("macspoofchk");
   conf.duplicate_address_detection = flag("enabledad");
   conf.port_isolation = flag("portIsolation");
   conf.dns = cni::parse_dns(json::get_object(config, "dns", "delegate"), "delegate.dns");

@@ -53,7 +53,7 @@ void detach(const cni::Request& request, const Ipam& ipam) {
       remove_masquerade(lenient_backend(request.config), request.network, request.attachment);
     });
   if (lenient_flag(request.config, "macspoofchk"))
-    attempts.run("remove spoof check rules", [&] { remove_spoof_check(request.attachment); });
+    attempts.run("remove the rules of 'macspoofchk'", [&] { remove_mac_spoof_check(request.attachment); });
   attempts.throw_if_any();
 }
 

@@ -1,4 +1,4 @@
-// `macspoofchk`: frames from a pod with another source address than its own are dropped.
+// `macspoofchk`: drops frames that a container sends with another source address than its own.
 // Chains, rules and comments are the reference bridge plugin's.
 #pragma once
 
@@ -9,10 +9,20 @@
 
 namespace flannel {
 
-void add_spoof_check(const cni::Attachment& attachment, const std::string& host_veth,
-                     const base::MacAddress& mac);
+/// Adds the attachment's chains and rules, all or none. Throws NetlinkError, also on a kernel without
+/// nf_tables for bridges.
+void add_mac_spoof_check(const cni::Attachment& attachment, const std::string& host_veth,
+                         const base::MacAddress& mac);
 
-/// Removes the attachment's rules and chains; it need not have any.
-void remove_spoof_check(const cni::Attachment& attachment);
+/// Removes the attachment's rules and chains, all or none. It need not have any.
+void remove_mac_spoof_check(const cni::Attachment& attachment);
+
+/// Removes the rules and chains of all attachments, of whatever network, whose interface on the host no
+/// longer exists.
+void collect_mac_spoof_check();
+
+/// The attachment's chain in table `bridge nat`. The rules about the address are in a second one, of this
+/// name and "-mac".
+std::string mac_spoof_chain(const cni::Attachment& attachment);
 
 }  // namespace flannel

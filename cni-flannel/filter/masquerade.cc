@@ -32,9 +32,7 @@ constexpr const char* kRemove = "remove nftables masquerade rules";
 netfilter::NftTable table() { return {.family = netfilter::NftFamily::inet, .name = kTable}; }
 
 /// First 16 hex digits of SHA-512, as the reference shortens its keys.
-std::string short_hash(const std::string& text) {
-  return base::sha512_hex(text).substr(0, kHashDigits);
-}
+std::string short_hash(const std::string& text) { return base::sha512_hex(text).substr(0, kHashDigits); }
 
 std::string network_key(const std::string& network) { return short_hash(network); }
 

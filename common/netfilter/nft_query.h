@@ -22,9 +22,10 @@ enum class NftVerdict : uint8_t { other, accept, drop, reject, return_, jump, go
 struct NftTest {
   enum class Field : uint8_t { other, input_interface, output_interface, network_header };
   Field field = Field::other;
-  uint32_t offset = 0;  ///< in the network header, bytes
-  std::string mask;     ///< of the bits that are compared; empty: all
-  std::string value;    ///< for a range its first
+  uint32_t offset = 0;   ///< in the network header, bytes
+  std::string mask;      ///< of the bits that are compared; empty: all
+  std::string value;     ///< for a range its first
+  bool is_equal = true;  ///< holds for this value alone, not for others or a range
   bool operator==(const NftTest&) const = default;
 };
 
@@ -38,6 +39,8 @@ struct NftRuleInfo {
   bool operator==(const NftRuleInfo&) const = default;
 
   [[nodiscard]] std::vector<NftTest> tests() const;
+  /// The one interface whose packets the rule is for, if it tests for one by its name.
+  [[nodiscard]] std::optional<std::string> input_interface() const;
   /// True if the rule compares the name of the input or output interface with `name`, or with a prefix of it.
   [[nodiscard]] bool names_interface(std::string_view name) const;
   /// True if the rule compares the source or destination with just this network.

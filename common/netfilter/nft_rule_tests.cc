@@ -29,9 +29,10 @@ class TestReader {
       loaded_.mask = data_value(data, NFTA_BITWISE_MASK);
     } else if (name == "cmp") {
       const uint32_t op = be32(data, NFTA_CMP_OP);
-      if (op == NFT_CMP_EQ || op == NFT_CMP_NEQ || op == NFT_CMP_GTE) add(data_value(data, NFTA_CMP_DATA));
+      if (op == NFT_CMP_EQ || op == NFT_CMP_NEQ || op == NFT_CMP_GTE)
+        add(data_value(data, NFTA_CMP_DATA), op == NFT_CMP_EQ);
     } else if (name == "range") {
-      add(data_value(data, NFTA_RANGE_FROM_DATA));
+      add(data_value(data, NFTA_RANGE_FROM_DATA), false);
     }
   }
   std::vector<NftTest> take() { return std::move(tests_); }
@@ -53,9 +54,10 @@ class TestReader {
     return test;
   }
 
-  void add(std::string value) {
+  void add(std::string value, bool is_equal) {
     NftTest& test = tests_.emplace_back(loaded_);
     test.value = std::move(value);
+    test.is_equal = is_equal;
   }
 
   NftTest loaded_;
@@ -85,6 +87,15 @@ std::vector<NftTest> NftRuleInfo::tests() const {
   for_each_expression(expressions,
                       [&](const std::string& name, const Attributes& data) { reader.read(name, data); });
   return reader.take();
+}
+
+std::optional<std::string> NftRuleInfo::input_interface() const {
+  for (const NftTest& test : tests()) {
+    const size_t end = test.value.find('\0');  // without it the name is a prefix
+    if (test.field == Field::input_interface && test.is_equal && end != std::string::npos)
+      return test.value.substr(0, end);
+  }
+  return std::nullopt;
 }
 
 bool NftRuleInfo::names_interface(std::string_view name) const {

@@ -193,3 +193,42 @@ WRAPPER
   flannel DEL c1 '' "$config"
   assert_empty "$(node_exec nft list table bridge nat | grep -E 'cni-br-iface|macspoofchk')" "rules and chains"
 }
+
+# spoof_rules: chains and rules of macspoofchk that are there.
+spoof_rules() {
+  node_exec nft list table bridge nat 2>/dev/null | grep -E 'cni-br-iface|macspoofchk'
+}
+
+@test "macspoofchk: container IDs and interface names of any length, each with chains of its own" {
+  local long config one two
+  long=$(printf 'c%.0s' {1..238})
+  config=$(conf '{"delegate":{"macspoofchk":true}}')
+  pod_add pod2
+  one=$(flannel ADD "${long}1" pod "$config" abcdefghijklmno | jq -r '.interfaces[1].name')
+  two=$(flannel ADD "${long}2" pod2 "$config" abcdefghijklmno | jq -r '.interfaces[1].name')
+  assert_match "$(spoof_rules)" "iifname \"$one\" jump cni-br-iface-"
+  flannel DEL "${long}1" pod "$config" abcdefghijklmno
+  assert_match "$(spoof_rules)" "iifname \"$two\" jump cni-br-iface-"
+  assert_equal "$(spoof_rules | grep -c '^.chain')" 2
+  flannel DEL "${long}2" pod2 "$config" abcdefghijklmno
+  assert_empty "$(spoof_rules)" "rules and chains"
+}
+
+@test "macspoofchk: GC removes the chains of interfaces that are gone, and no others" {
+  local config i
+  config=$(conf '{"delegate":{"macspoofchk":true}}')
+  for i in 2 3 4; do pod_add "pod$i"; done
+  flannel ADD c1 pod "$config"
+  flannel ADD c2 pod2 "$config"
+  flannel ADD c3 pod3 "$(jq -c '.name = "cbr1"' <<<"$config")"
+  node_exec rm -r /var/lib/cni/flannel # without it GC does not know the pods
+  pod_del pod
+  wait_until 5 veths_are 2
+  flannel GC '' '' "$(conf '{"cni.dev/valid-attachments":[{"containerID":"c2","ifname":"eth0"}]}')"
+  assert_equal "$(spoof_rules | grep -oE 'macspoofchk-c[0-9]' | sort -u | xargs)" "macspoofchk-c2 macspoofchk-c3"
+  assert_equal "$(spoof_rules | grep -c 'chain cni-br-iface')" 4
+}
+
+veths_are() {
+  (($(links_of veth | grep -c '^veth') == $1))
+}
