@@ -5,7 +5,7 @@
 #include "cni-flannel/conf.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
-#include "cni-flannel/ipam.h"
+#include "cni-flannel/bridge/ipam.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/delegate.h"

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "cni-flannel/conf.h"
-#include "cni-flannel/ipam.h"
+#include "cni-flannel/bridge/ipam.h"
 #include "cni-ipam/store/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"

@@ -1,6 +1,6 @@
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/ipam.h"
+#include "cni-flannel/bridge/ipam.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/delegate.h"
 #include "common/cni/error.h"

@@ -2,7 +2,7 @@
 // the rendered delegate as `request.config`; errors are cni::Error.
 #pragma once
 
-#include "cni-flannel/ipam.h"
+#include "cni-flannel/bridge/ipam.h"
 #include "common/cni/request.h"
 #include "common/netlink/netns.h"
 

@@ -1,4 +1,4 @@
-#include "cni-flannel/ipam.h"
+#include "cni-flannel/bridge/ipam.h"
 
 #include "cni-ipam/verbs.h"
 #include "common/base/rollback.h"
