@@ -1,8 +1,9 @@
-#include "cni-flannel/bridge/bridge_delegate.h"
+#include <fmt/format.h>
+
 #include "cni-flannel/conf.h"
+#include "cni-flannel/delegate.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
-#include "common/cni/delegate.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -13,18 +14,13 @@ void check(const cni::Request& request) {
   if (!stored)
     throw cni::Error(
         cni::ErrorCode::check_failed,
-        "no scratch file of container '" + request.attachment.container_id + "', interface '" +
-            request.attachment.ifname + "' in '" + conf.data_dir + "'",
+        fmt::format("no scratch file of container '{}', interface '{}' in '{}'",
+                    request.attachment.container_id, request.attachment.ifname, conf.data_dir),
         "flannel did not make this attachment, or its file was removed; the pod has to be made anew");
   // The stored configuration is ADD's; only what it made of it comes with the call.
   json::Value config = std::move(*stored);
   if (const json::Value* result = json::find(request.config, "prevResult")) config["prevResult"] = *result;
-  const std::string type = delegate_type_of(config);
-  if (type == kBuiltInDelegate) {
-    verify(request.with_config(config), Ipam::stored(ipam_type_of(config)));
-  } else {
-    cni::run_delegate(type, "CHECK", request.with_config(config));
-  }
+  Delegate::for_existing(types_of(config), conf.types, request)->check(request.with_config(config));
 }
 
 }  // namespace flannel

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cni-flannel/bridge/ipam.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
@@ -22,6 +23,14 @@ void set_default(json::Value& object, const char* key, const json::Value& value)
   if (!json::find(object, key)) object[key] = value;
 }
 
+PluginTypes parse_types(const json::Value& delegate, std::string_view where, const json::Value& ipam) {
+  PluginTypes types;
+  if (const std::string type = json::get_string(delegate, "type", where); !type.empty())
+    types.delegate = type;
+  types.ipam = json::get_string(ipam, "type", "ipam");
+  return types;
+}
+
 /// `routes` as written, and one for each network of the cluster that they do not have.
 json::Value render_routes(const json::Value& ipam, const SubnetEnv& env) {
   json::Value routes = json::get_array(ipam, "routes", "ipam");
@@ -37,11 +46,10 @@ json::Value render_routes(const json::Value& ipam, const SubnetEnv& env) {
 
 json::Value render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
   json::Value ipam = conf.ipam;
-  const std::string type = conf.ipam_type();
   set_default(ipam, "type", kDefaultIpam);
   json::erase(ipam, "ranges");
   // flanneld decides on the range. One left in the file would become a second address.
-  if (type.empty() || type == kDefaultIpam || type == "flannel-ipam")
+  if (Ipam::is_of_our_store(conf.types.ipam))
     for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway"}) json::erase(ipam, key);
   json::Value ranges = json::Value::array();
   for (const auto& subnet : {env.subnet, env.ipv6_subnet})
@@ -54,13 +62,6 @@ json::Value render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
 }
 
 }  // namespace
-
-std::string FlannelConf::delegate_type() const {
-  const std::string type = json::get_string(delegate, "type", "delegate");
-  return type.empty() ? kBuiltInDelegate : type;
-}
-
-std::string FlannelConf::ipam_type() const { return json::get_string(ipam, "type", "ipam"); }
 
 FlannelConf parse_flannel_conf(const cni::Request& request) {
   const json::Value& config = request.config;
@@ -79,8 +80,7 @@ FlannelConf parse_flannel_conf(const cni::Request& request) {
   if (json::find(conf.delegate, "ipam"))
     throw Error(ErrorCode::invalid_config, "'delegate' must not have 'ipam'",
                 "put the keys into 'ipam' at the top level");
-  static_cast<void>(conf.delegate_type());  // judges the types of both
-  static_cast<void>(conf.ipam_type());
+  conf.types = parse_types(conf.delegate, "delegate", conf.ipam);
   return conf;
 }
 
@@ -114,18 +114,13 @@ json::Value render_delegate(const FlannelConf& conf, const SubnetEnv& env, const
   json::Value rendered = render_without_subnet(conf, request);
   set_default(rendered, "ipMasq", !env.ip_masq);
   set_default(rendered, "mtu", env.mtu);
-  if (conf.delegate_type() == kBuiltInDelegate) set_default(rendered, "isGateway", true);
+  if (conf.types.delegate == kBuiltInDelegate) set_default(rendered, "isGateway", true);
   rendered["ipam"] = render_ipam(conf, env);
   return rendered;
 }
 
-std::string delegate_type_of(const json::Value& config) {
-  const std::string type = json::get_string(config, "type", "");
-  return type.empty() ? kBuiltInDelegate : type;
-}
-
-std::string ipam_type_of(const json::Value& config) {
-  return json::get_string(json::get_object(config, "ipam", ""), "type", "ipam");
+PluginTypes types_of(const json::Value& config) {
+  return parse_types(config, "", json::get_object(config, "ipam", ""));
 }
 
 }  // namespace flannel

@@ -12,14 +12,20 @@ namespace flannel {
 /// The built-in delegate; any other type is a program in CNI_PATH.
 inline constexpr const char* kBuiltInDelegate = "bridge";
 
+/// Which plugins make an attachment.
+struct PluginTypes {
+  std::string delegate = kBuiltInDelegate;
+  std::string ipam;  ///< empty: not given
+};
+
+/// The keys are parsed; what goes on to other plugins stays as it was written.
 struct FlannelConf {
   std::string subnet_file;     ///< `subnetFile`, path of subnet.env
   std::string data_dir;        ///< `dataDir`, directory of the scratch files
+  PluginTypes types;           ///< `delegate.type` and `ipam.type`
   json::Value delegate;        ///< `delegate` as written; an object
   json::Value ipam;            ///< `ipam` as written; an object
   json::Value runtime_config;  ///< `runtimeConfig`; null when absent
-  [[nodiscard]] std::string delegate_type() const;
-  [[nodiscard]] std::string ipam_type() const;  ///< empty: not given
 };
 
 /// Throws cni::Error: decoding_failure for wrong types, invalid_config for forbidden keys.
@@ -35,8 +41,7 @@ json::Value render_delegate(const FlannelConf& conf, const SubnetEnv& env, const
 /// The same as far as it goes without subnet.env: enough to take an attachment down.
 json::Value render_without_subnet(const FlannelConf& conf, const cni::Request& request);
 
-/// `type` of a rendered or stored delegate configuration, `bridge` when absent; and its `ipam.type`.
-std::string delegate_type_of(const json::Value& config);
-std::string ipam_type_of(const json::Value& config);
+/// The types in a delegate configuration, rendered or stored.
+PluginTypes types_of(const json::Value& config);
 
 }  // namespace flannel

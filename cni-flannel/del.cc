@@ -1,45 +1,47 @@
-#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/delegate.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
-#include "common/cni/delegate.h"
 #include "common/cni/error.h"
 #include "common/cni/version.h"
 
 namespace flannel {
 namespace {
 
-/// `request` as the stored configuration `config` describes the attachment: its network and version.
+/// `request` as the stored configuration `config` describes the attachment: its network and version, or the
+/// request's where the stored ones are none, so that every plugin can read them.
 cni::Request stored_request(const cni::Request& request, const json::Value& config) {
   cni::Request stored = request.with_config(config);
-  if (const std::string name = json::get_string(config, "name", ""); cni::is_valid_identifier(name))
-    stored.network = name;
-  if (const std::string version = json::get_string(config, "cniVersion", ""); cni::is_supported(version))
-    stored.version = version;
+  const auto adopt = [&](const char* key, std::string& own, bool (*is_valid)(std::string_view)) {
+    const std::string value = json::get_string(config, key, "");
+    if (value.empty()) return;
+    if (is_valid(value)) {
+      own = value;
+    } else {
+      json::erase(stored.config, key);
+      stored.config[key] = own;
+    }
+  };
+  adopt("name", stored.network, cni::is_valid_identifier);
+  adopt("cniVersion", stored.version, cni::is_supported);
   return stored;
 }
 
 }  // namespace
 
-void tear_down(const cni::Request& request, const json::Value& config) {
-  const cni::Request stored = stored_request(request, config);
-  const std::string type = delegate_type_of(config);
-  if (type == kBuiltInDelegate) {
-    detach(stored, Ipam::stored(ipam_type_of(config)));
-  } else {
-    cni::run_delegate(type, "DEL", stored);
-  }
+void tear_down(const cni::Request& request, const PluginTypes& written, const json::Value& config) {
+  Delegate::for_existing(types_of(config), written, request)->del(stored_request(request, config));
 }
 
 void del(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   ScratchStore scratch(conf.data_dir, request.network);
   if (const auto stored = scratch.load(request.attachment)) {
-    tear_down(request, *stored);
-  } else if (conf.delegate_type() == kBuiltInDelegate) {
+    tear_down(request, conf.types, *stored);
+  } else if (conf.types.delegate == kBuiltInDelegate) {
     // Never added, removed before, or the file is lost: what the configuration tells is enough to
     // find what may be left.
-    tear_down(request, render_without_subnet(conf, request));
+    tear_down(request, conf.types, render_without_subnet(conf, request));
   }
   scratch.remove(request.attachment);
 }

@@ -1,21 +1,20 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/filter/mac_spoof_check.h"
-#include "cni-flannel/filter/masquerade.h"
-#include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/delegate.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
-#include "common/cni/delegate.h"
 #include "common/cni/error.h"
-#include "common/netlink/link.h"
 
 namespace flannel {
 namespace {
 
 using Attachments = std::vector<cni::Attachment>;
+
+/// Of an attachment whose scratch file upstream wrote, which does not name it; no plugin's DEL goes without.
+constexpr const char* kUsualIfname = "eth0";
 
 bool is_valid(const Attachments& valid, const cni::Attachment& attachment) {
   return std::any_of(valid.begin(), valid.end(), [&](const cni::Attachment& one) {
@@ -32,30 +31,17 @@ void collect_scratch(const cni::Request& request, const FlannelConf& conf, const
   ScratchStore scratch(conf.data_dir, request.network);
   for (const cni::Attachment& attachment : scratch.list()) {
     if (is_valid(valid, attachment)) continue;
-    attempts.run("clean up after container '" + attachment.container_id + "'", [&] {
+    attempts.run(fmt::format("clean up after container '{}'", attachment.container_id), [&] {
       const auto config = scratch.load(attachment);
       if (config && json::get_string(*config, "name", "") != request.network) return;  // of another network
       cni::Request dead = request;
       dead.attachment = attachment;
+      if (dead.attachment.ifname.empty()) dead.attachment.ifname = kUsualIfname;
       dead.netns.clear();
-      if (config) tear_down(dead, *config);
+      if (config) tear_down(dead, conf.types, *config);
       scratch.remove(attachment);
     });
   }
-}
-
-/// Ports of the bridge that carry our mark and no valid attachment's name.
-void collect_ports(const cni::Request& request, const std::string& bridge_name, const Attachments& valid) {
-  netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  const auto bridge = netlink::find_link(node, bridge_name);
-  if (!bridge || bridge->kind != "bridge") return;
-  std::vector<std::string> keep;
-  keep.reserve(valid.size());
-  for (const cni::Attachment& attachment : valid) keep.push_back(link_alias(request.network, attachment));
-  for (const netlink::Link& port : netlink::ports_of(node, bridge->ifindex))
-    if (port.alias.starts_with(request.network + "/") &&
-        std::find(keep.begin(), keep.end(), port.alias) == keep.end())
-      netlink::remove_link(node, port.name);
 }
 
 /// The delegate's configuration with what GC adds to it.
@@ -79,19 +65,8 @@ void gc(const cni::Request& request) {
   const cni::Request delegated = request.with_config(render_for_gc(request, conf));
   cni::Attempts attempts;
   collect_scratch(request, conf, valid, attempts);
-  if (conf.delegate_type() != kBuiltInDelegate) {
-    attempts.run("GC of delegate '" + conf.delegate_type() + "'",
-                 [&] { cni::run_delegate(conf.delegate_type(), "GC", delegated); });
-    attempts.throw_if_any();
-    return;
-  }
-  const BridgeConf bridge = parse_bridge_conf(delegated);
-  attempts.run("remove ports of bridge '" + bridge.bridge + "'",
-               [&] { collect_ports(request, bridge.bridge, valid); });
-  attempts.run("GC of addresses", [&] { Ipam::stored(conf.ipam_type()).gc(delegated); });
-  attempts.run("remove masquerade rules",
-               [&] { collect_masquerade(bridge.masquerade_backend, request.network, valid); });
-  attempts.run("remove the rules of 'macspoofchk'", collect_mac_spoof_check);
+  attempts.run(fmt::format("GC of delegate '{}'", conf.types.delegate),
+               [&] { Delegate::for_add(conf.types, request)->gc(delegated); });
   attempts.throw_if_any();
 }
 

@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
-#include "cni-flannel/conf.h"
 #include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/conf.h"
 #include "cni-ipam/store/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -90,8 +90,8 @@ std::string stamp_path(const std::string& state_directory, const std::string& di
 /// What the file speaks of died with its boot. Other programs may keep theirs on the disk.
 bool dies_at_reboot(const StoredConfig& stored) {
   if (!stored.config) return true;
-  const std::string ipam_type = ipam_type_of(*stored.config);
-  return delegate_type_of(*stored.config) == kBuiltInDelegate && Ipam::is_built_in(ipam_type);
+  const PluginTypes types = types_of(*stored.config);
+  return types.delegate == kBuiltInDelegate && Ipam::is_of_our_store(types.ipam);
 }
 
 /// Removes files modified before `oldest` (ns).

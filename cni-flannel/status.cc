@@ -1,8 +1,6 @@
-#include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
-#include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/delegate.h"
 #include "cni-flannel/verbs.h"
-#include "common/cni/delegate.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -26,14 +24,8 @@ void require(Action&& action) {
 void status(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   require([&] {
-    const cni::Request delegated =
-        request.with_config(render_delegate(conf, load_subnet_env(conf.subnet_file), request));
-    if (conf.delegate_type() == kBuiltInDelegate) {
-      parse_bridge_conf(delegated);
-      Ipam::configured(conf.ipam_type(), request).status(delegated);
-    } else {
-      cni::run_delegate(conf.delegate_type(), "STATUS", delegated);
-    }
+    const json::Value rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
+    Delegate::for_add(conf.types, request)->status(request.with_config(rendered));
   });
 }
 

@@ -1,6 +1,7 @@
 // The verbs of the `flannel` plugin: configuration and subnet.env in, work of the delegate out.
 #pragma once
 
+#include "cni-flannel/conf.h"
 #include "common/cni/request.h"
 
 namespace flannel {
@@ -12,6 +13,7 @@ void gc(const cni::Request& request);
 void status(const cni::Request& request);
 
 /// Takes down one attachment by the configuration that ADD stored, with the delegate of that time.
-void tear_down(const cni::Request& request, const json::Value& config);
+/// `written`: the types in the configuration of this call.
+void tear_down(const cni::Request& request, const PluginTypes& written, const json::Value& config);
 
 }  // namespace flannel

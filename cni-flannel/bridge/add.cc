@@ -1,14 +1,14 @@
 // ADD of the built-in delegate.
-#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 
-namespace flannel {
+namespace flannel::bridge {
 namespace {
 
 constexpr int kOperationalMilliseconds = 2500;  // the reference gives up after 2.55 s
@@ -45,22 +45,21 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
 
 }  // namespace
 
-cni::Result attach(const cni::Request& request, const Ipam& ipam, const netlink::Netns& netns) {
+json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container& container) {
   const BridgeConf conf = parse_bridge_conf(request);
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(netns);
-  check_ifname_free(pod, request.attachment);
 
   base::Rollback undo;
-  const cni::Result addresses = ipam.add(request);
+  const cni::Result addresses = ipam.start_add(request)->finish();
   undo.push([&] { ipam.del(request); });
   const Plan plan = make_plan(conf, addresses);
 
   const netlink::Link bridge = ensure_node_bridge(node, conf);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(node, conf, bridge) : bridge;
   if (conf.is_gateway) ensure_gateway(node, conf, request, bridge, gateway_link, plan.bridge_addresses);
-  const VethPorts ports = create_attachment_veth(node, conf, bridge, netns, request, plan.pod_mac, undo);
-  configure_pod(pod, netns, request.attachment.ifname, conf, plan);
+  const VethPorts ports =
+      create_attachment_veth(node, conf, bridge, container.netns, request, plan.pod_mac, undo);
+  configure_container(container, request.attachment.ifname, conf, plan);
   if (conf.is_gateway) correct_neighbours(node, gateway_link, plan);
   add_filters(request, conf, plan, ports, undo);
 
@@ -70,11 +69,10 @@ cni::Result attach(const cni::Request& request, const Ipam& ipam, const netlink:
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      "bridge port '" + ports.host_name + "' does not become operational",
                      "check whether bridge '" + conf.bridge + "' is up");
-  cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host, ports);
-  static_cast<void>(
-      result.to_json(request.version));  // a result that cannot be told must fail while there is an undo
+  // Rendered while there is an undo: not every version can tell every result.
+  auto result = make_result(request, conf, plan, bridge, gateway_link, *host, ports).to_json(request.version);
   undo.commit();
   return result;
 }
 
-}  // namespace flannel
+}  // namespace flannel::bridge

@@ -1,9 +1,9 @@
 // CHECK of the built-in delegate.
 #include <algorithm>
 
-#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
@@ -12,7 +12,7 @@
 #include "common/netlink/route.h"
 #include "common/netlink/sysctl.h"
 
-namespace flannel {
+namespace flannel::bridge {
 namespace {
 
 using cni::Error;
@@ -111,7 +111,7 @@ void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cn
 
 }  // namespace
 
-void verify(const cni::Request& request, const Ipam& ipam) {
+void check(const cni::Request& request, const Ipam& ipam) {
   const BridgeConf conf = parse_bridge_conf(request);
   const auto result = request.prev_result();
   if (!result)
@@ -139,4 +139,4 @@ void verify(const cni::Request& request, const Ipam& ipam) {
     fail("the masquerade rules of the attachment are gone");
 }
 
-}  // namespace flannel
+}  // namespace flannel::bridge

@@ -1,5 +1,7 @@
 #include "cni-flannel/bridge/container.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -79,22 +81,40 @@ void add_pod_routes(Steps& steps, const netlink::Link& link, const Plan& plan) {
 
 }  // namespace
 
-void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment) {
-  if (netlink::find_ifindex(pod, attachment.ifname))
+Container open_container(const std::string& path) {
+  auto [state, netns] = netlink::Netns::look_up(path);
+  switch (state) {
+    case netlink::Netns::State::present:
+      break;
+    case netlink::Netns::State::absent:
+      throw cni::Error(cni::ErrorCode::invalid_netns, fmt::format("CNI_NETNS '{}' does not exist", path),
+                       "nothing was changed; the runtime makes the namespace before it calls ADD");
+    case netlink::Netns::State::not_a_namespace:
+      throw cni::Error(cni::ErrorCode::invalid_netns,
+                       fmt::format("CNI_NETNS '{}' is not a network namespace", path),
+                       "nothing was changed; it may be a file that an earlier boot left");
+  }
+  netlink::NetlinkSocket socket = netlink::NetlinkSocket::open_in(*netns);
+  return {std::move(*netns), std::move(socket)};
+}
+
+void check_ifname_free(Container& container, const cni::Attachment& attachment) {
+  if (netlink::find_ifindex(container.socket, attachment.ifname))
     throw cni::Error(
         cni::ErrorCode::conflict,
-        "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname + "'",
+        fmt::format("container '{}' already has an interface '{}'", attachment.container_id,
+                    attachment.ifname),
         "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
 }
 
-void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname,
-                   const BridgeConf& conf, const Plan& plan) {
+void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
+                         const Plan& plan) {
   const bool has_v6 = plan.has_family(base::Family::v6);
   {
-    const netlink::NetnsScope inside = netns.enter();
+    const netlink::NetnsScope inside = container.netns.enter();
     set_interface_sysctls(ifname, conf, plan);
   }
-  const auto ifindex = netlink::find_ifindex(pod, ifname);
+  const auto ifindex = netlink::find_ifindex(container.socket, ifname);
   if (!ifindex)
     throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container",
                                 "it went away");
@@ -102,14 +122,14 @@ void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, con
   link.ifindex = *ifindex;
   link.name = ifname;
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
-  Steps steps(pod);
+  Steps steps(container.socket);
   for (const base::IpNet& address : plan.pod_addresses)
     steps.add(netlink::new_address_request(link, address, dad),
               "add address " + address.str() + " to link '" + link.name + "'");
   steps.add(netlink::up_request(link), "set link '" + link.name + "' up");
   if (has_v6 && dad == netlink::Dad::yes) {
     steps.run();
-    netlink::wait_addresses_settled(pod, netns, link, kSettleMilliseconds);
+    netlink::wait_addresses_settled(container.socket, container.netns, link, kSettleMilliseconds);
   }
   add_pod_routes(steps, link, plan);
   steps.run();

@@ -10,12 +10,21 @@
 
 namespace flannel {
 
+/// The container's namespace, and a socket into it.
+struct Container {
+  netlink::Netns netns;
+  netlink::NetlinkSocket socket;
+};
+
+/// Opens CNI_NETNS. Throws cni::Error(invalid_netns) when it is absent or no network namespace.
+Container open_container(const std::string& netns);
+
 /// Throws cni::Error(conflict) if the container has an interface of that name: a second ADD must
 /// end before it touches anything of the first.
-void check_ifname_free(netlink::NetlinkSocket& pod, const cni::Attachment& attachment);
+void check_ifname_free(Container& container, const cni::Attachment& attachment);
 
 /// Configures the container's interface as planned and brings it up.
-void configure_pod(netlink::NetlinkSocket& pod, const netlink::Netns& netns, const std::string& ifname,
-                   const BridgeConf& conf, const Plan& plan);
+void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
+                         const Plan& plan);
 
 }  // namespace flannel

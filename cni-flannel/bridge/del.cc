@@ -1,13 +1,13 @@
 // DEL of the built-in delegate.
-#include "cni-flannel/bridge/bridge_delegate.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/node_side.h"
+#include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "common/cni/error.h"
 #include "common/netlink/netns.h"
 
-namespace flannel {
+namespace flannel::bridge {
 namespace {
 
 /// Keys as DEL reads them: whatever is wrong with the others must not keep an attachment alive.
@@ -41,7 +41,7 @@ void remove_host_link(const cni::Request& request) {
 
 }  // namespace
 
-void detach(const cni::Request& request, const Ipam& ipam) {
+void del(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
   attempts.run("remove interface '" + request.attachment.ifname + "'", [&] {
     if (!remove_container_link(request)) remove_host_link(request);
@@ -57,4 +57,4 @@ void detach(const cni::Request& request, const Ipam& ipam) {
   attempts.throw_if_any();
 }
 
-}  // namespace flannel
+}  // namespace flannel::bridge

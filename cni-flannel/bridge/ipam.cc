@@ -1,7 +1,8 @@
 #include "cni-flannel/bridge/ipam.h"
 
+#include <fmt/format.h>
+
 #include "cni-ipam/verbs.h"
-#include "common/base/rollback.h"
 #include "common/cni/delegate.h"
 #include "common/cni/error.h"
 
@@ -11,50 +12,105 @@ namespace {
 constexpr const char* kOurs = "flannel-ipam";
 constexpr const char* kReference = "host-local";
 
-cni::Result run_add(const std::string& program, const cni::Request& request) {
-  base::Rollback undo;
-  undo.push([&] { cni::run_delegate(program, "DEL", request); });  // CNI spec section 4
-  const json::OrderedValue answer = cni::run_delegate(program, "ADD", request);
-  const std::string text = answer.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace);
-  cni::Result result = cni::with_context("read the answer of plugin '" + program + "'", [&] {
-    return cni::Result::parse(json::parse(answer.is_null() ? "{}" : text, "it"), request.version);
-  });
-  undo.commit();
-  return result;
-}
+class LinkedAddressRequest : public AddressRequest {
+ public:
+  explicit LinkedAddressRequest(const cni::Request& request) : request_(request) {}
+  cni::Result finish() override { return ipam::add(request_); }
+
+ private:
+  const cni::Request& request_;
+};
+
+/// flannel-ipam in this process.
+class LinkedIpam : public Ipam {
+ public:
+  std::unique_ptr<AddressRequest> start_add(const cni::Request& request) const override {
+    return std::make_unique<LinkedAddressRequest>(request);
+  }
+  void del(const cni::Request& request) const override { ipam::del(request); }
+  void check(const cni::Request& request) const override { ipam::check(request); }
+  void gc(const cni::Request& request) const override { ipam::gc(request); }
+  void status(const cni::Request& request) const override { ipam::status(request); }
+};
+
+class ProgramAddressRequest : public AddressRequest {
+ public:
+  ProgramAddressRequest(const std::string& program, const cni::Request& request)
+      : program_(program), request_(request), running_(cni::RunningPlugin::start(program, "ADD", request)) {}
+  ~ProgramAddressRequest() override {
+    if (!running_) return;
+    running_.reset();
+    undo();
+  }
+
+  cni::Result finish() override {
+    try {
+      cni::Result result = parse(running_->finish());
+      running_.reset();
+      return result;
+    } catch (const cni::Error& error) {
+      running_.reset();
+      // Ours refuses a second ADD so; the address is the first one's and stays with it.
+      if (program_ != kOurs || error.code() != cni::ErrorCode::conflict) undo();
+      throw;
+    }
+  }
+
+ private:
+  [[nodiscard]] cni::Result parse(const json::OrderedValue& answer) const {
+    return cni::with_context(fmt::format("read the answer of plugin '{}'", program_), [&] {
+      const std::string text = answer.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace);
+      return cni::Result::parse(json::parse(answer.is_null() ? "{}" : text, "it"), request_.version);
+    });
+  }
+
+  /// CNI spec section 4. The failure that led here is the one to report.
+  void undo() const noexcept {
+    try {
+      cni::run_delegate(program_, "DEL", request_);
+    } catch (...) {
+    }
+  }
+
+  std::string program_;
+  const cni::Request& request_;
+  std::optional<cni::RunningPlugin> running_;
+};
+
+class ProgramIpam : public Ipam {
+ public:
+  explicit ProgramIpam(std::string program) : program_(std::move(program)) {}
+  std::unique_ptr<AddressRequest> start_add(const cni::Request& request) const override {
+    return std::make_unique<ProgramAddressRequest>(program_, request);
+  }
+  void del(const cni::Request& request) const override { cni::run_delegate(program_, "DEL", request); }
+  void check(const cni::Request& request) const override { cni::run_delegate(program_, "CHECK", request); }
+  void gc(const cni::Request& request) const override { cni::run_delegate(program_, "GC", request); }
+  void status(const cni::Request& request) const override { cni::run_delegate(program_, "STATUS", request); }
+
+ private:
+  std::string program_;
+};
 
 }  // namespace
 
-Ipam Ipam::configured(const std::string& type, const cni::Request& request) {
-  if (type == kReference && cni::has_plugin(kReference, request)) return Ipam(kReference);
-  return stored(type);
+std::unique_ptr<Ipam> Ipam::for_add(const std::string& type, const cni::Request& request) {
+  if (!is_of_our_store(type)) return std::make_unique<ProgramIpam>(type);
+  if (type == kReference && cni::has_plugin(kReference, request))
+    return std::make_unique<ProgramIpam>(kReference);
+  if (cni::has_plugin(kOurs, request)) return std::make_unique<ProgramIpam>(kOurs);
+  return std::make_unique<LinkedIpam>();
 }
 
-bool Ipam::is_built_in(const std::string& type) {
+std::unique_ptr<Ipam> Ipam::for_existing(const std::string& stored, const std::string& written,
+                                         const cni::Request& request) {
+  // The scratch file says host-local also where none was given.
+  const bool is_either = is_of_our_store(stored) && is_of_our_store(written);
+  return for_add(is_either ? written : is_of_our_store(stored) ? kOurs : stored, request);
+}
+
+bool Ipam::is_of_our_store(const std::string& type) {
   return type.empty() || type == kOurs || type == kReference;
-}
-
-Ipam Ipam::stored(const std::string& type) { return Ipam(is_built_in(type) ? "" : type); }
-
-cni::Result Ipam::add(const cni::Request& request) const {
-  return program_.empty() ? ipam::add(request) : run_add(program_, request);
-}
-
-void Ipam::del(const cni::Request& request) const {
-  program_.empty() ? ipam::del(request) : static_cast<void>(cni::run_delegate(program_, "DEL", request));
-}
-
-void Ipam::check(const cni::Request& request) const {
-  program_.empty() ? ipam::check(request) : static_cast<void>(cni::run_delegate(program_, "CHECK", request));
-}
-
-void Ipam::gc(const cni::Request& request) const {
-  program_.empty() ? ipam::gc(request) : static_cast<void>(cni::run_delegate(program_, "GC", request));
-}
-
-void Ipam::status(const cni::Request& request) const {
-  program_.empty() ? ipam::status(request)
-                   : static_cast<void>(cni::run_delegate(program_, "STATUS", request));
 }
 
 }  // namespace flannel

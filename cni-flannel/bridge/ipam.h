@@ -1,34 +1,43 @@
-// Addresses for an attachment. `flannel-ipam` is linked in and runs in this process; any other IPAM
-// plugin is a program in CNI_PATH.
+// Addresses for an attachment: the IPAM plugin, a program in CNI_PATH. `flannel-ipam` is linked in as well,
+// for nodes that lack its program.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "common/cni/request.h"
+#include "common/cni/result.h"
 
 namespace flannel {
 
+/// An ADD of the IPAM plugin at work.
+class AddressRequest {
+ public:
+  virtual ~AddressRequest() = default;
+  /// Waits for the addresses. None is left behind when it throws, or when this object goes without it.
+  virtual cni::Result finish() = 0;
+};
+
 class Ipam {
  public:
-  /// For making attachments. `type` is `ipam.type` as the operator wrote it, empty for none.
-  /// `host-local` is honoured by that program if CNI_PATH has it, else by ours.
-  static Ipam configured(const std::string& type, const cni::Request& request);
-  /// For attachments that exist. `host-local` keeps the same store as ours, so ours does its work.
-  static Ipam stored(const std::string& type);
+  virtual ~Ipam() = default;
 
-  /// Whether that is the one in this process.
-  static bool is_built_in(const std::string& type);
+  /// For ADD and STATUS. `type` is `ipam.type` as the operator wrote it, empty for none.
+  static std::unique_ptr<Ipam> for_add(const std::string& type, const cni::Request& request);
+  /// For attachments that exist: `stored` is the type in their scratch file, `written` the one in the
+  /// configuration of this call. Where both name plugins of the one store, the written one is called.
+  static std::unique_ptr<Ipam> for_existing(const std::string& stored, const std::string& written,
+                                            const cni::Request& request);
 
-  /// Leaves no address behind when it throws.
-  [[nodiscard]] cni::Result add(const cni::Request& request) const;
-  void del(const cni::Request& request) const;
-  void check(const cni::Request& request) const;
-  void gc(const cni::Request& request) const;
-  void status(const cni::Request& request) const;
+  /// Whether addresses of that type are in the store of flannel-ipam, which is host-local's.
+  static bool is_of_our_store(const std::string& type);
 
- private:
-  explicit Ipam(std::string program) : program_(std::move(program)) {}
-  std::string program_;  ///< empty: built in
+  /// Asks for addresses without waiting for them. `request` must outlive the answer.
+  [[nodiscard]] virtual std::unique_ptr<AddressRequest> start_add(const cni::Request& request) const = 0;
+  virtual void del(const cni::Request& request) const = 0;
+  virtual void check(const cni::Request& request) const = 0;
+  virtual void gc(const cni::Request& request) const = 0;
+  virtual void status(const cni::Request& request) const = 0;
 };
 
 }  // namespace flannel

@@ -2,27 +2,12 @@
 # Delegates and IPAM plugins that are programs of others: what they get, and what their failures become.
 
 load ../support/flannel_test.bash
+load ../support/spy.bash
 
 setup() {
   cni_node_start
   pod_add pod
-  # `spy` keeps what it was called with, and answers what /run/spy.answer says.
-  node_exec bash -c 'mkdir /run/spy; cat >/opt/cni/bin/spy; chmod +x /opt/cni/bin/spy' <<'SPY'
-#!/bin/bash
-echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_IFNAME $CNI_ARGS" >>/run/spy/calls
-cat >"/run/spy/$CNI_COMMAND.json"
-[[ ! -e /run/spy/$CNI_COMMAND.sh ]] || source "/run/spy/$CNI_COMMAND.sh"
-SPY
-}
-
-# What the spy does on a verb: spy_does VERB <script
-spy_does() {
-  # shellcheck disable=SC2016 # expanded in the node
-  node_exec bash -c 'cat >"/run/spy/$0.sh"' "$1"
-}
-
-spy_calls() {
-  node_exec cut -d' ' -f1 /run/spy/calls | xargs
+  spy_install spy
 }
 
 spy_conf() {

@@ -306,7 +306,7 @@ TEST_CASE("conf-examples: each is a configuration or a subnet file that is accep
         const auto request = request_for(plugin.dump());
         const auto conf = flannel::parse_flannel_conf(request);
         const json::Value rendered = flannel::render_delegate(conf, SubnetEnv::parse(kDual, "f"), request);
-        if (conf.delegate_type() == "bridge")
+        if (conf.types.delegate == "bridge")
           CHECK_NOTHROW(flannel::parse_bridge_conf(request.with_config(rendered)));
       }
       ++confs;

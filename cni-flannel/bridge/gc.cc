@@ -1,0 +1,47 @@
+// GC of the built-in delegate.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/verbs.h"
+#include "cni-flannel/filter/mac_spoof_check.h"
+#include "cni-flannel/filter/masquerade.h"
+#include "common/cni/error.h"
+#include "common/netlink/link.h"
+
+namespace flannel::bridge {
+namespace {
+
+/// Removes the ports of the bridge that carry our mark and no valid attachment's name.
+void remove_stale_ports(const cni::Request& request, const std::string& bridge_name,
+                        const std::vector<cni::Attachment>& valid) {
+  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
+  const auto bridge = netlink::find_link(host, bridge_name);
+  if (!bridge || bridge->kind != "bridge") return;
+  std::vector<std::string> keep;
+  keep.reserve(valid.size());
+  for (const cni::Attachment& attachment : valid) keep.push_back(link_alias(request.network, attachment));
+  const std::string ours = fmt::format("{}/", request.network);
+  for (const netlink::Link& port : netlink::ports_of(host, bridge->ifindex))
+    if (port.alias.starts_with(ours) && std::find(keep.begin(), keep.end(), port.alias) == keep.end())
+      netlink::remove_link(host, port.name);
+}
+
+}  // namespace
+
+void gc(const cni::Request& request, const Ipam& ipam) {
+  const BridgeConf conf = parse_bridge_conf(request);
+  const auto valid = request.valid_attachments();
+  cni::Attempts attempts;
+  attempts.run(fmt::format("remove ports of bridge '{}'", conf.bridge),
+               [&] { remove_stale_ports(request, conf.bridge, valid); });
+  attempts.run("GC of addresses", [&] { ipam.gc(request); });
+  attempts.run("remove masquerade rules",
+               [&] { collect_masquerade(conf.masquerade_backend, request.network, valid); });
+  attempts.run("remove the rules of 'macspoofchk'", collect_mac_spoof_check);
+  attempts.throw_if_any();
+}
+
+}  // namespace flannel::bridge

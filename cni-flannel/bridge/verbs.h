@@ -1,0 +1,27 @@
+// The verbs of the built-in delegate `bridge`: one container interface on the host's bridge. Each gets the
+// rendered delegate as `request.config`. Errors are cni::Error.
+#pragma once
+
+#include "cni-flannel/bridge/container.h"
+#include "cni-flannel/bridge/ipam.h"
+#include "common/cni/request.h"
+
+namespace flannel::bridge {
+
+/// Makes the attachment and returns the result to print; leaves nothing behind when it throws.
+json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container& container);
+
+/// Takes the attachment down, as far as it is there. Addresses are given back only when the
+/// interface that carries them is gone. Tries every step and reports all failures.
+void del(const cni::Request& request, const Ipam& ipam);
+
+/// Compares prevResult with the kernel; throws cni::Error(check_failed) at the first difference.
+void check(const cni::Request& request, const Ipam& ipam);
+
+/// Removes what no valid attachment of the network has. Tries every step and reports all failures.
+void gc(const cni::Request& request, const Ipam& ipam);
+
+/// Throws what ADD would throw for this configuration and these addresses.
+void status(const cni::Request& request, const Ipam& ipam);
+
+}  // namespace flannel::bridge

@@ -1,0 +1,32 @@
+// Who makes the attachment that a rendered configuration describes: the built-in bridge, or a program in
+// CNI_PATH. Each verb gets that configuration as `request.config`.
+#pragma once
+
+#include <memory>
+
+#include "cni-flannel/bridge/container.h"
+#include "cni-flannel/conf.h"
+#include "common/cni/request.h"
+
+namespace flannel {
+
+class Delegate {
+ public:
+  virtual ~Delegate() = default;
+
+  /// For ADD and STATUS: what the configuration of the call says.
+  static std::unique_ptr<Delegate> for_add(const PluginTypes& types, const cni::Request& request);
+  /// For attachments that exist: what is `stored` of them. See Ipam::for_existing about `written`, the
+  /// types in the configuration of the call.
+  static std::unique_ptr<Delegate> for_existing(const PluginTypes& stored, const PluginTypes& written,
+                                                const cni::Request& request);
+
+  /// The result to print. Leaves nothing behind when it throws.
+  virtual json::OrderedValue add(const cni::Request& request, Container& container) const = 0;
+  virtual void del(const cni::Request& request) const = 0;
+  virtual void check(const cni::Request& request) const = 0;
+  virtual void gc(const cni::Request& request) const = 0;
+  virtual void status(const cni::Request& request) const = 0;
+};
+
+}  // namespace flannel

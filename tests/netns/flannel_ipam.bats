@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# Which program `flannel` asks for addresses, and what it does while that works.
+
+load ../support/flannel_test.bash
+load ../support/spy.bash
+
+# A spy named like one of the IPAM plugins, in front of it: spy_on NAME
+spy_on() {
+  node_exec mkdir -p /run/real
+  node_exec mv "/opt/cni/bin/$1" "/run/real/$1"
+  spy_install "$1" "/run/real/$1"
+}
+
+@test "the program flannel-ipam in CNI_PATH is called for each verb, whether the configuration names it or not" {
+  local config result
+  spy_on flannel-ipam
+  for config in "$(conf)" "$(conf '{"ipam":{"type":"flannel-ipam"}}')"; do
+    node_exec rm -f /run/spy/calls
+    flannel STATUS '' '' "$config"
+    result=$(flannel ADD c1 pod "$config")
+    flannel CHECK c1 pod "$(with_result "$config" "$result")"
+    flannel GC '' '' "$(jq -c '. + {"cni.dev/valid-attachments": [{containerID: "c1", ifname: "eth0"}]}' <<<"$config")"
+    flannel DEL c1 pod "$config"
+    assert_equal "$(spy_calls)" "STATUS ADD CHECK GC DEL"
+    assert_json "$(node_exec cat /run/spy/ADD.json)" '.ipam.ranges == [[{"subnet":"10.244.1.0/24"}]] and .name == "cbr0"'
+    assert_json "$(node_exec cat /run/spy/GC.json)" '."cni.dev/valid-attachments"[0].containerID == "c1"'
+    assert_empty "$(leftovers)" leftovers
+  done
+}
+
+@test "without the program flannel-ipam in CNI_PATH, flannel hands out the addresses itself" {
+  local config result
+  node_exec mkdir /run/alone
+  node_exec cp /opt/cni/bin/flannel /run/alone
+  PLUGIN_PATH=/run/alone
+  for config in "$(conf)" "$(conf '{"ipam":{"type":"flannel-ipam"}}')" "$(conf '{"ipam":{"type":"host-local"}}')"; do
+    flannel STATUS '' '' "$config"
+    result=$(flannel ADD c1 pod "$config")
+    flannel CHECK c1 pod "$(with_result "$config" "$result")"
+    assert_equal "$(leases cbr0 | wc -l)" 1
+    flannel GC '' '' "$config"
+    assert_empty "$(leftovers)" leftovers
+  done
+}
+
+@test "host-local in the configuration: that program is called for ADD, CHECK and DEL" {
+  local config result
+  config=$(conf '{"ipam":{"type":"host-local"},"cniVersion":"1.0.0"}')
+  spy_on host-local
+  result=$(flannel ADD c1 pod "$config")
+  flannel CHECK c1 pod "$(with_result "$config" "$result")"
+  flannel DEL c1 pod "$config"
+  assert_equal "$(spy_calls)" "ADD CHECK DEL"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "GC asks for the DEL of each dead container by its own name" {
+  spy_on flannel-ipam
+  flannel ADD dead pod "$(conf)"
+  node_exec rm /run/spy/calls
+  flannel GC '' '' "$(conf)"
+  assert_equal "$(node_exec head -n 1 /run/spy/calls | xargs)" "DEL dead eth0"
+  assert_empty "$(leftovers)" leftovers
+}
+
+@test "a second ADD of an attachment that lives elsewhere leaves it its address" {
+  pod_add elsewhere
+  flannel ADD c1 pod "$(conf)"
+  run flannel ADD c1 elsewhere "$(conf)"
+  assert_error 101 'duplicate allocation'
+  assert_equal "$(leases cbr0)" 10.244.1.2
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)" leftovers
+}
