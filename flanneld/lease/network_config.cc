@@ -156,13 +156,19 @@ bool FamilyConfig::allows(const IpNet& subnet) const {
          subnet == subnet.network() && subnet_min <= subnet.address && subnet.address <= subnet_max;
 }
 
-bool NetworkConfig::has_key(std::string_view name) {
-  const std::string wanted = base::lower(name);
-  const auto is_wanted = [&](const char* key) { return base::lower(key) == wanted; };
+std::vector<const char*> NetworkConfig::keys() {
+  std::vector<const char*> keys;
   for (const FamilyRules& rules : {kIpv4, kIpv6})
-    for (const char* key : {rules.enable_key, rules.network_key, rules.len_key, rules.min_key, rules.max_key})
-      if (is_wanted(key)) return true;
-  return is_wanted(kNftablesKey) || is_wanted(kBackendKey);
+    keys.insert(keys.end(),
+                {rules.enable_key, rules.network_key, rules.len_key, rules.min_key, rules.max_key});
+  keys.insert(keys.end(), {kNftablesKey, kBackendKey});
+  return keys;
+}
+
+bool NetworkConfig::has_key(std::string_view name) {
+  const auto all = keys();
+  const std::string wanted = base::lower(name);
+  return std::any_of(all.begin(), all.end(), [&](const char* key) { return base::lower(key) == wanted; });
 }
 
 NetworkConfig NetworkConfig::parse(std::string_view text) {

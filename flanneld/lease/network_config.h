@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/ip.h"
 #include "common/json/json.h"
@@ -44,7 +45,9 @@ struct NetworkConfig {
     return family == base::Family::v4 ? ipv4 : ipv6;
   }
 
-  /// Whether `name`, in upper or lower case, is a key of the top level.
+  /// The keys of the top level.
+  static std::vector<const char*> keys();
+  /// Whether `name`, in upper or lower case, is one of them.
   static bool has_key(std::string_view name);
 
   /// Parses, completes and checks. Keys match in any case, unknown ones are ignored.

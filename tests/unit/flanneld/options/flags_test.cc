@@ -1,0 +1,77 @@
+#include "flanneld/options/flags.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/unit/flanneld/options/options_support.h"
+
+using namespace flanneld;
+using namespace flanneld_test;
+
+TEST_CASE("flags: words are read as Go's flag package reads them") {
+  const Options options = parse({"-iface", "eth0", "--iface=eth1", "-ip-masq", "status", "--no-such-flag"});
+  CHECK(options.iface == std::vector<std::string>{"eth0", "eth1"});
+  CHECK(options.ip_masq);
+  CHECK(options.words == std::vector<std::string>{"status", "--no-such-flag"});
+  CHECK(parse({"--", "-v=9"}).verbosity == 0);
+  CHECK(parse({"-", "-v=9"}).words == std::vector<std::string>{"-", "-v=9"});
+  CHECK(parse({"-ip-masq", "false"}).ip_masq);  // a switch takes no word
+  CHECK(parse({"-v=1", "-v=2"}).verbosity == 2);
+  CHECK(parse({"--public-ip="}).public_ip == std::nullopt);
+  CHECK_FALSE(parse({"--status-listen="}).status_listen.has_value());
+  CHECK(parse({"-v=1", "-h", "--nonsense"}).help);
+  CHECK(parse({"--version", "--subnet-lease-renew-margin=0"}).version);
+  CHECK_FALSE(parse({}, {{"FLANNELD_VERSION", "true"}}).version);
+}
+
+TEST_CASE("flags: a mistake on the command line names the flag and what it must be") {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"--nonsense", "unknown flag --nonsense"},
+      {"---v=1", "bad flag syntax"},
+      {"--=1", "bad flag syntax"},
+      {"--ip-masq=yes", "--ip-masq: 'yes' is not true or false"},
+      {"--v=one", "--v: 'one' is not a number"},
+      {"--v=", "--v: '' is not a number"},
+      {"--v=--1", "not a number"},
+      {"--v=-1", "not between"},
+      {"--iptables-resync=0", "not between"},
+      {"--subnet-lease-renew-margin=0", "--subnet-lease-renew-margin: 0 is not between 1 and 1439"},
+      {"--subnet-lease-renew-margin=1440", "not between"},
+      {"--healthz-port=65536", "not between"},
+      {"--healthz-port=99999999999999999999", "not a number"},
+      {"--public-ip=10.0.0", "--public-ip: '10.0.0' is not an IP address"},
+      {"--public-ip=fd00::1", "fd00::1 is not an IPv4 address"},
+      {"--public-ipv6=10.0.0.1", "10.0.0.1 is not an IPv6 address"},
+      {"--iface-can-reach=host", "not an IP address"},
+      {"--iface-regex=(", "not a regular expression"},
+      {"--healthz-ip=localhost", "not an IP address"},
+      {"--status-listen=7000", "not an address and port"},
+      {"--status-listen=:7000", "not an address and port"},
+      {"--status-listen=::1:7000", "not an address and port"},
+      {"--status-listen=[127.0.0.1]:7000", "not an address and port"},
+      {"--status-listen=127.0.0.1:0", "not between"},
+      {"--status-listen=127.0.0.1:x", "not a number"},
+      {"--etcd-endpoints=,", "no server is given"},
+      {"--etcd-endpoints=ftp://a", "not a URL"},
+      {"--etcd-endpoints=http://", "not a URL"},
+      {"--subnet-file=", "a path is needed"},
+      {"--kube-subnet-mgr", "--kube-subnet-mgr: not supported yet"},
+      {"--config=absent", "there is no file 'absent'"},
+  };
+  for (const auto& one : cases) {
+    const auto& argument = one.first;
+    const auto& reason = one.second;
+    const std::string error = usage_error([&] { parse({argument}); });
+    CHECK_MESSAGE(contains(error, reason), argument << " -> " << error);
+  }
+}
+
+TEST_CASE("flags: the help text lists every flag") {
+  const std::string text = flanneld::usage();
+  for (const Flag& flag : flanneld::all_flags())
+    CHECK_MESSAGE(contains(text, std::string("  --") + flag.name), flag.name);
+  CHECK(flanneld::find_flag("log_backtrace_at")->environment_name() == "FLANNELD_LOG_BACKTRACE_AT");
+}
