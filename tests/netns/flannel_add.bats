@@ -14,7 +14,7 @@ addresses_of() {
   "${where[@]}" ip -j addr show dev "$2" | jq -r '.[].addr_info[] | select(.scope == "global") | "\(.local)/\(.prefixlen)"' | sort | xargs
 }
 
-@test "v4: links, addresses, routes, result and scratch file" {
+@test "ADD makes links, addresses and routes for IPv4, and a result and scratch file that match" {
   run flannel ADD c1 pod "$(conf)"
   assert_equal "$status" 0
   local result=$output host
@@ -39,7 +39,7 @@ addresses_of() {
   assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" "$(jq -r '.interfaces[2].mac' <<<"$result")"
 }
 
-@test "v6 and dual stack" {
+@test "ADD gives the pod IPv6 addresses alone, or both families" {
   node_exec bash -c 'printf "FLANNEL_IPV6_NETWORK=fd00:10:244::/48\nFLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64\nFLANNEL_MTU=1430\nFLANNEL_IPMASQ=true\n" >/run/flannel/subnet.env'
   run flannel ADD c1 pod "$(conf)"
   assert_json "$output" '.ips == [{"interface": 2, "address": "fd00:10:244:1::2/64", "gateway": "fd00:10:244:1::1"}]'
@@ -58,14 +58,14 @@ addresses_of() {
   assert_empty "$(leftovers)" "leftovers"
 }
 
-@test "several networks in subnet.env" {
+@test "ADD routes every network of subnet.env through the bridge" {
   subnet_env_write FLANNEL_NETWORK=10.244.0.0/16,192.168.0.0/16
   run flannel ADD c1 pod "$(conf)"
   assert_json "$output" '[.routes[].dst] == ["10.244.0.0/16", "192.168.0.0/16", "0.0.0.0/0"]'
   assert_equal "$(pod_exec pod ip -j route | jq '[.[] | select(.gateway == "10.244.1.1")] | length')" 3
 }
 
-@test "result forms of every version" {
+@test "the result has the form of the configuration's version" {
   for version in 0.1.0 0.2.0 0.3.0 0.3.1 0.4.0 1.0.0 1.1.0; do
     run flannel ADD "c$version" pod "$(conf "{\"cniVersion\":\"$version\"}")"
     assert_equal "$status" 0
@@ -81,7 +81,7 @@ addresses_of() {
   assert_json "$output" '.cniVersion == "0.1.0" and has("ip4")'
 }
 
-@test "DEL removes all, twice, and for a pod that never was" {
+@test "DEL removes everything, and succeeds again and for a pod that was never added" {
   local before
   flannel ADD c0 pod "$(conf)"
   flannel DEL c0 pod "$(conf)"
@@ -96,7 +96,7 @@ addresses_of() {
   assert_equal "$(node_state)" "$before"
 }
 
-@test "DEL with the namespace empty, gone, a plain file, or the interface renamed" {
+@test "DEL succeeds when the namespace is empty, gone or a plain file, or the interface was renamed" {
   local n=0
   node_exec touch /run/netns/file
   for netns in '' gone /run/netns/file pod; do
@@ -128,7 +128,7 @@ addresses_of() {
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "a second ADD fails and does not harm the first" {
+@test "a second ADD of the same pod fails and leaves the first as it is" {
   local before
   flannel ADD c1 pod "$(conf)"
   before=$(node_state)
@@ -144,7 +144,7 @@ addresses_of() {
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "two attachments of one container" {
+@test "one container can have two attachments" {
   flannel ADD c1 pod "$(conf)" eth0
   flannel ADD c1 pod "$(conf)" net1
   flannel ADD c1 pod "$(conf '{"name":"second","delegate":{"bridge":"cni1"},"subnetFile":"/run/second.env"}')" net2 2>/dev/null && fail "no such file, no attachment"
@@ -157,7 +157,7 @@ addresses_of() {
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "ADD after a failed ADD works, and the failed one leaves nothing" {
+@test "a failed ADD leaves nothing, and the next one works" {
   local before
   flannel ADD c0 pod "$(conf)"
   flannel DEL c0 pod "$(conf)"
@@ -170,7 +170,7 @@ addresses_of() {
   flannel ADD c1 pod "$(conf)"
 }
 
-@test "100 first ADDs at once on a node without a bridge" {
+@test "100 ADDs at once on a node without a bridge all succeed" {
   run add_at_once 100
   assert_empty "$output" "failed ADDs"
   assert_equal "$(leases cbr0 | wc -l)" 100
@@ -181,13 +181,13 @@ addresses_of() {
   assert_equal "$(node_exec bash -c 'cat /run/out.*' | jq -r '.interfaces[0].mac' | sort -u | wc -l)" 1
 }
 
-@test "the container's MAC address as asked for" {
+@test "the container gets the MAC address that was asked for" {
   run flannel ADD c1 pod "$(conf '{"runtimeConfig":{"mac":"02:00:00:00:00:07"}}')" eth0 "CNI_ARGS=IgnoreUnknown=1;MAC=02:00:00:00:00:01"
   assert_json "$output" '.interfaces[2].mac == "02:00:00:00:00:07"'
   assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" 02:00:00:00:00:07
 }
 
-@test "an address keeps its MAC, and whoever remembers another is corrected" {
+@test "an address keeps its MAC, and neighbours that remember another are corrected" {
   local asked='{"runtimeConfig":{"ips":["10.244.1.9/24"]}}'
   pod_add other # a bridge without a port forgets its neighbours by itself
   flannel ADD c0 other "$(conf)"
@@ -205,7 +205,7 @@ addresses_of() {
   assert_empty "$(node_exec ip neigh show 10.244.1.9 dev cni0)" "entry of a pod nobody has spoken to"
 }
 
-@test "300 addresses in one container, each configured, each corrected on the node" {
+@test "300 addresses in one container are all configured, and corrected on the node" {
   # many FIRST COUNT: the configuration with so many addresses.
   many() {
     conf "$(jq -nc --argjson first "$1" --argjson count "$2" '{cniVersion: "1.0.0", ipam: {type: "static",
@@ -221,7 +221,7 @@ addresses_of() {
   assert_equal "$(node_exec ip -j neigh show 10.244.2.51 dev cni0 | jq -r '.[0].lladdr')" 0a:58:0a:f4:01:02
 }
 
-@test "a pod that starts sends nothing to the others on its node" {
+@test "a pod that starts sends no packet to the others on its node" {
   flannel ADD c1 pod "$(conf)"
   assert_empty "$(pod_exec pod ip -6 addr show dev eth0)" "IPv6 address of a pod in a network without IPv6"
   assert_equal "$(pod_exec pod cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6)" 0
@@ -232,7 +232,7 @@ addresses_of() {
   pod_exec other busybox ping -c 1 -W 1 10.244.1.2
 }
 
-@test "an address asked for, in each of the three ways" {
+@test "an address can be asked for in each of three ways" {
   run flannel ADD c1 pod "$(conf)" eth0 "CNI_ARGS=IgnoreUnknown=1;IP=10.244.1.50;K8S_POD_UID=x"
   assert_json "$output" '.ips[0].address == "10.244.1.50/24"'
   flannel DEL c1 pod "$(conf)"
@@ -243,7 +243,7 @@ addresses_of() {
   assert_json "$output" '.ips[0].address == "10.244.1.52/24"'
 }
 
-@test "the bridge: keeps its MAC, follows the MTU, promiscuous on demand, another kind is refused" {
+@test "the bridge keeps its MAC, follows the MTU, is promiscuous on demand; a device of another kind is refused" {
   flannel ADD c1 pod "$(conf '{"delegate":{"hairpinMode":false,"promiscMode":true}}')"
   local mac
   mac=$(node_exec ip -j link show cni0 | jq -r '.[0].address')
@@ -261,7 +261,7 @@ addresses_of() {
   assert_error 101 "notabridge.*not a bridge"
 }
 
-@test "port isolation and duplicate address detection" {
+@test "portIsolation and enabledad take effect" {
   dual_stack
   run flannel ADD c1 pod "$(conf '{"delegate":{"portIsolation":true,"enabledad":true}}')"
   assert_equal "$status" 0
@@ -273,7 +273,7 @@ addresses_of() {
   assert_equal "$(pod_exec pod2 cat /proc/sys/net/ipv6/conf/eth0/accept_dad)" 0
 }
 
-@test "VLANs: served, or refused by name before anything is made" {
+@test "VLANs are set up, or refused by name before anything is made" {
   if node_exec ip link add probe type bridge vlan_filtering 1 2>/dev/null; then
     node_exec ip link del probe
     run flannel ADD c1 pod "$(conf '{"delegate":{"vlan":100,"vlanTrunk":[{"minID":200,"maxID":202}]}}')"
@@ -294,7 +294,7 @@ addresses_of() {
   fi
 }
 
-@test "no step takes the pod's default route twice: IPAM's and isDefaultGateway's" {
+@test "the default routes of IPAM and isDefaultGateway do not collide" {
   run flannel ADD c1 pod "$(conf '{"ipam":{"routes":[{"dst":"0.0.0.0/0"},{"dst":"10.244.0.0/16"}]}}')"
   assert_equal "$status" 0
   assert_equal "$(pod_exec pod ip -j route show default | jq length)" 1

@@ -29,7 +29,7 @@ files() {
   in_node 'cd /var/lib/cni; find networks flannel -name "*[.:]*" ! -name "last_*" | sort | xargs'
 }
 
-@test "reboot: the first ADD takes back the leases and scratch files of the boot before" {
+@test "the first ADD after a reboot removes the leases and scratch files of the boot before" {
   local i
   for i in 1 2 3; do
     pod_add "p$i"
@@ -46,7 +46,7 @@ files() {
   assert_equal "$(files)" 'flannel/more:eth0 flannel/new:eth0 networks/cbr0/10.244.1.5 networks/cbr0/10.244.1.6'
 }
 
-@test "reboot: a container that starts again under its old name, and the DEL that comes late" {
+@test "after a reboot a container can start under its old name, and a late DEL does no harm" {
   flannel ADD same pod "$(conf)" >/dev/null
   reboot second
   flannel ADD same pod "$(conf '{"delegate":{"ipMasq":true}}')" >/dev/null
@@ -80,7 +80,7 @@ files() {
   flannel CHECK live pod "$(with_result "$(conf)" "$result")"
 }
 
-@test "torn, empty, oversized and foreign files block nothing and are nobody's" {
+@test "torn, empty, oversized and foreign files block nothing and belong to no network" {
   in_node 'for dir in /var/lib/cni/networks/cbr0 /var/lib/cni/flannel; do
       mkdir -p $dir; cd $dir
       : >10.244.1.2; head -c 5000000 /dev/zero >10.244.1.3; mkdir 10.244.1.4; mkfifo 10.244.1.5; ln -s /etc/passwd 10.244.1.6
@@ -119,7 +119,7 @@ no_disk() {
   assert_equal "$(files)" 'flannel/live:eth0 networks/cbr0/10.244.1.2'
 }
 
-@test "a read-only disk: a clear error, nothing lost, all well when it is back" {
+@test "on a read-only disk calls fail with a reason, lose nothing, and work when it is writable again" {
   no_disk 'mount -o remount,ro /var/lib/cni' 'Read-only file system'
   run flannel STATUS '' '' "$(conf)"
   assert_error 50 'writable'
@@ -134,20 +134,20 @@ no_disk() {
   flannel ADD new p1 "$(conf)" >/dev/null
 }
 
-@test "a disk without inodes: a clear error, nothing lost, and DEL makes room" {
+@test "on a disk without inodes ADD fails with a reason, loses nothing, and DEL makes room" {
   no_disk 'mount -o remount,nr_inodes=100 /var/lib/cni; for i in {1..100}; do : >/var/lib/cni/$i; done 2>/dev/null || true' \
     'No space left on device'
   flannel DEL live pod "$(conf)"
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "a disk without blocks: a clear error, nothing lost, and DEL works" {
+@test "on a disk without blocks ADD fails with a reason, loses nothing, and DEL works" {
   no_disk 'mount -o remount,size=256k /var/lib/cni; head -c 1M /dev/zero >/var/lib/cni/filler 2>/dev/null || true' 'No space left on device'
   flannel DEL live pod "$(conf)"
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "no place for the index and the record of the boot: all works" {
+@test "without a place for the index and the record of the boot everything works" {
   in_node 'mkdir -p /run/cni; mount -t tmpfs -o nr_inodes=1 tmpfs /run/cni'
   local result
   result=$(flannel ADD c1 pod "$(conf)")

@@ -16,7 +16,7 @@ bridge_addresses() {
   node_exec ip -j addr show dev cni0 | jq -r '.[].addr_info[] | select(.scope == "global") | "\(.local)/\(.prefixlen)"' | sort | xargs
 }
 
-@test "no pod on the bridge: it is re-addressed and the old address goes" {
+@test "a bridge without pods gets the new address and loses the old one" {
   flannel ADD old old "$(conf)"
   flannel DEL old old "$(conf)"
   assert_equal "$(bridge_addresses)" 10.244.1.1/24
@@ -25,7 +25,7 @@ bridge_addresses() {
   assert_equal "$(bridge_addresses)" 10.244.2.1/24
 }
 
-@test "pods of the old subnet: the error names them and says what to do, nothing is left" {
+@test "with pods of the old subnet ADD fails, names them, says what to do, and leaves nothing" {
   flannel ADD old-pod old "$(conf)"
   new_subnet
   local before
@@ -65,7 +65,7 @@ bridge_addresses() {
   assert_equal "$(bridge_addresses)" 10.244.2.1/24
 }
 
-@test "IPv6: an overlapping address conflicts, another one stays" {
+@test "an overlapping IPv6 address is a conflict, another one stays" {
   local v6=(FLANNEL_IPV6_NETWORK=fd00:10:244::/48)
   subnet_env_write "${v6[@]}" FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
   flannel ADD old old "$(conf)"

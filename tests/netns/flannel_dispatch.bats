@@ -10,7 +10,7 @@ call() {
   plugin_env flannel "CNI_COMMAND=$verb" CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin "$@"
 }
 
-@test "VERSION lists what is spoken, whatever stdin holds" {
+@test "VERSION lists the supported versions whatever stdin holds" {
   for plugin in flannel flannel-ipam; do
     run plugin_env "$plugin" CNI_COMMAND=VERSION <<<"not json"
     assert_equal "$status" 0
@@ -18,7 +18,7 @@ call() {
   done
 }
 
-@test "without CNI_COMMAND it says what it is, on stderr" {
+@test "without CNI_COMMAND the plugin says what it is on stderr" {
   for plugin in flannel flannel-ipam; do
     run --separate-stderr plugin_env "$plugin" A=b </dev/null
     assert_equal "$status" 0
@@ -28,7 +28,7 @@ call() {
   done
 }
 
-@test "--help and --version" {
+@test "--help and --version print to stdout and succeed" {
   for plugin in flannel flannel-ipam; do
     run node_exec env -i "/opt/cni/bin/$plugin" --version
     assert_equal "$status" 0
@@ -48,7 +48,7 @@ call() {
   assert_error 4 '\[CNI_PATH\]'
 }
 
-@test "bad container ids and interface names" {
+@test "invalid container ids and interface names are refused" {
   for id in ../x a/b .a -a 'a b' 'a:b' "$(printf 'a%.0s' {1..240})"; do
     run call ADD "CNI_CONTAINERID=$id" <<<"$(conf)"
     assert_error 4 'CNI_CONTAINERID'
@@ -59,14 +59,14 @@ call() {
   done
 }
 
-@test "unknown commands" {
+@test "an unknown command is refused" {
   run call FOO <<<"$(conf)"
   assert_error 4 'unknown CNI_COMMAND: FOO'
   run call add <<<"$(conf)"
   assert_error 4 'unknown CNI_COMMAND: add'
 }
 
-@test "stdin: empty, no JSON, no object, trailing rubbish, too deep, too long" {
+@test "stdin that is empty, no JSON object, followed by garbage, too deep or too long is refused" {
   for text in '' 'x' '[]' '5' '{"name":"a"} x' '{"name":"a",}' "$(printf '[%.0s' {1..5000})" '{"name":"\xff"}'; do
     run call ADD <<<"$text"
     assert_error 6 '.'
@@ -76,12 +76,12 @@ call() {
   assert_error 5 'stdin'
 }
 
-@test "stdin that cannot be read" {
+@test "stdin that cannot be read is an error" {
   run call ADD <"$BATS_TEST_TMPDIR"
   assert_error 5 'stdin'
 }
 
-@test "network names" {
+@test "invalid network names are refused" {
   run call ADD <<<'{"type":"flannel"}'
   assert_error 7 "missing network name"
   for name in .. a/b ' a' -x; do
@@ -92,7 +92,7 @@ call() {
   assert_error 6 "'name' must be a string"
 }
 
-@test "config versions: absent is 0.1.0, unsupported is told, CHECK and GC have their first" {
+@test "an absent version is 0.1.0, an unsupported one is named, CHECK and GC need their first version" {
   run call ADD <<<"$(conf '{"cniVersion":"9.9.9"}')"
   assert_error 1 'config is "9.9.9", plugin supports \[0.1.0'
   run call ADD <<<"$(conf '{"cniVersion":5}')"
@@ -109,12 +109,12 @@ call() {
   assert_error 1 '2.0.0'
 }
 
-@test "an error has the configuration's version" {
+@test "an error object has the configuration's version" {
   run call ADD CNI_NETNS=/none <<<"$(conf '{"cniVersion":"0.4.0"}')"
   assert_json "$output" '.cniVersion == "0.4.0"'
 }
 
-@test "the node's own namespace is refused before anything is touched" {
+@test "the host's own namespace is refused before anything is touched" {
   local before
   before=$(node_state)
   for verb in ADD DEL; do
@@ -124,7 +124,7 @@ call() {
   assert_equal "$(node_state)" "$before"
 }
 
-@test "ADD with a namespace that is absent, a file, a FIFO, a directory, another kind of namespace" {
+@test "ADD refuses a path that is absent, a file, a FIFO, a directory or another kind of namespace" {
   local before
   node_exec bash -c 'mkdir -p /run/bad && touch /run/bad/file && mkfifo /run/bad/fifo'
   before=$(node_state)
@@ -135,7 +135,7 @@ call() {
   assert_equal "$(node_state)" "$before"
 }
 
-@test "CNI_ARGS: malformed and unknown ones" {
+@test "malformed and unknown CNI_ARGS are refused" {
   for args in 'X' 'A=b;' 'FOO=bar' 'IP=1.2.3' 'MAC=zz;IgnoreUnknown=1'; do
     run call ADD "CNI_ARGS=$args" <<<"$(conf)"
     [[ $status -eq 1 ]] || fail "accepted: $args"
@@ -143,7 +143,7 @@ call() {
   done
 }
 
-@test "stdout that nobody reads: exit 1, and nothing is left of the attachment" {
+@test "when the result cannot be written ADD fails and leaves nothing" {
   local before
   before=$(node_state)
   # shellcheck disable=SC2016 # expanded in the node

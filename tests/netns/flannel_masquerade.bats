@@ -7,7 +7,7 @@ masq_rules() {
   node_exec nft list chain inet cni_plugins_masquerade masq_checks 2>/dev/null | grep 'id:' | sed 's/^[ \t]*//'
 }
 
-@test "nftables: the reference's table, chains, rules and comments" {
+@test "with nftables, table, chains, rules and comments are the reference's" {
   subnet_env_write FLANNEL_IPMASQ=false FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
   flannel ADD one pod "$(conf '{"name":"unit-test"}')"
   assert_equal "$(masq_rules | head -1)" \
@@ -21,12 +21,12 @@ masq_rules() {
   assert_empty "$(masq_rules)" rules
 }
 
-@test "FLANNEL_IPMASQ=true: no rules" {
+@test "with FLANNEL_IPMASQ=true there are no rules" {
   flannel ADD c1 pod "$(conf)"
   assert_empty "$(node_exec nft list ruleset)" "rules"
 }
 
-@test "nftables: removed with the namespace gone, rebuilt after a flush, others' rules stay" {
+@test "with nftables, rules go with the namespace gone, come back after a flush, and others' stay" {
   local config
   config=$(conf '{"delegate":{"ipMasq":true}}')
   flannel ADD c1 pod "$config"
@@ -46,7 +46,7 @@ masq_rules() {
   assert_empty "$(masq_rules)" rules
 }
 
-@test "nftables: 30 at once, each with its rule, and all gone again" {
+@test "with nftables, 30 ADDs at once make 30 rules, and 30 DELs remove them" {
   # shellcheck disable=SC2016 # expanded in the node
   NODE_TIMEOUT=60 run node_exec env "CONF=$(conf '{"delegate":{"ipMasq":true}}')" bash -c '
     call() { CNI_COMMAND=$1 CNI_CONTAINERID=c$2 CNI_NETNS=/run/netns/p$2 CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin /opt/cni/bin/flannel <<<"$CONF" >"/run/out.$2" || cat "/run/out.$2"; }
@@ -104,7 +104,7 @@ stale_rules() {
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "iptables backend: the reference's chain, removed with the namespace gone" {
+@test "with iptables, the chain is the reference's and goes with the namespace gone" {
   local config
   config=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}')
   subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64

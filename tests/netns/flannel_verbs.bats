@@ -11,7 +11,7 @@ add_for_check() {
   checked=$(with_result "$config" "$result")
 }
 
-@test "CHECK: right after ADD, for every version that has it, v4 and dual stack" {
+@test "CHECK succeeds right after ADD in every version, with IPv4 and both families" {
   subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
   for version in 0.4.0 1.0.0 1.1.0; do
     add_for_check "{\"cniVersion\":\"$version\"}"
@@ -22,7 +22,7 @@ add_for_check() {
   done
 }
 
-@test "CHECK: each change is found" {
+@test "CHECK finds each change" {
   local host
   # What is done to the node or the pod, and what CHECK must say of it.
   local -a faults=(
@@ -57,7 +57,7 @@ add_for_check() {
   done
 }
 
-@test "CHECK: without prevResult, without the namespace, never added" {
+@test "CHECK fails without prevResult, without the namespace, and for a pod that was never added" {
   run flannel CHECK c1 pod "$(conf)"
   assert_error 102 "scratch file"
   add_for_check
@@ -75,7 +75,7 @@ add_for_check() {
   assert_equal "$output" ""
 }
 
-@test "STATUS: ready, no subnet.env, a broken one, a bad configuration, a full range" {
+@test "STATUS tells ready from a missing or broken subnet.env, a bad configuration and a full range" {
   run flannel STATUS '' '' "$(conf)"
   assert_equal "$status$output" 0
   assert_empty "$(node_exec find /var/lib/cni -mindepth 1)" "files that STATUS made"
@@ -93,7 +93,7 @@ add_for_check() {
   assert_error 50 '/run/flannel/subnet.env.*flanneld'
 }
 
-@test "GC: removes what is not valid, keeps the rest and other networks'" {
+@test "GC removes what is not valid and keeps the rest and other networks'" {
   local keep before
   for i in 1 2 3; do
     pod_add "p$i"
@@ -118,7 +118,7 @@ add_for_check() {
   assert_empty "$(leases cbr0)" "leases"
 }
 
-@test "GC: a veth and a lease whose scratch file is lost; a dead namespace" {
+@test "GC removes a veth and a lease whose scratch file is lost, and those of a dead namespace" {
   for i in 1 2; do
     pod_add "p$i"
     flannel ADD "c$i" "p$i" "$(conf)"
@@ -129,7 +129,7 @@ add_for_check() {
   assert_empty "$(leftovers)" leftovers
 }
 
-@test "subnet.env: each malformed form is a clear error and leaves nothing" {
+@test "each malformed subnet.env is a clear error and leaves nothing" {
   local line
   for line in FLANNEL_MTU FLANNEL_MTU=x FLANNEL_MTU=-1 FLANNEL_SUBNET=10.244.1.1 FLANNEL_SUBNET=x 'FLANNEL_NETWORK=10.244.0.0/16,' FLANNEL_SUBNET=fd00::1/64; do
     subnet_env_write

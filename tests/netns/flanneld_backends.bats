@@ -66,7 +66,7 @@ large_comes_whole() {
   done
 }
 
-@test "host-gw: routes over the underlay; what is lost comes back, what is foreign stays" {
+@test "host-gw makes routes over the underlay; lost ones come back, foreign ones stay" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "host-gw"}}'
   two_pods
   local a b wanted break_it
@@ -103,7 +103,7 @@ large_comes_whole() {
   assert_match "$(on b status_get /readyz)" "not ready yet: .*203.0.113.9 is not that of interface"
 }
 
-@test "vxlan with DirectRouting: plain routes on one underlay, the tunnel beyond it" {
+@test "DirectRouting makes plain routes on one underlay and uses the tunnel beyond it" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan", "DirectRouting": true}}'
   two_pods
   local b
@@ -126,7 +126,7 @@ large_comes_whole() {
   heals_within 3
 }
 
-@test "alloc, and what is no backend or no option: said in the log and by /readyz" {
+@test "alloc only leases; an unknown backend or option is named in the log and by /readyz" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "alloc"}}'
   agent_start a
   assert_equal "$(on a node_exec cat /run/flannel/subnet.env)" "FLANNEL_NETWORK=10.5.0.0/16
@@ -166,7 +166,7 @@ is_refused() {
   [[ $(on "$1" status_get /readyz 2>/dev/null) == *"network configuration that can be used"* ]]
 }
 
-@test "dual stack: both families in one lease, two devices, and pods that reach each other over both" {
+@test "dual stack: one lease and two devices, and pods reach each other over both families" {
   network_config '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
   two_dual_pods
   local a b key mac4 mac6
@@ -193,7 +193,7 @@ FLANNEL_IPMASQ=true\$"
   reaches b client "$WEB"
 }
 
-@test "IPv6 alone" {
+@test "with IPv6 alone pods reach each other" {
   network_config '{"EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
   two_pods --ip-masq
   assert_match "$(on a node_exec cat /run/flannel/subnet.env)" "^FLANNEL_IPV6_NETWORK=fd05::/48
@@ -215,7 +215,7 @@ forge6_all() {
   done
 }
 
-@test "packets of the tunnel that pods forge over IPv6 reach nobody; without the rules they would" {
+@test "tunnel packets that pods forge over IPv6 reach no pod; without the rules they would" {
   network_config '{"EnableIPv4": false, "EnableIPv6": true, "EnableNFTables": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
   two_pods --ip-masq
   on a pod_run mate >/dev/null
@@ -235,7 +235,7 @@ forge6_all() {
   (($(forged_packets ip6) >= 2)) || fail "only $(forged_packets ip6) forged packets come without the rules: is this test blind?"
 }
 
-@test "MTU: full packets go through uncut; the underlay's changes are followed within 2 s; Backend.MTU" {
+@test "full packets go through uncut; MTU changes of the underlay are followed within 2 s; Backend.MTU counts" {
   two_pods
   serve_large
   mtu_is a flannel.1 1450
@@ -259,7 +259,7 @@ forge6_all() {
   heals_within 2
 }
 
-@test "the node's address changes: the subnet stays, the new one is published, pods reach each other within 5 s" {
+@test "when the node's address changes the subnet stays, and pods reach each other within 5 s" {
   two_pods
   local b pid mac
   b=$(on b subnet_of) pid=$(on b node_exec cat /run/flanneld.pid) mac=$(on b mac_of flannel.1)

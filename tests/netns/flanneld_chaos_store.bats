@@ -49,7 +49,7 @@ is_back() {
   ! is_away "$1"
 }
 
-@test "three members: the leader frozen, killed, cut off; all frozen; all wiped and grown past the old revision" {
+@test "no packet is lost while members are frozen, killed, cut off, or all wiped and past the old revision" {
   members 3
   agents --etcd-endpoints http://192.168.1.101:2379,http://192.168.1.102:2379,http://192.168.1.103:2379
   local fault lost other number=100 host
@@ -97,7 +97,7 @@ is_back() {
   no_ping_is_lost
 }
 
-@test "a gateway that is slow, says nothing, half of it, rubbish or too much: memory stays small, and all is caught up with" {
+@test "a gateway that is slow, silent, or answers half, garbage or too much costs little memory, and changes arrive" {
   members 1
   on m1 node_exec bash -c 'echo pass >/run/mode'
   on m1 node_spawn liar.log bash -c 'echo $$ >/run/liar.pid; exec perl "$@"' bash "$repo/tests/support/liar.perl" 4379 2379 /run/mode
@@ -124,7 +124,7 @@ is_back() {
   no_ping_is_lost
 }
 
-@test "a link to etcd of 64 kbit/s that loses every tenth packet: what changes arrives, nothing else changes" {
+@test "over a link of 64 kbit/s that loses every tenth packet changes arrive, and nothing else changes" {
   members 1
   agents --etcd-endpoints http://192.168.1.101:2379
   on m1 node_exec tc qdisc add dev eth0 root tbf rate 64kbit burst 1600 latency 4s
@@ -144,7 +144,7 @@ is_back() {
   no_ping_is_lost
 }
 
-@test "etcd without space for anything new: an agent starts all the same; one that lost its lease says why it gets none" {
+@test "with a full etcd an agent starts all the same, and one that lost its lease says why it gets none" {
   members 1
   agents --etcd-endpoints http://192.168.1.101:2379
   # As etcd itself does when its file reaches the quota.

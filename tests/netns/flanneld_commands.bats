@@ -27,7 +27,7 @@ doctor_says() {
   grep -E "^$1 .*$2" <<<"$report" >/dev/null || fail "wanted: $1 … $2"$'\n'"got: $report"
 }
 
-@test "flags: help, version, mistakes" {
+@test "--help and --version print, and a mistake in the flags is named with exit status 2" {
   vxlan_config
   run -0 flanneld_run --help
   assert_match "$output" "usage: flanneld .*--lease-dir DIR.*--etcd-endpoints URL"
@@ -62,7 +62,7 @@ FLAGS
   assert_match "$output" "listen on 127.0.0.1:7000: Address already in use"
 }
 
-@test "the status server, status and healthz" {
+@test "the status server, flanneld status and the health server agree" {
   vxlan_config
   run -3 --separate-stderr flanneld_run status
   assert_match "$stderr" "no answer from http://127.0.0.1:7000/status"
@@ -139,7 +139,7 @@ metric_is() {
   [[ $(on "$1" status_get /metrics | awk -v name="flanneld_$2" '$1 == name { print $2 }') == "$3" ]]
 }
 
-@test "--heal=false: what others change is counted, named and left" {
+@test "with --heal=false changes by others are counted, named and left" {
   vxlan_config
   agent_start a --heal=false
   agent_start b
@@ -163,7 +163,7 @@ metric_is() {
   metric_is a kernel_drift 0
 }
 
-@test "doctor: a healthy node, and each fault with what to do" {
+@test "doctor finds each fault and says what to do" {
   vxlan_config
   agent_start a --ip-masq
   on a pod_run pod >/dev/null
@@ -213,7 +213,7 @@ metric_is() {
   doctor_says fail "subnet file: .*subnet.env.*remove it and restart flanneld"
 }
 
-@test "SIGTERM leaves the data path; cleanup takes it away, and nothing else" {
+@test "SIGTERM leaves the data path; cleanup removes it, and nothing else" {
   vxlan_config
   two_pods --ip-masq --ip-blackhole-route
   local a
@@ -253,7 +253,7 @@ kernel_of() {
     bridge fdb show dev flannel.1; nft list ruleset; cat /run/flannel/subnet.env'
 }
 
-@test "exit status, sd_notify, secrets, and only two capabilities" {
+@test "with two capabilities it starts, notifies systemd, hides secrets, and ends with the right status" {
   vxlan_config
   # Receives what the service manager would, a line each.
   on a node_spawn notify.log perl -e 'use Socket; $| = 1; socket(S, PF_UNIX, SOCK_DGRAM, 0) or die;
@@ -304,7 +304,7 @@ is_confined() {
   [[ $(on "$1" node_exec bash -c 'sort -u <(sed -n "/^NoNewPrivs/p; /^Seccomp:/p" /proc/$1/task/*/status) | xargs' bash "$2") == "NoNewPrivs: 1 Seccomp: 2" ]]
 }
 
-@test "the interface: which rule chose it is in the log; a configuration file with flags" {
+@test "the log says which rule chose the interface; a configuration file can hold flags" {
   vxlan_config
   on a node_exec bash -euc 'ip link add other type veth peer name other-end; ip addr add 172.20.0.10/24 dev other
     ip link set other up; ip link set other-end up; ip route add 10.66.0.0/16 via 172.20.0.1'

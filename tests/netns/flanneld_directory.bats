@@ -30,7 +30,7 @@ is_fresh() {
   (($(stat -c %Y "$1" 2>/dev/null || echo 0) - $(date +%s) > 86000))
 }
 
-@test "the own lease: claimed again when its file is deleted, expired or changed" {
+@test "the own lease is claimed again when its file is deleted, expired or changed" {
   two_pods
   local file pid before break_it
   file=$(own_file a) pid=$(on a node_exec cat /run/flanneld.pid) before=$(cat "$(own_file a)")
@@ -50,7 +50,7 @@ is_fresh() {
   reaches b client "$WEB"
 }
 
-@test "the leases of others: added, changed, expired and removed" {
+@test "leases of others that are added, changed, expired or removed reach the kernel" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   agent_start a
   local one=c6:d2:32:6f:8f:44 two=c6:d2:32:6f:8f:45 dir=$NODE_DIR/leases/subnets
@@ -81,7 +81,7 @@ is_fresh() {
   fdb_has "$two" 192.168.1.33
 }
 
-@test "a node's own reservation is taken, and stays one" {
+@test "a node takes its own reservation, which stays one" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   lease_put 10.5.100.0-24 '{"PublicIP":"192.168.1.10"}'
   touch -d @0 "$NODE_DIR/leases/subnets/10.5.100.0-24"
@@ -92,7 +92,7 @@ is_fresh() {
   assert_match "$(log_of a)" "a reservation that does not expire"
 }
 
-@test "bad files are passed over with a warning each, and stay" {
+@test "bad files are skipped with a warning each, and stay" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   agent_start a
   local dir=$NODE_DIR/leases/subnets name mac=c6:d2:32:6f:8f:44
@@ -119,7 +119,7 @@ is_fresh() {
   wait_until 3 peers_are a 2
 }
 
-@test "two agents on one directory at once, two subnets: one each; a third waits for one" {
+@test "of two subnets two agents at once get one each, and a third waits" {
   network_config '{"Network": "10.5.0.0/16", "SubnetMin": "10.5.1.0", "SubnetMax": "10.5.2.0", "Backend": {"Type": "vxlan"}}'
   local host starting=()
   for host in a b; do on "$host" flanneld_start --lease-dir "$NODE_DIR/leases" & starting+=($!); done
@@ -141,7 +141,7 @@ is_fresh() {
   assert_equal "$(on c subnet_of)" "$free"
 }
 
-@test "no configuration, or one that cannot be read: said so, and taken when it is there" {
+@test "a missing or unreadable configuration is reported, and used once it is there" {
   on a flanneld_start --lease-dir "$NODE_DIR/leases"
   wait_until 3 on a node_exec grep -q "no network configuration in $NODE_DIR/leases/config" /run/flanneld.log
   assert_match "$(on a status_get /readyz)" "not ready yet: waiting for no network configuration in|waiting for a network configuration"
@@ -161,7 +161,7 @@ flanneld_is_ready_but() {
   assert_match "$(on "$1" status_get /readyz)" "flanneld is ready.*but .*$2"
 }
 
-@test "the directory, or a part of it, moved away or removed: made again, nobody loses its subnet" {
+@test "when the directory or a part of it goes, it is made again and no node loses its subnet" {
   two_pods
   local a b lost n=0
   a=$(on a subnet_of) b=$(on b subnet_of)
@@ -188,7 +188,7 @@ directory_is_removed() {
   rm -rf "${NODE_DIR:?}/leases/subnets" 2>/dev/null && rm -rf "${NODE_DIR:?}/leases" 2>/dev/null
 }
 
-@test "no room for subnet.env: not ready and said so once; written when there is some, also when the MTU changes later" {
+@test "without room for subnet.env it is not ready and says so once; it writes the file when there is room" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   on a node_exec mount -t tmpfs -o size=8k,mode=0755 tmpfs /run/flannel
   on a node_exec bash -c 'head -c 8192 /dev/zero >/run/flannel/full || true' 2>/dev/null
@@ -214,7 +214,7 @@ is_not_ready_but_says() {
   [[ $(on "$1" status_get /readyz) == "flanneld is not ready yet: $2"* ]]
 }
 
-@test "a lease file that cannot be read for a while: what was read last stays in force" {
+@test "while a lease file cannot be read, what was read last stays in force" {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   two_pods
   local name

@@ -84,7 +84,7 @@ route_is_gone() {
   [[ -z $(on a node_exec ip route show "$1") ]]
 }
 
-@test "bad keys and values are passed over, one warning each, and no peer is lost" {
+@test "bad keys and values are skipped with one warning each, and no peer is lost" {
   agents
   local i
   for i in 1 2; do
@@ -137,7 +137,7 @@ put_lease() {
     '{"PublicIP":"'"$2"'","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"'"$3"'"}}'
 }
 
-@test "the own key deleted, or its lease revoked: claimed again in place" {
+@test "when the own key is deleted or its lease revoked, it is claimed again in place" {
   agents
   local pid before
   before=$(on a subnet_of) pid=$(on a node_exec cat /run/flanneld.pid)
@@ -149,7 +149,7 @@ put_lease() {
   on a node_exec kill -0 "$pid"
 }
 
-@test "another node took the subnet meanwhile: given up, and said so" {
+@test "a subnet that another node took meanwhile is given up, with a word in the log" {
   agents
   local before
   before=$(on a subnet_of)
@@ -171,7 +171,7 @@ put_lease() {
   assert_match "$(value_of a)" '"BackendType":"vxlan"'
 }
 
-@test "etcd away: the data path stays, a restarted agent comes up from disk, all is caught up with later" {
+@test "while etcd is away the data path stays and a restarted agent comes up from disk; later it catches up" {
   agents
   WEB=$(on a pod_run web)
   on b pod_run client
@@ -201,7 +201,7 @@ store_answers() {
   [[ $(on "$1" status_get /status | jq -r .storeProblem) == null ]]
 }
 
-@test "etcd wiped: every node claims its subnet again and no packet is lost" {
+@test "after a wipe of etcd every node claims its subnet again and no packet is lost" {
   agents
   WEB=$(on a pod_run web)
   on b pod_run client
@@ -235,7 +235,7 @@ store_answers() {
   assert_equal "$(on a subnet_of) $(on b subnet_of)" "$a $b"
 }
 
-@test "compaction while cut off: everything that changed is seen" {
+@test "changes before a compaction that happened while cut off are seen" {
   agents
   on m1 etcd_ctl put "$prefix/subnets/10.5.200.0-24" '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
   wait_until 2 fdb_has c6:d2:32:6f:8f:44 192.168.1.30
@@ -255,7 +255,7 @@ store_is_away() {
   [[ $(on "$1" status_get /status | jq -r .storeProblem) != null ]]
 }
 
-@test "twelve agents at once: twelve subnets" {
+@test "twelve agents at once get twelve subnets" {
   local i hosts=()
   for i in {1..10}; do host_with_plugins "n$i" "192.168.1.$((30 + i))/24" && hosts+=("n$i"); done
   on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/20", "SubnetMin": "10.5.1.0", "SubnetMax": "10.5.12.0", "Backend": {"Type": "vxlan"}}'
@@ -265,7 +265,7 @@ store_is_away() {
   wait_until 5 peers_are n10 11
 }
 
-@test "out of subnets: said so, and served when one is free" {
+@test "without a free subnet an agent says so, and gets one when there is one" {
   on m1 etcd_ctl put "$prefix/config" '{"Network": "10.5.0.0/20", "SubnetMin": "10.5.1.0", "SubnetMax": "10.5.1.0", "Backend": {"Type": "vxlan"}}'
   on m1 etcd_ctl put "$prefix/subnets/10.5.1.0-24" '{"PublicIP":"192.168.1.77"}'
   on a flanneld_start --etcd-endpoints http://192.168.1.101:2379
@@ -275,7 +275,7 @@ store_is_away() {
   on a flanneld_wait_ready
 }
 
-@test "no configuration in etcd: said where to put it, and taken when it is there" {
+@test "without a configuration in etcd it says where to put it, and uses it once it is there" {
   on m1 etcd_ctl del "$prefix/config"
   on a flanneld_start --etcd-endpoints http://192.168.1.101:2379
   wait_until 5 on a node_exec grep -q "etcdctl put $prefix/config" /run/flanneld.log

@@ -30,7 +30,7 @@ log_has() {
   on a node_exec grep -qE "$1" /run/flanneld.log
 }
 
-@test "user and password: used, renewed after a restart of etcd, never logged; a wrong one is told" {
+@test "user and password are used, renewed after a restart of etcd, never logged; a wrong one is reported" {
   local word=Sup3rSecret
   member m1 101 m1=http://192.168.1.101:2380
   wait_until 20 on m1 etcd_answers
@@ -64,7 +64,7 @@ ready_but() {
   [[ $(on a status_get /readyz) =~ "flanneld is ready".*"but ".*$1 ]]
 }
 
-@test "TLS: with a client certificate; another authority, or an expired certificate, is refused with a reason" {
+@test "TLS works with a client certificate; another authority or an expired certificate is refused with a reason" {
   on a node_exec bash -ec 'mkdir /run/tls && cd /run/tls
     authority() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$1" -keyout "$1.key" -out "$1.pem"; }
     signed() {
@@ -96,7 +96,7 @@ ready_but() {
   wait_until 15 log_has "answers again"
 }
 
-@test "three members: one frozen, then one dead; the others are used" {
+@test "of three members the others are used when one is frozen, then one dead" {
   local peers=m1=http://192.168.1.101:2380,m2=http://192.168.1.102:2380,m3=http://192.168.1.103:2380
   member m1 101 "$peers"
   member m2 102 "$peers"
@@ -117,7 +117,7 @@ ready_but() {
   wait_until 15 route_is_there 32
 }
 
-@test "servers that are no etcd, or answer rubbish: told, and nothing breaks" {
+@test "servers that are no etcd or answer garbage are reported, and nothing breaks" {
   local answer
   for answer in '' 'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nrubbish' 'HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\n404 page not found\n' \
     'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"header": {"revi' 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'; do

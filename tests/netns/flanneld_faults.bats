@@ -131,19 +131,19 @@ errnos() {
   fi
 }
 
-@test "flanneld killed at any system call: the data path stays, the next start puts all in order" {
+@test "killed at any system call it leaves the data path, and the next start puts everything in order" {
   begin etcd
   sweep 25 signal=KILL '.*'
   no_ping_is_lost
 }
 
-@test "flanneld with any system call failing once: it ends with a reason, or works all the same" {
+@test "with any one system call failing it ends with a reason, or works all the same" {
   begin etcd
   errnos
   no_ping_is_lost
 }
 
-@test "the same with a lease directory" {
+@test "both hold with a lease directory" {
   begin directory
   errnos
   no_ping_is_lost

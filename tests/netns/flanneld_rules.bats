@@ -79,7 +79,7 @@ sources_are_right() {
   on a pod_exec web nft delete table ip only
 }
 
-@test "nftables: the rules, what packets meet, and what comes back within 2 s; no process is started" {
+@test "with nftables the rules work, come back within 2 s, and no process is started" {
   engine_config true
   two_pods --ip-masq
   local a wanted undo start
@@ -156,7 +156,7 @@ trace_is_over() {
   ! is_traced "$1"
 }
 
-@test "nftables: FORWARD with policy DROP is opened for pods; another table's drop is told of" {
+@test "with nftables a FORWARD chain with policy DROP is opened for pods; another table's drop is reported" {
   engine_config true
   two_pods --ip-masq
   on a node_exec iptables -P FORWARD DROP
@@ -191,7 +191,7 @@ is_ready_without_but() {
   [[ $(on "$1" status_get /readyz) == "flanneld is ready" ]]
 }
 
-@test "iptables: upstream's chains and rules, once, restored within the resync; both ways from one engine to the other" {
+@test "with iptables upstream's chains are made and restored; either engine takes over from the other" {
   engine_config false
   two_pods --ip-masq --iptables-resync 1
   local wanted undo
@@ -268,7 +268,7 @@ is_one_forged() {
   (($(forged_packets ip) == 1))
 }
 
-@test "packets of the tunnel that pods forge reach nobody, with either engine; without the rules they would" {
+@test "tunnel packets that pods forge reach no pod, with either engine; without the rules they would" {
   local engine
   for engine in true false; do
     engine_config "$engine"
@@ -296,7 +296,7 @@ is_one_forged() {
   assert_empty "$(iptables_of a)" "rules after cleanup"
 }
 
-@test "without --ip-masq, and without forward rules: none of them, also where they were" {
+@test "without --ip-masq or forward rules there are none, and those that were there go" {
   engine_config true
   agent_start a --ip-masq
   on a flanneld_stop

@@ -2,7 +2,7 @@
 
 load ../support/flanneld_test.bash
 
-@test "two nodes: leases, subnet.env, routes, neighbours, FDB, and pods that reach each other" {
+@test "two nodes have leases, subnet.env, routes, neighbours and FDB entries, and pods reach each other" {
   two_pods --ip-masq
   local a b mac
   a=$(on a subnet_of) b=$(on b subnet_of)
@@ -23,9 +23,11 @@ FLANNEL_IPMASQ=true"
   reaches a web "$CLIENT" -s 1422 # 1450 with its headers
 }
 
-@test "the tunnel's packets: UDP port, VNI and inner addresses" {
+@test "packets of the tunnel have the UDP port, VNI and inner addresses that were leased" {
   two_pods --ip-masq
-  node_exec bash -c 'timeout 10 tcpdump -c 1 -n -e -T vxlan -i u-b udp port 8472 and src 192.168.1.20 >/run/packet 2>/dev/null & echo $! >/run/tcpdump.pid; sleep 0.5'
+  node_spawn tcpdump.log bash -c \
+    'exec timeout 10 tcpdump -c 1 -n -e -T vxlan -i u-b udp port 8472 and src 192.168.1.20 >/run/packet'
+  wait_until 5 node_exec grep -q '^listening on' /run/tcpdump.log
   reaches b client "$WEB"
   wait_until 5 node_exec test -s /run/packet
   local packet
@@ -35,7 +37,7 @@ FLANNEL_IPMASQ=true"
   assert_match "$packet" "$CLIENT > $WEB: ICMP echo request"
 }
 
-@test "what somebody else takes away comes back" {
+@test "what others remove or change in the kernel comes back within 2 s" {
   two_pods --ip-masq
   local b pid
   b=$(on b subnet_of) pid=$(on a node_exec cat /run/flanneld.pid)

@@ -43,7 +43,7 @@ fails_with() {
 address() { jq -r '.ips[0].address'; }
 leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*' ! -name 'last_*' -printf '%P\n' | sort -V); }
 
-@test "ipam: ADD, CHECK, DEL, and the bytes in between" {
+@test "ipam: ADD, CHECK and DEL succeed, and the lease has the reference's bytes" {
   run -0 call ADD c1
   [ "$(address <<<"$output")" = 10.1.2.2/24 ]
   [ "$(jq -r '.ips[0].gateway' <<<"$output")" = 10.1.2.1 ]
@@ -59,14 +59,14 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   run -0 call DEL c1
 }
 
-@test "ipam: the README's sample is what happens" {
+@test "ipam: the README's sample gives the README's result" {
   local readme=$BATS_TEST_DIRNAME/../../cni-ipam/README.md
   json_block() { awk -v n="$1" '/^```json/ { in_block = ++seen == n; next } /^```/ { in_block = 0 } in_block' "$readme"; }
   run -0 call ADD pod1 "$(json_block 1 | jq --arg dir "$DIR" '.name = "net1" | .ipam.dataDir = $dir')"
   diff <(json_block 2 | jq -S .) <(jq -S . <<<"$output")
 }
 
-@test "ipam: DEL and STATUS on nothing make nothing" {
+@test "ipam: DEL and STATUS without a store make none" {
   run -0 call DEL c1
   run -0 call STATUS ""
   run -0 call GC ""
@@ -74,7 +74,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   [ ! -e "$INDEX" ]
 }
 
-@test "ipam: bad input is named, coded and leaves nothing" {
+@test "ipam: bad input is named, has its error code and leaves nothing" {
   fails_with 6 'JSON' ADD c1 '{"cniVersion": "1.0.0"'
   fails_with 6 'JSON' ADD c1 ''
   fails_with 7 "missing 'ipam'" ADD c1 '{"cniVersion": "1.0.0", "name": "net1"}'
@@ -104,7 +104,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   [ -z "$(leases)" ]
 }
 
-@test "ipam: one hundred at once together with host-local" {
+@test "ipam: one hundred ADDs at once beside host-local get one hundred addresses" {
   [ -x "$REFERENCE" ] || skip "no $REFERENCE"
   for i in $(seq 50); do
     call ADD "ours$i" "$(conf '' 1.0.0)" >"$DIR/out.a$i" &
@@ -122,7 +122,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   [ -z "$(leases)" ]
 }
 
-@test "ipam: takes turns with host-local on one directory" {
+@test "ipam: it takes turns with host-local on one directory" {
   [ -x "$REFERENCE" ] || skip "no $REFERENCE"
   local c
   c=$(conf '"ranges": [[{"subnet": "10.1.2.0/29"}], [{"subnet": "fd00:0:0:1::/64"}]], "routes": [{"dst": "0.0.0.0/0"}]' 1.0.0)
@@ -147,7 +147,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   cmp <(sed s/d/e/ "$STORE/10.1.2.5") "$STORE/10.1.2.6"
 }
 
-@test "ipam: the same results as host-local for each spec version" {
+@test "ipam: results are host-local's for each version of the specification" {
   [ -x "$REFERENCE" ] || skip "no $REFERENCE"
   local version c
   printf 'nameserver 192.0.2.3\nsearch a.example\n' >"$DIR/resolv.conf"
@@ -204,7 +204,7 @@ kill_at() {
     <<<"$(conf)" >/dev/null 2>&1 || true
 }
 
-@test "ipam: killed at any step it leaves a whole lease or none, and the next calls are right" {
+@test "ipam: killed at any step it leaves a whole lease or none, and later calls are right" {
   command -v strace >/dev/null || skip "no strace"
   if grep -q __asan_init "$IPAM"; then skip "the sanitizer's own system calls are no steps of the plugin"; fi
   local step
@@ -235,7 +235,7 @@ kill_at() {
   [ "$(address <<<"$output")" = 10.1.2.3/24 ]
 }
 
-@test "ipam: an index that is gone or spoilt changes nothing" {
+@test "ipam: a lost or damaged index changes no result" {
   call ADD a >/dev/null
   rm -f "$INDEX"
   fails_with 101 duplicate ADD a
@@ -247,7 +247,7 @@ kill_at() {
   [ -z "$(leases)" ]
 }
 
-@test "ipam: a read-only directory" {
+@test "ipam: on a read-only directory ADD, DEL and STATUS fail with a reason and lose nothing" {
   [ "$(id -u)" = 0 ] || skip "not root"
   call ADD a >/dev/null
   mount --bind "$DIR" "$DIR" 2>/dev/null || skip "may not mount"
@@ -262,7 +262,7 @@ kill_at() {
   run -0 call DEL a
 }
 
-@test "ipam: a full file system" {
+@test "ipam: on a full file system ADD fails, says to make room, and leaves nothing" {
   [ "$(id -u)" = 0 ] || skip "not root"
   mount -t tmpfs -o nr_inodes=6 tmpfs "$DIR" 2>/dev/null || skip "may not mount"
   # The root, the store, its lock, a lease and a cursor leave room for one file more.
@@ -274,14 +274,14 @@ kill_at() {
   run -0 call ADD b
 }
 
-@test "ipam: a file in the place of the directory" {
+@test "ipam: a file in the place of the directory is named" {
   : >"$STORE"
   fails_with 5 "$STORE" ADD a
   fails_with 5 "$STORE" DEL a
   fails_with 50 "$STORE" STATUS ""
 }
 
-@test "ipam: a full range, STATUS and GC" {
+@test "ipam: a full range is counted by ADD and STATUS, and GC frees it" {
   local c id
   c=$(conf '"subnet": "10.1.2.0/29"')
   for id in c1 c2 c3 c4 c5; do  # bats' run has an i of its own
