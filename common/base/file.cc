@@ -196,6 +196,11 @@ UniqueFd make_directory(const std::string& path, mode_t mode) {
   return fd;
 }
 
+void make_parent_directory(const std::string& path, mode_t mode) {
+  const size_t slash = path.rfind('/');
+  if (slash != std::string::npos && slash != 0) make_directory(path.substr(0, slash), mode);
+}
+
 std::vector<std::string> list_directory(int dir_fd) {
   // A description of its own, so that its read position is nobody else's.
   UniqueFd fd(::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -57,6 +57,9 @@ UniqueFd open_directory(const std::string& path);
 /// Opens a directory, making it and its parents first where absent.
 UniqueFd make_directory(const std::string& path, mode_t mode);
 
+/// Makes the directory that `path` is in, and its parents, where absent.
+void make_parent_directory(const std::string& path, mode_t mode);
+
 /// The names in a directory without "." and "..", in no order.
 std::vector<std::string> list_directory(int dir_fd);
 

@@ -1,7 +1,5 @@
 #include "flanneld/node/subnet_file.h"
 
-#include <filesystem>
-
 #include "common/base/file.h"
 
 namespace flanneld {
@@ -44,8 +42,7 @@ flannel::SubnetEnv make_subnet_env(const NetworkConfig& config, const LeaseKey& 
 bool write_subnet_file(const std::string& path, const flannel::SubnetEnv& env) {
   const std::string text = env.format();
   if (base::read_file(path, kMaxSubnetBytes) == text) return false;
-  const std::filesystem::path target(path);
-  if (target.has_parent_path()) base::make_directory(target.parent_path().string(), kRunDirectoryMode);
+  base::make_parent_directory(path, kRunDirectoryMode);
   base::write_file_atomic(path, text, kSubnetFileMode);
   return true;
 }

@@ -1,7 +1,5 @@
 #include "flanneld/store/saved_leases.h"
 
-#include <filesystem>
-
 #include "common/base/file.h"
 #include "flanneld/lease/go_json.h"
 
@@ -53,8 +51,7 @@ std::optional<SavedState> load_state(const std::string& path) {
 }
 
 void save_state(const std::string& path, const SavedState& state) {
-  const std::filesystem::path target(path);
-  if (target.has_parent_path()) base::make_directory(target.parent_path().string(), kStateDirectoryMode);
+  base::make_parent_directory(path, kStateDirectoryMode);
   base::write_file_atomic(path, state.format(), kStateMode, base::Durable::yes);
 }
 

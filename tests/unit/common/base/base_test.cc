@@ -157,6 +157,10 @@ TEST_CASE("files: created whole and once, replaced, bounded, links not followed"
 TEST_CASE("directories are made with their parents") {
   const TempDir dir;
   CHECK(base::make_directory(dir.path + "/x/y/z", 0755).valid());
+  base::make_parent_directory(dir.path + "/p/q/file", 0755);
+  CHECK(base::open_directory(dir.path + "/p/q").valid());
+  CHECK_FALSE(base::open_directory(dir.path + "/p/q/file").valid());
+  CHECK_NOTHROW(base::make_parent_directory("name-without-directory", 0755));
   CHECK(base::open_directory(dir.path + "/x/y/z").valid());
   CHECK_FALSE(base::open_directory(dir.path + "/none").valid());
   base::create_file_at(dir.fd.get(), "file", "", 0600);
