@@ -17,6 +17,27 @@ int take_base(std::string_view& digits) {
   return base;
 }
 
+/// Puts the flag "name" or "name=value" into `flags`. Returns how many further words it takes: 1 if `next` is
+/// its value, otherwise 0. Throws UsageError.
+size_t take_flag(std::string_view body, const std::string* next, FlagValues& flags) {
+  const size_t equals = body.find('=');
+  const std::string name(body.substr(0, equals));
+  if (name.empty() || name[0] == '-') throw UsageError(fmt::format("bad flag syntax: {}", name));
+  const Flag* flag = find_flag(name);
+  if (!flag) throw UsageError(fmt::format("unknown flag --{}", name));
+  const FlagKind kind = flag->meaning.kind;
+  const bool has_value = equals != std::string_view::npos;
+  const bool takes_next = !has_value && kind != FlagKind::boolean;
+  if (takes_next && !next) throw UsageError(fmt::format("flag --{} needs a value", name));
+  const std::string value = has_value ? std::string(body.substr(equals + 1)) : takes_next ? *next : "true";
+  FlagValue& slot = flags[name];
+  slot.origin = fmt::format("--{}", name);
+  check_form(kind, value, slot.origin);
+  if (kind != FlagKind::list) slot.values.clear();
+  slot.values.push_back(value);
+  return takes_next ? 1 : 0;
+}
+
 }  // namespace
 
 std::string Flag::environment_name() const {
@@ -39,30 +60,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
       break;
     }
     const std::string_view body = word.substr(word[1] == '-' ? 2 : 1);
-    const size_t equals = body.find('=');
-    const std::string name(body.substr(0, equals));
-    if (name.empty() || name[0] == '-') throw UsageError(fmt::format("bad flag syntax: {}", name));
-    if (name == "h" || name == "help") {
+    if (const auto name = body.substr(0, body.find('=')); name == "h" || name == "help") {
       line.help = true;
       return line;
     }
-    const Flag* flag = find_flag(name);
-    if (!flag) throw UsageError(fmt::format("unknown flag --{}", name));
-    const FlagKind kind = flag->meaning.kind;
-    std::string value;
-    if (equals != std::string_view::npos)
-      value = body.substr(equals + 1);
-    else if (kind == FlagKind::boolean)
-      value = "true";
-    else if (at + 1 < arguments.size())
-      value = arguments[++at];
-    else
-      throw UsageError(fmt::format("flag --{} needs a value", name));
-    FlagValue& slot = line.flags[name];
-    slot.origin = fmt::format("--{}", name);
-    check_form(kind, value, slot.origin);
-    if (kind != FlagKind::list) slot.values.clear();
-    slot.values.push_back(value);
+    at += take_flag(body, at + 1 < arguments.size() ? &arguments[at + 1] : nullptr, line.flags);
   }
   line.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
   return line;
