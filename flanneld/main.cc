@@ -1,5 +1,6 @@
 // flanneld: the node agent, and its commands for people.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -13,6 +14,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "flanneld/agent/agent.h"
 #include "flanneld/commands/cleanup.h"
 #include "flanneld/commands/doctor.h"
@@ -45,7 +47,7 @@ base::UniqueFd block_signals(sigset_t& signals) {
 }
 
 int run_agent(const flanneld::Options& options) {
-  base::log_info(std::string("flanneld " PROJECT_VERSION ", ") + options.describe());
+  base::log_info(fmt::format("flanneld " PROJECT_VERSION ", {}", options.describe()));
   for (const std::string& warning : options.warnings) base::log_warning(warning);
   if (options.verbosity > 0) base::set_log_level(base::LogLevel::debug);
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // fixed: what a large answer took goes back to the system after it
@@ -76,7 +78,8 @@ int run(const flanneld::Options& options) {
   if (command == "status") return flanneld::run_status(options);
   if (command == "doctor") return flanneld::run_doctor(options);
   if (command == "cleanup") return flanneld::run_cleanup(options);
-  throw flanneld::UsageError("'" + command + "' is none of the commands status, doctor and cleanup");
+  throw flanneld::UsageError(
+      fmt::format("{} is none of the commands status, doctor and cleanup", base::quoted(command)));
 }
 
 }  // namespace
@@ -90,7 +93,7 @@ int main(int argc, char** argv) {
     if (options.version) return std::puts(PROJECT_VERSION) < 0 ? kFailure : 0;
     return run(options);
   } catch (const flanneld::UsageError& error) {
-    std::fprintf(stderr, "flanneld: %s\nflanneld --help tells of all flags\n", error.what());
+    std::fprintf(stderr, "flanneld: %s\nflanneld --help lists all flags\n", error.what());
     return kUsage;
   } catch (const std::exception& error) {
     base::log_error(error.what());
