@@ -1,4 +1,6 @@
 // What the agent does about each event of the store.
+#include <fmt/format.h>
+
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
@@ -9,11 +11,7 @@ namespace {
 constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it tells the number
 
 std::string name_of(const Lease& lease) {
-  const LeaseAttributes& attributes = lease.attributes;
-  const std::string node = attributes.public_ip.is_unspecified() && attributes.public_ipv6
-                               ? attributes.public_ipv6->str()
-                               : attributes.public_ip.str();
-  return lease.key.str() + " at " + node;
+  return fmt::format("{} at {}", lease.key.str(), node_address(lease.attributes));
 }
 
 void log_leases(const char* what, const std::vector<Lease>& leases) {

@@ -175,6 +175,11 @@ std::string LeaseAttributes::format() const {
   return text + "}";
 }
 
+base::IpAddress node_address(const LeaseAttributes& attributes) {
+  return attributes.public_ip.is_unspecified() ? attributes.public_ipv6.value_or(base::IpAddress())
+                                               : attributes.public_ip;
+}
+
 bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b) {
   if (!a.public_ip.is_unspecified() || !b.public_ip.is_unspecified()) return a.public_ip == b.public_ip;
   return a.public_ipv6 && a.public_ipv6 == b.public_ipv6;

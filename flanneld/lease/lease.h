@@ -63,7 +63,11 @@ struct Lease {
   bool operator==(const Lease&) const = default;
 };
 
-/// Nodes are known by their public addresses: the IPv4 one, or the other where there is none.
+/// The public address that a node is known by: the IPv4 one, or the IPv6 one if there is no other.
+/// 0.0.0.0 if there is none.
+base::IpAddress node_address(const LeaseAttributes& attributes);
+
+/// True if both have the same public address.
 bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b);
 
 /// Why a peer's lease must not reach the kernel; nullopt if it may. Looks at the families that

@@ -1,5 +1,7 @@
 #include "flanneld/lease/subnet_allocator.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <random>
@@ -114,10 +116,10 @@ class SubnetChooser {
       if (!subnet) continue;
       const Lease* holder = find_holder(others_, *subnet);
       if (!config_.of(family)->allows(*subnet))
-        plan.refused.push_back(subnet->str() + " is not one of the subnets of the network config");
+        plan.refused.push_back(fmt::format("{} is not one of the subnets of the network config", *subnet));
       else if (holder)
-        plan.refused.push_back(subnet->str() + " is held by the node " + holder->attributes.public_ip.str() +
-                               " as " + holder->key.str());
+        plan.refused.push_back(fmt::format("{} is held by the node {} as {}", *subnet,
+                                           node_address(holder->attributes), holder->key.str()));
       else
         return subnet;
     }

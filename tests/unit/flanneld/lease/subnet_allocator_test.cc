@@ -95,6 +95,17 @@ TEST_CASE("subnet choice: without IPv4 the IPv6 address tells whose a lease is")
   CHECK(text(choose_subnets(kV6, {other}, v6_only, first)) == "fresh 0.0.0.0-0&fd00:0:0:1::-64");
 }
 
+TEST_CASE("subnet choice: a node without IPv4 that holds the previous subnet is named by its IPv6 address") {
+  Lease other = lease("0.0.0.0-0&fd00:0:0:7::-64", "0.0.0.0");
+  other.attributes.public_ipv6 = ip("2001:db8::7");
+  SubnetRequest v6_only;
+  v6_only.attributes.public_ipv6 = ip("2001:db8::1");
+  v6_only.previous = other.key;
+  CHECK(text(choose_subnets(kV6, {other}, v6_only, first)) ==
+        "fresh 0.0.0.0-0&fd00:0:0:1::-64; fd00:0:0:7::/64 is held by the node 2001:db8::7 as "
+        "fd00:0:0:7::/64");
+}
+
 TEST_CASE("subnet choice: the previous subnet, if it still can be had") {
   const std::vector<Lease> held{lease("10.5.7.0-24", "192.168.1.2")};
   CHECK(text(choose_subnets(kV4, held, request("10.5.20.0-24"), first)) == "kept 10.5.20.0-24");
