@@ -11,18 +11,20 @@
 
 namespace flanneld {
 
-EventLoop::EventLoop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+EventLoop::EventLoop(Now now) : now_(std::move(now)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_.valid()) base::throw_errno("create epoll descriptor");
 }
 
 void EventLoop::watch(int fd, uint32_t events, FdCallback callback) {
-  const bool is_new = !watches_.contains(fd);
+  const auto found = watches_.find(fd);
+  const bool is_new = found == watches_.end();
+  const uint32_t generation = is_new ? ++last_generation_ : found->second.generation;
   epoll_event event{};
   event.events = events;
-  event.data.fd = fd;
+  event.data.u64 = uint64_t{generation} << 32 | static_cast<uint32_t>(fd);
   if (::epoll_ctl(epoll_.get(), is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
     base::throw_errno("watch a descriptor");
-  watches_[fd] = std::make_shared<FdCallback>(std::move(callback));
+  watches_[fd] = {generation, std::make_shared<FdCallback>(std::move(callback))};
 }
 
 void EventLoop::unwatch(int fd) {
@@ -31,7 +33,7 @@ void EventLoop::unwatch(int fd) {
 }
 
 void EventLoop::run_timers() {
-  const auto now = Clock::now();
+  const auto now = now_();
   while (!stopped_ && !timers_.empty() && timers_.begin()->first <= now) {
     const Callback* fire = timers_.begin()->second;
     timers_.erase(timers_.begin());
@@ -39,10 +41,15 @@ void EventLoop::run_timers() {
   }
 }
 
+std::optional<EventLoop::Clock::time_point> EventLoop::next_deadline() const {
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first;
+}
+
 int EventLoop::wait_milliseconds() const {
   if (stopped_) return 0;
   if (timers_.empty()) return -1;
-  const auto left = timers_.begin()->first - Clock::now();
+  const auto left = timers_.begin()->first - now_();
   const int64_t delay = std::chrono::ceil<std::chrono::milliseconds>(left).count();
   return static_cast<int>(std::clamp<int64_t>(delay, 0, INT32_MAX));
 }
@@ -55,9 +62,10 @@ void EventLoop::run() {
     if (count < 0 && errno != EINTR) base::throw_errno("wait for events");
     for (int i = 0; i < count && !stopped_; ++i) {
       const auto& event = ready.at(static_cast<size_t>(i));
-      const auto found = watches_.find(event.data.fd);
-      if (found == watches_.end()) continue;  // an earlier callback of this round gave it up
-      const auto callback = found->second;    // kept alive although it may unwatch itself
+      const auto found = watches_.find(static_cast<int>(event.data.u64 & UINT32_MAX));
+      // An earlier callback of this round may have given the descriptor up.
+      if (found == watches_.end() || found->second.generation != event.data.u64 >> 32) continue;
+      const auto callback = found->second.callback;  // kept alive although it may unwatch itself
       (*callback)(event.events);
     }
     if (!stopped_) run_timers();
@@ -66,7 +74,7 @@ void EventLoop::run() {
 
 void Timer::start(std::chrono::milliseconds delay) {
   cancel();
-  place_ = loop_.timers_.emplace(EventLoop::Clock::now() + delay, &fire_);
+  place_ = loop_.timers_.emplace(loop_.now_() + delay, &fire_);
   armed_ = true;
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/base/unique_fd.h"
@@ -21,8 +22,10 @@ class EventLoop {
   using Callback = std::function<void()>;
   /// Told the EPOLL* bits that are ready.
   using FdCallback = std::function<void(uint32_t events)>;
+  using Now = std::function<Clock::time_point()>;
 
-  EventLoop();
+  /// `now` is the time that timers go by.
+  explicit EventLoop(Now now = &Clock::now);
 
   /// Calls `callback` whenever one of `events` (EPOLLIN, EPOLLOUT; errors and hang-ups always count) is
   /// ready on `fd`, level triggered. A second call for the same descriptor replaces the first. The
@@ -35,15 +38,28 @@ class EventLoop {
   void run();
   void stop() { stopped_ = true; }
 
+  /// When the next timer is due; nullopt if none is armed.
+  [[nodiscard]] std::optional<Clock::time_point> next_deadline() const;
+  /// Calls the timers that are due now.
+  void run_timers();
+
  private:
   friend class Timer;
   using Timers = std::multimap<Clock::time_point, Callback*>;
 
-  void run_timers();
+  /// A descriptor's number is given to another file as soon as it is closed. The generation tells an event
+  /// of the watch that is over from one of the watch that has the number now.
+  struct Watch {
+    uint32_t generation = 0;
+    std::shared_ptr<FdCallback> callback;
+  };
+
   [[nodiscard]] int wait_milliseconds() const;
 
+  Now now_;
   base::UniqueFd epoll_;
-  std::map<int, std::shared_ptr<FdCallback>> watches_;
+  std::map<int, Watch> watches_;
+  uint32_t last_generation_ = 0;
   Timers timers_;
   bool stopped_ = false;
 };
