@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <string>
 
@@ -106,10 +107,13 @@ class Cleanup {
   bool found_something_ = false, has_failed_ = false;
 };
 
+constexpr std::chrono::seconds kAnswerLimit(2);
+
 /// The address at which an agent answers; nullptr if none does.
 const ListenAddress* find_agent(const Options& options) {
   for (const auto* listen : {&options.status_listen, &options.healthz})
-    if (*listen && http_get({(*listen)->ip.str(), (*listen)->port}, "/healthz")) return &**listen;
+    if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kAnswerLimit).status != 0)
+      return &**listen;
   return nullptr;
 }
 

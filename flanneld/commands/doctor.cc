@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 
 #include "common/base/error.h"
@@ -32,6 +33,7 @@ using State = Finding::State;
 
 constexpr const char* kCniConfDir = "/etc/cni/net.d";
 constexpr const char* kCniBinDir = "/opt/cni/bin";
+constexpr std::chrono::seconds kAnswerLimit(2);
 constexpr uint16_t kVxlanPort = 8472;
 constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
 
@@ -179,13 +181,13 @@ class Examination {
   void agent() {
     if (!options_.status_listen) return;
     const ListenAddress& listen = *options_.status_listen;
-    const auto reply = http_get({listen.ip.str(), listen.port}, "/readyz");
-    if (!reply)
+    const HttpResult reply = http_get(fmt::format("http://{}/readyz", listen), kAnswerLimit);
+    if (reply.status == 0)
       add(State::fail, "agent", fmt::format("flanneld does not answer at {}", listen),
           "start it, or name its address with --status-listen");
-    else if (reply->status != 200)
+    else if (reply.status != 200)
       add(State::fail, "agent",
-          fmt::format("answers {}: {}", reply->status, base::split(reply->body, '\n').front()),
+          fmt::format("answers {}: {}", reply.status, base::split(reply.body, '\n').front()),
           "see `flanneld status`");
     else
       add(State::ok, "agent", "flanneld is ready");
@@ -196,9 +198,7 @@ class Examination {
     std::vector<std::string> failures;
     for (const std::string& given : options_.etcd_endpoints) {
       const std::string url = without_userinfo(given);
-      const auto endpoint = parse_endpoint(url);
-      const auto failure =
-          endpoint ? connect_failure(*endpoint) : std::optional<std::string>("it is no http or https URL");
+      const auto failure = connect_failure(url, kAnswerLimit);
       if (failure)
         failures.push_back(fmt::format("{}: {}", url, *failure));
       else

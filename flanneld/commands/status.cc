@@ -1,46 +1,23 @@
 #include "flanneld/commands/status.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iterator>
-#include <memory>
 #include <vector>
 
 #include "common/base/error.h"
 #include "common/json/json.h"
+#include "flanneld/io/http_get.h"
 #include "flanneld/options/flags.h"
 
 namespace flanneld {
 namespace {
 
 constexpr int kHealthy = 0, kUnhealthy = 1, kNoAnswer = 3;
-constexpr size_t kMaxPage = 64 << 20;
-constexpr long kFetchSeconds = 5;
-
-size_t append(char* bytes, size_t size, size_t count, void* context) noexcept {
-  auto& body = *static_cast<std::string*>(context);
-  if (body.size() + size * count > kMaxPage) return 0;
-  body.append(bytes, size * count);
-  return size * count;
-}
-
-/// The body of a GET; an error's text in `error` if there is none.
-bool fetch(const std::string& url, std::string& body, std::string& error) {
-  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
-  if (!curl) return false;
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kFetchSeconds);
-  curl_easy_setopt(curl.get(), CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &append);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &body);
-  const CURLcode code = curl_easy_perform(curl.get());
-  if (code != CURLE_OK) error = curl_easy_strerror(code);
-  return code == CURLE_OK;
-}
+constexpr std::chrono::seconds kFetchLimit(5);
 
 std::string text_of(const json::Value& object, const char* key) {
   const json::Value* value = json::find(object, key);
@@ -167,15 +144,17 @@ int run_status(const Options& options) {
   if (words.size() != 1 && !as_json) throw UsageError("usage: flanneld [flags] status [-o json]");
   if (!options.status_listen) throw UsageError("--status-listen is empty: the agent cannot be asked");
   const std::string url = fmt::format("http://{}/status", *options.status_listen);
-  std::string body, error;
-  if (!fetch(url, body, error)) {
+  HttpResult result = http_get(url, kFetchLimit);
+  if (result.error.empty() && result.status != 200)
+    result.error = fmt::format("HTTP status {}", result.status);
+  if (!result.error.empty()) {
     std::fprintf(stderr, "flanneld: no answer from %s: %s; is flanneld running, with this --status-listen?\n",
-                 url.c_str(), error.c_str());
+                 url.c_str(), result.error.c_str());
     return kNoAnswer;
   }
   try {
-    const json::Value status = json::parse(body, url);
-    std::fputs((as_json ? body : status_table(status)).c_str(), stdout);
+    const json::Value status = json::parse(result.body, url);
+    std::fputs((as_json ? result.body : status_table(status)).c_str(), stdout);
     return json::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
   } catch (const base::ParseError& wrong) {
     std::fprintf(stderr, "flanneld: %s is not the status of a flanneld: %s\n", url.c_str(), wrong.what());

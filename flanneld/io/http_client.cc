@@ -1,6 +1,6 @@
 #include "flanneld/io/http_client.h"
 
-#include <curl/curl.h>
+#include <fmt/format.h>
 #include <sys/epoll.h>
 
 #include <array>
@@ -8,14 +8,13 @@
 #include <set>
 
 #include "common/base/error.h"
+#include "flanneld/io/curl.h"
 
 namespace flanneld {
 namespace {
 
 constexpr size_t kMaxBody = 16 << 20;  // a list of 25,000 leases
 constexpr long kConnectMilliseconds = 3000;
-/// A peer that vanished without a word is noticed after some 15 s, also on a stream that is idle.
-constexpr long kKeepaliveIdle = 5, kKeepaliveInterval = 5;
 
 }  // namespace
 
@@ -29,12 +28,12 @@ class HttpClient::Exchange {
   static size_t take(char* bytes, size_t size, size_t count, void* context) noexcept;
   [[nodiscard]] long status() const {
     long code = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code);
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &code);
     return code;
   }
 
   Multi& multi;
-  CURL* easy = curl_easy_init();
+  EasyPtr easy = make_easy();
   curl_slist* headers = nullptr;
   std::string request_body, body;
   std::array<char, CURL_ERROR_SIZE> error{};
@@ -70,27 +69,18 @@ struct HttpClient::Multi {
 HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const TlsFiles& tls, OnData data,
                                Done finished)
     : multi(owner), request_body(request.body), on_data(std::move(data)), done(std::move(finished)) {
-  if (!easy) throw base::SystemError(ENOMEM, "prepare an HTTP request");
-  const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
+  const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.get(), option, value); };
   set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_NOPROXY, "*");
-  set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // else a request that is given up would wait for its resolver thread
   set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
-  set(CURLOPT_TCP_KEEPALIVE, 1L);
-  set(CURLOPT_TCP_KEEPIDLE, kKeepaliveIdle);
-  set(CURLOPT_TCP_KEEPINTVL, kKeepaliveInterval);
   set(CURLOPT_WRITEFUNCTION, &take);
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, error.data());
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   if (!tls.ca.empty()) set(CURLOPT_CAINFO, tls.ca.c_str());
   if (!tls.certificate.empty()) set(CURLOPT_SSLCERT, tls.certificate.c_str());
   if (!tls.key.empty()) set(CURLOPT_SSLKEY, tls.key.c_str());
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   // Without these libcurl would ask for leave to send a long body, and announce a form.
   headers = curl_slist_append(headers, "Expect:");
   headers = curl_slist_append(headers, "Content-Type: application/json");
@@ -101,14 +91,14 @@ HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const T
     set(CURLOPT_POSTFIELDS, request_body.data());
   }
   multi.exchanges.insert(this);
-  if (const CURLMcode code = curl_multi_add_handle(multi.handle, easy); code != CURLM_OK)
+  if (const CURLMcode code = curl_multi_add_handle(multi.handle, easy.get()); code != CURLM_OK)
     multi.fail_soon(curl_multi_strerror(code));
 }
 
 HttpClient::Exchange::~Exchange() {
   multi.exchanges.erase(this);
-  curl_multi_remove_handle(multi.handle, easy);
-  curl_easy_cleanup(easy);
+  curl_multi_remove_handle(multi.handle, easy.get());
+  easy.reset();  // before what it refers to
   curl_slist_free_all(headers);
 }
 
@@ -176,11 +166,12 @@ void HttpClient::Multi::fail_soon(const std::string& reason) {
 /// A handle of libcurl's that has failed once drives nothing any more until it holds no transfer.
 void HttpClient::Multi::fail_all() {
   const std::set<Exchange*> now = exchanges;
-  for (const Exchange* exchange : now) curl_multi_remove_handle(handle, exchange->easy);
+  for (const Exchange* exchange : now) curl_multi_remove_handle(handle, exchange->easy.get());
   for (Exchange* exchange : now) {
     if (!exchanges.contains(exchange)) continue;
     const Done done = std::move(exchange->done);
-    if (done) done({0, {}, "the HTTP client has failed: " + failure});  // may destroy the exchange
+    if (done)
+      done({0, {}, fmt::format("the HTTP client has failed: {}", failure)});  // may destroy the exchange
   }
 }
 
@@ -209,8 +200,6 @@ void HttpClient::Multi::deliver() {
 }
 
 HttpClient::HttpClient(EventLoop& loop, TlsFiles tls) {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (initialised != CURLE_OK) throw base::SystemError(ENOMEM, "prepare the HTTP client");
   multi_ = std::make_unique<Multi>(loop, std::move(tls));
 }
 

@@ -1,29 +1,20 @@
-// Whether somebody answers on a TCP port: for commands, which may wait. Not for use on the event loop.
+// HTTP requests that wait for their answer, for commands. Not for use on the event loop.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
 #include <optional>
 #include <string>
 
+#include "flanneld/io/http_client.h"
+
 namespace flanneld {
 
-struct Endpoint {
-  std::string host;
-  uint16_t port = 0;
-};
+/// Sends a GET and waits for the whole answer, at most `limit`. An answer of more than 64 MiB is an error.
+/// Throws SystemError when there is no memory.
+HttpResult http_get(const std::string& url, std::chrono::milliseconds limit);
 
-/// Host and port of "http://host:2379/…"; nullopt if it is no such URL.
-std::optional<Endpoint> parse_endpoint(const std::string& url);
-
-/// Why no connection can be made within two seconds; nullopt if it can.
-std::optional<std::string> connect_failure(const Endpoint& endpoint);
-
-struct HttpReply {
-  int status = 0;
-  std::string body;
-};
-
-/// A plain GET, two seconds at most for each step; nullopt when the answer is not HTTP or none comes.
-std::optional<HttpReply> http_get(const Endpoint& endpoint, const std::string& path);
+/// Why no TCP connection to the URL's host and port can be made within `limit`; nullopt if it can. No TLS is
+/// spoken.
+std::optional<std::string> connect_failure(const std::string& url, std::chrono::milliseconds limit);
 
 }  // namespace flanneld

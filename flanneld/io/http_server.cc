@@ -1,6 +1,7 @@
 #include "flanneld/io/http_server.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -37,7 +38,7 @@ base::UniqueFd listen_on(const ListenAddress& address) {
     std::memcpy(&v6.sin6_addr, address.ip.data(), address.ip.size());
     length = sizeof v6;
   }
-  const std::string doing = "listen on " + address.str();
+  const std::string doing = fmt::format("listen on {}", address);
   base::UniqueFd fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) base::throw_errno(doing);
   const int on = 1;
@@ -59,7 +60,7 @@ HttpAnswer answer_for(const StatusServer::Handler& handler, const std::string& m
   try {
     return handler(path);
   } catch (const std::exception& error) {
-    base::log_error("answer a request for " + path + ": " + error.what());
+    base::log_error(fmt::format("answer a request for {}: {}", path, error.what()));
     return {MHD_HTTP_INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", "see flanneld's log\n"};
   }
 }
@@ -117,7 +118,7 @@ StatusServer::StatusServer(EventLoop& loop, const ListenAddress& address, Handle
     : daemon_(std::make_unique<Daemon>(loop, std::move(handler))) {
   const base::UniqueFd listening = listen_on(address);
   const int given = ::fcntl(listening.get(), F_DUPFD_CLOEXEC, 0);  // the daemon closes it
-  if (given < 0) base::throw_errno("serve HTTP on " + address.str());
+  if (given < 0) base::throw_errno(fmt::format("serve HTTP on {}", address));
   errno = 0;
   daemon_->daemon = MHD_start_daemon(
       MHD_USE_EPOLL, 0, nullptr, nullptr, &serve, &daemon_->handler, MHD_OPTION_LISTEN_SOCKET, given,
@@ -127,7 +128,7 @@ StatusServer::StatusServer(EventLoop& loop, const ListenAddress& address, Handle
   if (!daemon_->daemon) {
     const int error = errno != 0 ? errno : ENOMEM;
     ::close(given);
-    throw base::SystemError(error, "serve HTTP on " + address.str());
+    throw base::SystemError(error, fmt::format("serve HTTP on {}", address));
   }
   daemon_->epoll_fd = MHD_get_daemon_info(daemon_->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   loop.watch(daemon_->epoll_fd, EPOLLIN, [daemon = daemon_.get()](uint32_t) { daemon->run(); });

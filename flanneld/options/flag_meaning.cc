@@ -13,30 +13,15 @@ namespace {
 
 using base::IpAddress;
 
-/// False for "host:secret", the first part of a list that is cut within a password.
-bool has_good_port(std::string_view authority) {
-  if (const size_t sign = authority.rfind('@'); sign != std::string_view::npos)
-    authority.remove_prefix(sign + 1);
-  const size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || authority.ends_with(']')) return true;
-  const std::string_view port = authority.substr(colon + 1);
-  return port.size() <= 5 && port.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 std::string server_url(const FlagValue& value, std::string_view part) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t sign = part.find("://");
-  const bool has_scheme = sign != std::string_view::npos;
-  const std::string_view scheme = has_scheme ? part.substr(0, sign) : "http";
-  std::string_view rest = has_scheme ? part.substr(sign + 3) : part;
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  if ((scheme != "http" && scheme != "https") || rest.empty() ||
-      part.find_first_of(kBlanks) != std::string_view::npos)
-    reject(value, fmt::format("{} is not a URL such as https://192.168.1.10:2379",
-                              base::quoted(with_userinfo_hidden(std::string(part)))));
-  if (!has_good_port(rest.substr(0, rest.find('/'))))
-    reject(value, "a server's port is not a number; a comma within a password is written %2C");
-  return has_scheme ? fmt::format("{}://{}", scheme, rest) : std::string(rest);
+  const bool has_scheme = part.find("://") != std::string_view::npos;
+  try {
+    parse_url(has_scheme ? std::string(part) : fmt::format("http://{}", part));
+  } catch (const base::ParseError& error) {  // the text may hold a password: it is not quoted
+    reject(value, fmt::format("a server {}; a comma within a password is written %2C", error.what()));
+  }
+  while (part.ends_with('/')) part.remove_suffix(1);
+  return std::string(part);
 }
 
 }  // namespace

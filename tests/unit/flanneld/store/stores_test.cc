@@ -139,11 +139,6 @@ TEST_CASE("lines of a stream, wherever it is cut") {
   }
 }
 
-TEST_CASE("etcd: no password in a message") {
-  CHECK(without_userinfo("https://root:p@ss@host:2379") == "https://host:2379");
-  CHECK(without_userinfo("http://host:2379") == "http://host:2379");
-}
-
 TEST_CASE("lease directory: a peer's lease that ends before the own one does is dropped in time") {
   const LeaseDirectory directory;
   EventLoop loop;
