@@ -24,10 +24,10 @@ constexpr const char* kBaseChain = "PREROUTING";
 constexpr const char* kChainPrefix = "cni-br-iface-";
 constexpr int32_t kPriority = -300;    // NF_BR_PRI_NAT_DST_BRIDGED
 constexpr size_t kMaxChainName = 255;  // NFT_CHAIN_MAXNAMELEN without the NUL
-constexpr size_t kHashDigits = 64;
+constexpr size_t kChainHashDigits = 64;
 constexpr size_t kMaxChainsAtOnce = 100;  // five changes each
-constexpr int kMaxTries = 20;
-constexpr const char* kRemove = "remove the rules of 'macspoofchk'";
+constexpr int kMostTries = 20;
+constexpr const char* kRemoveChecks = "remove the rules of 'macspoofchk'";
 
 netfilter::NftTable bridge_nat() { return {.family = netfilter::NftFamily::bridge, .name = "nat"}; }
 
@@ -50,13 +50,13 @@ bool remove_all(netlink::NetlinkSocket& socket, const std::vector<Remains>& rema
       transaction.delete_chain(chain);
     }
   }
-  return transaction.commit(socket, kRemove);
+  return transaction.commit(socket, kRemoveChecks);
 }
 
 /// Looks for remains and removes them, again for as long as others change them meanwhile.
 template <class Find>
 void remove_found(netlink::NetlinkSocket& socket, Find&& find) {
-  for (int tries = 0; tries < kMaxTries; ++tries) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
     std::vector<Remains> remains = find();
     bool is_done = true;
     while (is_done && !remains.empty()) {
@@ -66,7 +66,7 @@ void remove_found(netlink::NetlinkSocket& socket, Find&& find) {
     }
     if (is_done) return;
   }
-  throw netlink::NetlinkError(EAGAIN, kRemove, "they changed each time while they were read");
+  throw netlink::NetlinkError(EAGAIN, kRemoveChecks, "they changed each time while they were read");
 }
 
 /// The jumps of PREROUTING to attachments' chains whose interface does not exist. ADD makes the interface
@@ -99,7 +99,7 @@ std::string mac_spoof_chain(const cni::Attachment& attachment) {
   std::string name = fmt::format("{}{}-{}", kChainPrefix, attachment.container_id, attachment.ifname);
   if (mac_chain_of(name).size() <= kMaxChainName) return name;
   // The reference cannot add these either, so no chain of its own is missed.
-  return fmt::format("{}{}", kChainPrefix, base::sha512_hex(name).substr(0, kHashDigits));
+  return fmt::format("{}{}", kChainPrefix, base::sha512_hex(name).substr(0, kChainHashDigits));
 }
 
 void add_mac_spoof_check(const cni::Attachment& attachment, const std::string& host_veth,

@@ -24,27 +24,6 @@ namespace {
 constexpr size_t kStackBytes = 32 << 10;
 constexpr size_t kAtomicBytes = 4096;  // PIPE_BUF: an empty pipe takes so much at once
 
-/// Both ends lie above the standard three, which the child fills from them.
-struct Pipe {
-  UniqueFd read_end, write_end;
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("create pipe");
-    read_end.reset(ends[0]);
-    write_end.reset(ends[1]);
-    lift(read_end);
-    lift(write_end);
-  }
-
- private:
-  static void lift(UniqueFd& end) {
-    if (end.get() > STDERR_FILENO) return;
-    const int lifted = ::fcntl(end.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (lifted < 0) throw_errno("create pipe");
-    end.reset(lifted);
-  }
-};
-
 std::vector<char*> c_pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
   pointers.reserve(strings.size() + 1);
@@ -96,6 +75,27 @@ int execute(const char* program, char* const* argv, char* const* envp) {
 
 /// All that the child reads lives here until the program is loaded or has ended.
 struct Process::Running {
+  /// Both ends lie above the standard three, which the child fills from them.
+  struct Pipe {
+    UniqueFd read_end, write_end;
+    Pipe() {
+      int ends[2];
+      if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("create pipe");
+      read_end.reset(ends[0]);
+      write_end.reset(ends[1]);
+      lift(read_end);
+      lift(write_end);
+    }
+
+   private:
+    static void lift(UniqueFd& end) {
+      if (end.get() > STDERR_FILENO) return;
+      const int lifted = ::fcntl(end.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+      if (lifted < 0) throw_errno("create pipe");
+      end.reset(lifted);
+    }
+  };
+
   explicit Running(ProcessSpec started)
       : spec(std::move(started)), environment(c_pointers(spec.environment)), deadline(spec.timeout) {
     argv.push_back(spec.program.data());

@@ -107,12 +107,12 @@ class Cleanup {
   bool found_something_ = false, has_failed_ = false;
 };
 
-constexpr std::chrono::seconds kAnswerLimit(2);
+constexpr std::chrono::seconds kAgentLimit(2);
 
 /// The address at which an agent answers; nullptr if none does.
 const ListenAddress* find_agent(const Options& options) {
   for (const auto* listen : {&options.status_listen, &options.healthz})
-    if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kAnswerLimit).status != 0)
+    if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kAgentLimit).status != 0)
       return &**listen;
   return nullptr;
 }

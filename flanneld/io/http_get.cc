@@ -11,11 +11,11 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxBody = 64 << 20;
+constexpr size_t kMaxFetched = 64 << 20;
 
 size_t append(char* bytes, size_t size, size_t count, void* context) noexcept {
   auto& body = *static_cast<std::string*>(context);
-  if (body.size() + size * count > kMaxBody) return 0;  // ends the transfer with an error
+  if (body.size() + size * count > kMaxFetched) return 0;  // ends the transfer with an error
   body.append(bytes, size * count);
   return size * count;
 }

@@ -1,6 +1,7 @@
 #include "common/base/uint128.h"
 
 #include <doctest/doctest.h>
+#include <initializer_list>
 
 using base::Uint128;
 
