@@ -1,4 +1,6 @@
 // ADD of the built-in delegate.
+#include <fmt/format.h>
+
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/bridge/plan.h"
@@ -15,14 +17,24 @@ constexpr int kOperationalMilliseconds = 2500;  // the reference gives up after 
 
 cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
                         const netlink::Link& bridge, const netlink::Link& gateway_link,
-                        const netlink::Link& host, const VethPorts& ports) {
+                        const netlink::Link& host_end) {
+  const auto on_host = [](const netlink::Link& link) {
+    return cni::Interface{.name = link.name,
+                          .mac = link.mac.str(),
+                          .mtu = link.mtu,
+                          .sandbox = {},
+                          .socket_path = {},
+                          .pci_id = {}};
+  };
   cni::Result result;
-  result.interfaces.push_back({bridge.name, bridge.mac.str(), bridge.mtu, "", "", ""});
-  result.interfaces.push_back({ports.host_name, ports.host_mac.str(), host.mtu, "", "", ""});
-  result.interfaces.push_back(
-      {request.attachment.ifname, ports.container_mac.str(), host.mtu, request.netns, "", ""});
-  if (conf.vlan != 0 && conf.is_gateway)
-    result.interfaces.push_back({gateway_link.name, gateway_link.mac.str(), gateway_link.mtu, "", "", ""});
+  result.interfaces = {on_host(bridge), on_host(host_end),
+                       cni::Interface{.name = request.attachment.ifname,
+                                      .mac = plan.container_mac.str(),
+                                      .mtu = host_end.mtu,
+                                      .sandbox = request.netns,
+                                      .socket_path = {},
+                                      .pci_id = {}}};
+  if (conf.vlan != 0 && conf.is_gateway) result.interfaces.push_back(on_host(gateway_link));
   result.ips = plan.result_ips;
   result.routes = plan.result_routes;
   result.dns = plan.dns;
@@ -30,16 +42,16 @@ cni::Result make_result(const cni::Request& request, const BridgeConf& conf, con
 }
 
 void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
-                 const VethPorts& ports, base::Rollback& undo) {
+                 const std::string& host_veth, base::Rollback& undo) {
   if (conf.mac_spoof_check) {
     undo.push([&request] { remove_mac_spoof_check(request.attachment); });
-    add_mac_spoof_check(request.attachment, ports.host_name, ports.container_mac);
+    add_mac_spoof_check(request.attachment, host_veth, plan.container_mac);
   }
   if (conf.ip_masq) {
     undo.push([&request, backend = conf.masquerade_backend] {
       remove_masquerade(backend, request.network, request.attachment);
     });
-    add_masquerade(conf.masquerade_backend, request.network, request.attachment, plan.pod_addresses);
+    add_masquerade(conf.masquerade_backend, request.network, request.attachment, plan.container_addresses);
   }
 }
 
@@ -47,31 +59,41 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
 
 json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container& container) {
   const BridgeConf conf = parse_bridge_conf(request);
-  netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
+  const base::MacAddress born_mac = conf.mac.value_or(base::MacAddress::random());
 
+  const auto addresses = ipam.start_add(request);  // takes them while the pair is made; goes last
+  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   base::Rollback undo;
-  const cni::Result addresses = ipam.start_add(request)->finish();
-  undo.push([&] { ipam.del(request); });
-  const Plan plan = make_plan(conf, addresses);
+  const auto make_veth = [&](const netlink::Link& bridge) {
+    const HostVeth veth = create_host_veth(host, conf, bridge, container.netns, request, born_mac);
+    undo.push([&host, veth] { remove_host_veth(host, veth); });
+    return veth.name;
+  };
+  const auto ready = find_ready_bridge(host, conf);
+  std::string host_veth;
+  if (ready) host_veth = make_veth(ready->link);
 
-  const netlink::Link bridge = ensure_node_bridge(node, conf);
-  const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(node, conf, bridge) : bridge;
-  if (conf.is_gateway) ensure_gateway(node, conf, request, bridge, gateway_link, plan.bridge_addresses);
-  const VethPorts ports =
-      create_attachment_veth(node, conf, bridge, container.netns, request, plan.pod_mac, undo);
+  const Plan plan = make_plan(conf, addresses->finish(), born_mac);
+  const netlink::Link bridge = ready ? ready->link : ensure_node_bridge(host, conf);
+  const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
+  if (conf.is_gateway)
+    ensure_gateway(host, conf, request, bridge, gateway_link, plan.gateway_addresses,
+                   ready ? ready->addresses : std::vector<netlink::Address>());
+  if (!ready) host_veth = make_veth(bridge);
   configure_container(container, request.attachment.ifname, conf, plan);
-  if (conf.is_gateway) correct_neighbours(node, gateway_link, plan);
-  add_filters(request, conf, plan, ports, undo);
+  if (conf.is_gateway) correct_neighbours(host, gateway_link, plan);
+  add_filters(request, conf, plan, host_veth, undo);
 
-  // A port that does not forward yet would eat the pod's first ARP request, and a second with it.
-  const auto host = netlink::wait_operational(node, ports.host_name, kOperationalMilliseconds);
-  if (!host)
+  // A port that does not forward yet would eat the container's first ARP request, and a second with it.
+  const auto host_end = netlink::wait_operational(host, host_veth, kOperationalMilliseconds);
+  if (!host_end)
     throw cni::Error(cni::ErrorCode::kernel_refused,
-                     "bridge port '" + ports.host_name + "' does not become operational",
-                     "check whether bridge '" + conf.bridge + "' is up");
+                     fmt::format("bridge port '{}' does not become operational", host_veth),
+                     fmt::format("check whether bridge '{}' is up", conf.bridge));
   // Rendered while there is an undo: not every version can tell every result.
-  auto result = make_result(request, conf, plan, bridge, gateway_link, *host, ports).to_json(request.version);
+  auto result = make_result(request, conf, plan, bridge, gateway_link, *host_end).to_json(request.version);
   undo.commit();
+  addresses->keep();
   return result;
 }
 

@@ -48,6 +48,21 @@ netlink::Vlan parse_trunk_item(const json::Value& item) {
   return {static_cast<uint16_t>(id ? *id : *first), static_cast<uint16_t>(id ? *id : *last), false};
 }
 
+/// Of ipam.ranges. Whatever else may stand there is the IPAM plugin's to judge.
+std::vector<base::IpNet> parse_subnets(const json::Value& config) {
+  std::vector<base::IpNet> subnets;
+  const json::Value* ipam = json::find(config, "ipam");
+  const json::Value* sets = ipam && ipam->is_object() ? json::find(*ipam, "ranges") : nullptr;
+  if (!sets || !sets->is_array()) return subnets;
+  for (const json::Value& set : *sets)
+    for (const json::Value& range : set.is_array() ? set : json::Value::array()) {
+      const json::Value* subnet = range.is_object() ? json::find(range, "subnet") : nullptr;
+      if (!subnet || !subnet->is_string()) continue;
+      if (const auto net = base::IpNet::parse(subnet->get<std::string>())) subnets.push_back(net->network());
+    }
+  return subnets;
+}
+
 /// CNI_ARGS, then args.cni.mac, then runtimeConfig.mac: the last one given wins.
 std::optional<base::MacAddress> parse_mac(const cni::Request& request) {
   std::string text = cni::parse_args(request.args, {"MAC", "IP"})["MAC"];
@@ -105,6 +120,7 @@ BridgeConf parse_bridge_conf(const cni::Request& request) {
   conf.mac_spoof_check = flag("macspoofchk");
   conf.duplicate_address_detection = flag("enabledad");
   conf.port_isolation = flag("portIsolation");
+  conf.subnets = parse_subnets(config);
   conf.dns = cni::parse_dns(json::get_object(config, "dns", "delegate"), "delegate.dns");
   conf.mac = parse_mac(request);
   check_combinations(config, conf);

@@ -29,6 +29,7 @@ struct BridgeConf {
   bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
+  std::vector<base::IpNet> subnets;     ///< in which the addresses will be, as far as the configuration says
   cni::Dns dns;                         ///< replaces IPAM's when not empty
   std::optional<base::MacAddress> mac;  ///< of the container's interface
 

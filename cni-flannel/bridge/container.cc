@@ -65,13 +65,13 @@ class Steps {
   std::vector<std::string> doing_;
 };
 
-void add_pod_routes(Steps& steps, const netlink::Link& link, const Plan& plan) {
+void add_container_routes(Steps& steps, const netlink::Link& link, const Plan& plan) {
   const auto is_connected = [&](const netlink::RouteSpec& route) {
-    return std::any_of(plan.pod_addresses.begin(), plan.pod_addresses.end(), [&](const base::IpNet& address) {
-      return !route.table && address.network() == route.dst.network();
-    });
+    return std::any_of(
+        plan.container_addresses.begin(), plan.container_addresses.end(),
+        [&](const base::IpNet& address) { return !route.table && address.network() == route.dst.network(); });
   };
-  for (const netlink::RouteSpec& route : plan.pod_routes) {
+  for (const netlink::RouteSpec& route : plan.container_routes) {
     // The cluster's network may be no larger than the node's subnet; the kernel made that route.
     if (!is_connected(route))
       steps.add(netlink::new_route_request(link, route),
@@ -123,15 +123,17 @@ void configure_container(Container& container, const std::string& ifname, const 
   link.name = ifname;
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
   Steps steps(container.socket);
-  for (const base::IpNet& address : plan.pod_addresses)
+  for (const base::IpNet& address : plan.container_addresses)
     steps.add(netlink::new_address_request(link, address, dad),
               "add address " + address.str() + " to link '" + link.name + "'");
-  steps.add(netlink::up_request(link), "set link '" + link.name + "' up");
+  steps.add(
+      plan.mac_follows_address ? netlink::up_request(link, plan.container_mac) : netlink::up_request(link),
+      "set link '" + link.name + "' up");
   if (has_v6 && dad == netlink::Dad::yes) {
     steps.run();
     netlink::wait_addresses_settled(container.socket, container.netns, link, kSettleMilliseconds);
   }
-  add_pod_routes(steps, link, plan);
+  add_container_routes(steps, link, plan);
   steps.run();
 }
 

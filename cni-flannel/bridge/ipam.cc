@@ -12,10 +12,26 @@ namespace {
 constexpr const char* kOurs = "flannel-ipam";
 constexpr const char* kReference = "host-local";
 
+/// The failure that leads here is the one to report.
+template <class Action>
+void ignore_failure(Action&& action) noexcept {
+  try {
+    action();
+  } catch (...) {
+  }
+}
+
 class LinkedAddressRequest : public AddressRequest {
  public:
-  explicit LinkedAddressRequest(const cni::Request& request) : request_(request) {}
-  cni::Result finish() override { return ipam::add(request_); }
+  explicit LinkedAddressRequest(const cni::Request& request) : request_(request) { is_to_undo_ = false; }
+  ~LinkedAddressRequest() override {
+    if (is_to_undo_) ignore_failure([&] { ipam::del(request_); });
+  }
+  cni::Result finish() override {
+    cni::Result result = ipam::add(request_);  // holds nothing when it throws
+    is_to_undo_ = true;
+    return result;
+  }
 
  private:
   const cni::Request& request_;
@@ -36,22 +52,22 @@ class LinkedIpam : public Ipam {
 class ProgramAddressRequest : public AddressRequest {
  public:
   ProgramAddressRequest(const std::string& program, const cni::Request& request)
-      : program_(program), request_(request), running_(cni::RunningPlugin::start(program, "ADD", request)) {}
+      : program_(program),
+        request_(request),
+        program_call_(cni::RunningPlugin::start(program, "ADD", request)) {}
+  /// CNI spec section 4. Its answer is waited for even so: it may be that the addresses are not ours.
   ~ProgramAddressRequest() override {
-    if (!running_) return;
-    running_.reset();
-    undo();
+    if (is_running_) ignore_failure([&] { finish(); });
+    if (is_to_undo_) ignore_failure([&] { cni::run_delegate(program_, "DEL", request_); });
   }
 
   cni::Result finish() override {
+    is_running_ = false;
     try {
-      cni::Result result = parse(running_->finish());
-      running_.reset();
-      return result;
+      return parse(program_call_.finish());
     } catch (const cni::Error& error) {
-      running_.reset();
       // Ours refuses a second ADD so; the address is the first one's and stays with it.
-      if (program_ != kOurs || error.code() != cni::ErrorCode::conflict) undo();
+      if (program_ == kOurs && error.code() == cni::ErrorCode::conflict) keep();
       throw;
     }
   }
@@ -64,17 +80,10 @@ class ProgramAddressRequest : public AddressRequest {
     });
   }
 
-  /// CNI spec section 4. The failure that led here is the one to report.
-  void undo() const noexcept {
-    try {
-      cni::run_delegate(program_, "DEL", request_);
-    } catch (...) {
-    }
-  }
-
   std::string program_;
   const cni::Request& request_;
-  std::optional<cni::RunningPlugin> running_;
+  cni::RunningPlugin program_call_;
+  bool is_running_ = true;
 };
 
 class ProgramIpam : public Ipam {

@@ -10,12 +10,21 @@
 
 namespace flannel {
 
-/// An ADD of the IPAM plugin at work.
+/// An ADD of the IPAM plugin, and the addresses that it takes.
 class AddressRequest {
  public:
+  AddressRequest() = default;
+  AddressRequest(const AddressRequest&) = delete;
+  AddressRequest& operator=(const AddressRequest&) = delete;
+  /// Gives the addresses back, also those of an ADD that failed or was not waited for, unless keep() was
+  /// called.
   virtual ~AddressRequest() = default;
-  /// Waits for the addresses. None is left behind when it throws, or when this object goes without it.
+  /// Waits for the addresses.
   virtual cni::Result finish() = 0;
+  void keep() { is_to_undo_ = false; }
+
+ protected:
+  bool is_to_undo_ = true;
 };
 
 class Ipam {

@@ -1,10 +1,13 @@
 #include "cni-flannel/bridge/node_side.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
 #include "cni-ipam/holders.h"
+#include "common/base/rollback.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/neighbour.h"
@@ -137,12 +140,6 @@ void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& p
   netlink::set_port_vlans(node, *port, vlans, !conf.preserve_default_vlan);
 }
 
-/// Removes the link of that name if it is the one that was made with that random address.
-void remove_own_link(NetlinkSocket& node, const std::string& name, const base::MacAddress& mac) {
-  if (const auto link = netlink::find_link(node, name); link && link->mac == mac)
-    netlink::remove_link(node, name);
-}
-
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
 void ensure_gateway_port(NetlinkSocket& node, const BridgeConf& conf, const Link& link, const Link& port) {
   if (!is_gateway_port(port)) {
@@ -205,47 +202,78 @@ Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link
   return ready;
 }
 
+std::optional<ReadyBridge> find_ready_bridge(NetlinkSocket& host, const BridgeConf& conf) {
+  if (conf.vlan != 0 && conf.is_gateway) return std::nullopt;  // the gateway is on a link of its own
+  const auto link = netlink::find_link(host, conf.bridge);
+  if (!link || link->kind != "bridge" || !link->is_up() || (conf.mtu != 0 && link->mtu != conf.mtu) ||
+      (conf.promiscuous && !link->promiscuous) || (conf.needs_vlan_filtering() && !link->vlan_filtering))
+    return std::nullopt;
+  if (!conf.is_gateway) return ReadyBridge{.link = *link, .addresses = {}};
+  if (conf.subnets.empty()) return std::nullopt;
+  const Family family = conf.subnets.front().address.family();
+  const bool is_one_family = std::all_of(conf.subnets.begin(), conf.subnets.end(), [&](const IpNet& subnet) {
+    return subnet.address.family() == family;
+  });
+  auto addresses = netlink::addresses_of(host, *link, is_one_family ? std::optional(family) : std::nullopt);
+  for (const IpNet& subnet : conf.subnets)
+    if (std::none_of(addresses.begin(), addresses.end(),
+                     [&](const netlink::Address& address) { return subnet.contains(address.net.address); }))
+      return std::nullopt;
+  return ReadyBridge{.link = *link, .addresses = std::move(addresses)};
+}
+
 void ensure_gateway(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
-                    const Link& bridge, const Link& gateway_link, const std::vector<IpNet>& addresses) {
+                    const Link& bridge, const Link& gateway_link, const std::vector<IpNet>& addresses,
+                    const std::vector<netlink::Address>& present) {
   for (const IpNet& address : addresses) {
     if (gateway_link.ifindex != bridge.ifindex) take_from_bridge(node, conf, request, bridge, address);
-    ensure_gateway_address(node, conf, request, bridge, gateway_link, address);
+    if (!has_address(present, address))
+      ensure_gateway_address(node, conf, request, bridge, gateway_link, address);
     ensure_forwarding(address.address.family());
   }
 }
 
-VethPorts create_attachment_veth(NetlinkSocket& node, const BridgeConf& conf, const Link& bridge,
-                                 const netlink::Netns& netns, const cni::Request& request,
-                                 const base::MacAddress& container_mac, base::Rollback& undo) {
+HostVeth create_host_veth(NetlinkSocket& host, const BridgeConf& conf, const Link& bridge,
+                          const netlink::Netns& netns, const cni::Request& request,
+                          const base::MacAddress& container_mac) {
   const cni::Attachment& attachment = request.attachment;
   const std::string alias = link_alias(request.network, attachment);
-  VethPorts ports{"", base::MacAddress::random(), container_mac};
+  HostVeth veth{.name = {}, .mac = base::MacAddress::random()};
+  base::Rollback undo;
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
-    ports.host_name = host_veth_name(attachment, attempt);
+    veth.name = host_veth_name(attachment, attempt);
     // Pushed first: the kernel may have made the pair although its answer was lost.
-    undo.push([&node, name = ports.host_name, mac = ports.host_mac] { remove_own_link(node, name, mac); });
-    if (netlink::create_veth(node, {{ports.host_name, ports.host_mac},
-                                    {attachment.ifname, ports.container_mac},
-                                    &netns,
-                                    bridge.ifindex,
-                                    conf.mtu})) {
-      netlink::set_port_options(node, ports.host_name, {conf.hairpin, conf.port_isolation, alias});
-      set_vlans(node, conf, ports.host_name);
-      return ports;
+    undo.push([&host, veth] { remove_host_veth(host, veth); });
+    if (netlink::create_veth(host, {.local = {veth.name, veth.mac},
+                                    .peer = {attachment.ifname, container_mac},
+                                    .peer_netns = &netns,
+                                    .master = bridge.ifindex,
+                                    .mtu = conf.mtu})) {
+      netlink::set_port_options(host, veth.name, {conf.hairpin, conf.port_isolation, alias});
+      set_vlans(host, conf, veth.name);
+      undo.commit();
+      return veth;
     }
-    const auto present = netlink::find_link(node, ports.host_name);
+    const auto present = netlink::find_link(host, veth.name);
     if (!present || present->alias == alias) break;  // it is the container's end, or its twin
   }
-  throw Error(ErrorCode::conflict,
-              "container '" + attachment.container_id + "' already has an interface '" + attachment.ifname +
-                  "', or a link '" + ports.host_name + "' of an earlier attachment is left",
-              "the runtime must call DEL for this attachment before it calls ADD again");
+  throw Error(
+      ErrorCode::conflict,
+      fmt::format("container '{}' already has an interface '{}', or a link '{}' of an earlier attachment "
+                  "is left",
+                  attachment.container_id, attachment.ifname, veth.name),
+      "the runtime must call DEL for this attachment before it calls ADD again");
+}
+
+void remove_host_veth(NetlinkSocket& host, const HostVeth& veth) {
+  if (const auto link = netlink::find_link(host, veth.name); link && link->mac == veth.mac)
+    netlink::remove_link(host, veth.name);
 }
 
 void correct_neighbours(NetlinkSocket& node, const Link& gateway_link, const Plan& plan) {
   netlink::PackedRequests requests;
-  for (const IpNet& address : plan.pod_addresses)
-    requests.add(netlink::correct_neighbour({gateway_link.ifindex, address.address, plan.pod_mac}));
+  for (const IpNet& address : plan.container_addresses)
+    requests.add(netlink::correct_neighbour({gateway_link.ifindex, address.address, plan.container_mac}));
   const std::string doing = "correct the node's neighbour entries of the container's addresses";
   for (const auto& refusal : node.send_packed(requests, doing))
     if (refusal.error_number != ENOENT)

@@ -29,12 +29,12 @@ void add_ip(Plan& plan, const BridgeConf& conf, cni::IpConfig ip) {
   const Family family = ip.address.address.family();
   ip.interface = kContainerInterface;
   if (!ip.gateway && conf.is_gateway) ip.gateway = ip.address.network().address.next();
-  plan.pod_addresses.push_back(ip.address);
+  plan.container_addresses.push_back(ip.address);
   if (conf.is_gateway) {
     const base::IpNet gateway{*ip.gateway, ip.address.prefix};
-    if (std::find(plan.bridge_addresses.begin(), plan.bridge_addresses.end(), gateway) ==
-        plan.bridge_addresses.end())
-      plan.bridge_addresses.push_back(gateway);
+    if (std::find(plan.gateway_addresses.begin(), plan.gateway_addresses.end(), gateway) ==
+        plan.gateway_addresses.end())
+      plan.gateway_addresses.push_back(gateway);
   }
   if (conf.is_default_gateway && !has_default_route(plan.result_routes, family))
     plan.result_routes.push_back(
@@ -53,38 +53,31 @@ netlink::RouteSpec resolve(const cni::Route& route, const Plan& plan) {
 /// The first IPv4 address behind 0a:58, as the reference long had it: nobody who remembers the address
 /// remembers a wrong MAC.
 std::optional<base::MacAddress> mac_of_address(const Plan& plan) {
-  for (const base::IpNet& net : plan.pod_addresses)
+  for (const base::IpNet& net : plan.container_addresses)
     if (const uint8_t* bytes = net.address.data(); net.address.is_v4())
       return base::MacAddress{{0x0a, 0x58, bytes[0], bytes[1], bytes[2], bytes[3]}};
   return std::nullopt;
 }
 
-void choose_mac(Plan& plan, const BridgeConf& conf) {
-  // Without a gateway the bridge may reach further than this node, where others use the same scheme.
-  const auto derived = conf.is_gateway && !conf.mac ? mac_of_address(plan) : std::nullopt;
-  plan.mac_follows_address = derived.has_value();
-  if (conf.mac)
-    plan.pod_mac = *conf.mac;
-  else
-    plan.pod_mac = derived ? *derived : base::MacAddress::random();
-}
-
 }  // namespace
 
 bool Plan::has_family(Family family) const {
-  return std::any_of(pod_addresses.begin(), pod_addresses.end(),
+  return std::any_of(container_addresses.begin(), container_addresses.end(),
                      [&](const base::IpNet& net) { return net.address.family() == family; });
 }
 
-Plan make_plan(const BridgeConf& conf, const cni::Result& ipam) {
+Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac) {
   if (ipam.ips.empty())
     throw cni::Error(cni::ErrorCode::delegate_failed, "the IPAM plugin returned no IP address",
                      "check the key 'ipam' of the network configuration");
   Plan plan;
   plan.result_routes = ipam.routes;
   for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
-  for (const cni::Route& route : plan.result_routes) plan.pod_routes.push_back(resolve(route, plan));
-  choose_mac(plan, conf);
+  for (const cni::Route& route : plan.result_routes) plan.container_routes.push_back(resolve(route, plan));
+  // Without a gateway the bridge may reach further than this host, where others use the same scheme.
+  const auto derived = conf.is_gateway && !conf.mac ? mac_of_address(plan) : std::nullopt;
+  plan.mac_follows_address = derived.has_value();
+  plan.container_mac = derived.value_or(mac);
   plan.dns = conf.dns.empty() ? ipam.dns : conf.dns;
   return plan;
 }

@@ -12,14 +12,14 @@
 namespace flannel {
 
 struct Plan {
-  std::vector<base::IpNet> pod_addresses;
-  std::vector<netlink::RouteSpec> pod_routes;  ///< gateways filled in, each once
-  std::vector<base::IpNet> bridge_addresses;   ///< the gateways, with the pods' prefix lengths
+  std::vector<base::IpNet> container_addresses;
+  std::vector<netlink::RouteSpec> container_routes;  ///< gateways filled in, each once
+  std::vector<base::IpNet> gateway_addresses;        ///< the gateways, with the containers' prefix lengths
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;
-  base::MacAddress pod_mac;          ///< as asked for, else of the IPv4 address, else random
-  bool mac_follows_address = false;  ///< whoever has the address next has the same MAC
+  base::MacAddress container_mac;
+  bool mac_follows_address = false;  ///< the next container with this address will have the same MAC
 
   [[nodiscard]] bool has_family(base::Family family) const;
 };
@@ -27,8 +27,9 @@ struct Plan {
 /// Index of the container's interface in a result: bridge, host veth, container.
 inline constexpr int kContainerInterface = 2;
 
-/// Throws cni::Error(delegate_failed) when `ipam` holds no address. Pure, but for a random MAC.
-Plan make_plan(const BridgeConf& conf, const cni::Result& ipam);
+/// What to do with the addresses of `ipam`. The container's MAC follows from its IPv4 address where nobody
+/// asked for another; else it is `mac`. Throws cni::Error(delegate_failed) when there is no address.
+Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac);
 
 /// The name of the host's end of an attachment's veth pair: "veth" and 8 hex digits that follow from
 /// the attachment, so that DEL finds it without the container's namespace. `attempt` counts up from

@@ -109,6 +109,12 @@ std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
 
 Message up_request(const Link& link) { return flag_request(link, IFF_UP); }
 
+Message up_request(const Link& link, const base::MacAddress& mac) {
+  Message message = up_request(link);
+  message.put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size());
+  return message;
+}
+
 void set_up(NetlinkSocket& socket, const Link& link) {
   socket.request(up_request(link), "set link '" + link.name + "' up");
 }

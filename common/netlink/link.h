@@ -47,6 +47,8 @@ std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 
 void set_up(NetlinkSocket& socket, const Link& link);
 Message up_request(const Link& link);
+/// Also gives it a hardware address, before it comes up.
+Message up_request(const Link& link, const base::MacAddress& mac);
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
 void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac);
 /// Administrative promiscuous mode.

@@ -62,7 +62,7 @@ json::OrderedValue add(const cni::Request& request) {
   const cni::Request delegated = request.with_config(flannel::render_delegate(conf, node_env(), request));
   check_names(delegated);
   const auto bridge = flannel::parse_bridge_conf(delegated);
-  const auto plan = flannel::make_plan(bridge, allocate(delegated));
+  const auto plan = flannel::make_plan(bridge, allocate(delegated), base::MacAddress::random());
   cni::Result result;
   result.ips = plan.result_ips;
   result.routes = plan.result_routes;

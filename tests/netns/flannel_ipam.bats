@@ -67,8 +67,36 @@ spy_on() {
   pod_add elsewhere
   flannel ADD c1 pod "$(conf)"
   run flannel ADD c1 elsewhere "$(conf)"
-  assert_error 101 'duplicate allocation'
+  assert_error 101 'already has an interface|duplicate allocation'
   assert_equal "$(leases cbr0)" 10.244.1.2
   flannel DEL c1 pod "$(conf)"
   assert_empty "$(leftovers)" leftovers
+}
+
+@test "the pair is made while the IPAM program works, and goes when there is no address" {
+  flannel ADD first pod "$(conf)" # the bridge is there
+  local before
+  before=$(node_state)
+  spy_on flannel-ipam
+  pod_add second
+  # The program answers when it has seen the container's end, or with an error of its own when that does not come.
+  spy_does ADD <<'SCRIPT'
+for ((i = 0; i < 200; i++)); do
+  [[ -z $(nsenter --net="$CNI_NETNS" cat /proc/self/net/dev | grep eth0) ]] || { echo '{"code":11,"msg":"seen"}'; exit 1; }
+  read -rt 0.05 <> <(:)
+done
+echo '{"code":5,"msg":"no interface"}'; exit 1
+SCRIPT
+  run flannel ADD second second "$(conf)"
+  assert_error 11 seen
+  assert_equal "$(node_state)" "$before"
+  assert_equal "$(spy_calls)" "ADD DEL"
+}
+
+@test "the first ADD on a node leaves no bridge behind when there is no address" {
+  spy_on flannel-ipam
+  spy_does ADD <<<'echo "{\"code\":11,\"msg\":\"later\"}"; exit 1'
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 11 later
+  assert_empty "$(links_of bridge)" bridges
 }

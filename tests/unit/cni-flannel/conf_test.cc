@@ -76,6 +76,12 @@ cni::Result ipam_result(const std::string& json) {
   return cni::Result::parse(json::Value::parse(json), "1.0.0");
 }
 
+const base::MacAddress kMac = *base::MacAddress::parse("02:00:00:00:00:03");
+
+flannel::Plan plan_of(const flannel::BridgeConf& conf, const cni::Result& ipam) {
+  return flannel::make_plan(conf, ipam, kMac);
+}
+
 }  // namespace
 
 TEST_CASE("subnet.env: v4, v6, dual stack, several networks; format is the inverse") {
@@ -219,14 +225,14 @@ TEST_CASE("bridge: the last source of a MAC wins") {
 
 TEST_CASE("plan: gateways, routes, one default route for each family") {
   const auto conf = bridge_conf(R"({"isDefaultGateway":true})");
-  const auto plan = flannel::make_plan(
+  const auto plan = plan_of(
       conf,
       ipam_result(
           R"({"ips":[{"address":"10.1.17.2/24"},{"address":"10.1.17.3/24","gateway":"10.1.17.1"},{"address":"fc00::2/64","gateway":"fc00::1"}],"routes":[{"dst":"10.1.0.0/16"},{"dst":"fc00::/48"},{"dst":"10.9.0.0/16","gw":"10.1.17.9"}]})"));
-  CHECK(plan.bridge_addresses ==
+  CHECK(plan.gateway_addresses ==
         std::vector<base::IpNet>{*base::IpNet::parse("10.1.17.1/24"), *base::IpNet::parse("fc00::1/64")});
   std::string routes;
-  for (const auto& route : plan.pod_routes) routes += route.str() + "; ";
+  for (const auto& route : plan.container_routes) routes += route.str() + "; ";
   CHECK(routes ==
         "10.1.0.0/16 via 10.1.17.1; fc00::/48 via fc00::1; 10.9.0.0/16 via 10.1.17.9; 0.0.0.0/0 via "
         "10.1.17.1; ::/0 via fc00::1; ");
@@ -235,45 +241,52 @@ TEST_CASE("plan: gateways, routes, one default route for each family") {
   CHECK(plan.has_family(base::Family::v6));
 }
 
-TEST_CASE("plan: the pod's MAC is the one asked for, else of its IPv4 address, else random") {
+TEST_CASE("plan: the container's MAC follows from its IPv4 address, unless another was asked for") {
   const auto dual = ipam_result(R"({"ips":[{"address":"fc00::2/64"},{"address":"10.1.17.2/24"}]})");
-  const auto follows = flannel::make_plan(bridge_conf(R"({"isGateway":true})"), dual);
-  CHECK(follows.pod_mac.str() == "0a:58:0a:01:11:02");
+  const auto follows = plan_of(bridge_conf(R"({"isGateway":true})"), dual);
+  CHECK(follows.container_mac.str() == "0a:58:0a:01:11:02");
   CHECK(follows.mac_follows_address);
-  const auto asked = flannel::make_plan(
-      bridge_conf(R"({"isGateway":true,"runtimeConfig":{"mac":"02:00:00:00:00:03"}})"), dual);
-  CHECK(asked.pod_mac.str() == "02:00:00:00:00:03");
-  CHECK_FALSE(asked.mac_follows_address);
-  for (const auto& plan : {flannel::make_plan(bridge_conf("{}"), dual),
-                           flannel::make_plan(bridge_conf(R"({"isGateway":true})"),
-                                              ipam_result(R"({"ips":[{"address":"fc00::2/64"}]})"))}) {
-    CHECK((plan.pod_mac.bytes[0] & 3) == 2);
-    CHECK(plan.pod_mac.str().substr(0, 6) != "0a:58:");
+  const auto v6 = ipam_result(R"({"ips":[{"address":"fc00::2/64"}]})");
+  const std::string asked = R"({"isGateway":true,"runtimeConfig":{"mac":"02:00:00:00:00:03"}})";
+  for (const auto& plan :
+       {plan_of(bridge_conf("{}"), dual), plan_of(bridge_conf(R"({"isGateway":true})"), v6),
+        plan_of(bridge_conf(asked), dual)}) {
+    CHECK(plan.container_mac == kMac);
     CHECK_FALSE(plan.mac_follows_address);
   }
 }
 
+TEST_CASE("bridge: the subnets of ipam.ranges are known; what is none is left to the IPAM plugin") {
+  const auto subnets = bridge_conf(R"({"ipam":{"ranges":[[{"subnet":"10.1.17.9/24"},{"subnet":5},"x"],
+    [{"subnet":"fc00::/64"}],{},[{"subnet":"x"}]]}})")
+                           .subnets;
+  CHECK(subnets ==
+        std::vector<base::IpNet>{*base::IpNet::parse("10.1.17.0/24"), *base::IpNet::parse("fc00::/64")});
+  for (const char* none : {"{}", R"({"ipam":5})", R"({"ipam":{"ranges":{}}})"})
+    CHECK(bridge_conf(none).subnets.empty());
+}
+
 TEST_CASE("plan: a default route of the IPAM is not doubled") {
   const auto conf = bridge_conf(R"({"isDefaultGateway":true})");
-  const auto plan = flannel::make_plan(
-      conf, ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"0.0.0.0/0"}]})"));
-  REQUIRE(plan.pod_routes.size() == 1);
-  CHECK(plan.pod_routes[0].gw->str() == "10.1.17.1");
+  const auto plan =
+      plan_of(conf, ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"0.0.0.0/0"}]})"));
+  REQUIRE(plan.container_routes.size() == 1);
+  CHECK(plan.container_routes[0].gw->str() == "10.1.17.1");
 }
 
 TEST_CASE("plan: no gateway asked for, none made; no address is an error") {
-  const auto plan = flannel::make_plan(
-      bridge_conf("{}"),
-      ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"10.1.0.0/16"}]})"));
-  CHECK(plan.bridge_addresses.empty());
-  CHECK_FALSE(plan.pod_routes[0].gw.has_value());
-  CHECK_THROWS_AS(flannel::make_plan(bridge_conf("{}"), cni::Result{}), Error);
+  const auto plan =
+      plan_of(bridge_conf("{}"),
+              ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"routes":[{"dst":"10.1.0.0/16"}]})"));
+  CHECK(plan.gateway_addresses.empty());
+  CHECK_FALSE(plan.container_routes[0].gw.has_value());
+  CHECK_THROWS_AS(plan_of(bridge_conf("{}"), cni::Result{}), Error);
 }
 
 TEST_CASE("plan: the delegate's dns replaces the IPAM's") {
   const auto ipam = ipam_result(R"({"ips":[{"address":"10.1.17.2/24"}],"dns":{"domain":"ipam"}})");
-  CHECK(flannel::make_plan(bridge_conf("{}"), ipam).dns.domain == "ipam");
-  CHECK(flannel::make_plan(bridge_conf(R"({"dns":{"domain":"conf"}})"), ipam).dns.domain == "conf");
+  CHECK(plan_of(bridge_conf("{}"), ipam).dns.domain == "ipam");
+  CHECK(plan_of(bridge_conf(R"({"dns":{"domain":"conf"}})"), ipam).dns.domain == "conf");
 }
 
 TEST_CASE("names: stable, distinct, within the kernel's limits") {
