@@ -11,7 +11,7 @@ teardown() {
   rmdir "$BENCH_DIR"
 }
 
-# figures PART WHO: the rows that who has, "what: size", each once.
+# figures PART WHO: the rows with a figure of WHO, as "what: size", each once.
 figures() {
   jq -r --arg part "$1" --arg who "$2" '.rows[] | select(.part == $part and .[$who])
     | [.what, .size] | map(select(. != null)) | join(": ")' "$BENCH_DIR/run.json" | sort -u

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What outlives a process: a reboot, clocks that jump, files that nobody would expect, disks that are full
+# What outlives a process: a reboot, clocks that jump, unexpected files, disks that are full
 # or read-only. A live pod keeps its address through all of it, and a dead one does not.
 
 load ../support/flannel_test.bash
@@ -9,8 +9,8 @@ in_node() {
   node_exec bash -c "$@"
 }
 
-# reboot ID: the node as after a reboot into a boot of that name: no pods, links, rules or /run; what is
-# on the disk is of years ago.
+# reboot ID: brings the node into the state after a reboot with that boot id: no pods, links, rules or /run; files
+# on the disk are years old.
 reboot() {
   in_node 'for pod in $(ls /run/netns); do ip netns del "$pod"; done
     ip link del cni0; nft flush ruleset; rm -rf /run/cni
@@ -105,7 +105,7 @@ files() {
     "$(printf '%s\n' /var/lib/cni/flannel/c3 /var/lib/cni/networks/cbr0/{README,c3} root:)"
 }
 
-# no_disk SCRIPT REGEX: after SCRIPT nothing can be written; ADD says so, and what is there is lost by nothing.
+# no_disk SCRIPT REGEX: after SCRIPT nothing can be written; ADD says so, and existing leases stay.
 no_disk() {
   local result
   pod_add p1

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# ADD, DEL and GC of both plugins ended or failed at each of their system calls, one by one: what a
-# runtime does next (DEL) must find and remove everything, and ADD works again. support/fault-sweep.bash
-# says what is looked at.
+# ADD, DEL and GC of both plugins are killed or made to fail at each of their system calls in turn. The DEL that a
+# runtime sends next must find and remove everything, and ADD works again. support/fault-sweep.bash does the checks.
 # Here it is a sample of the calls. All of them, with every errno, take long:
 #   FAULT_SWEEP=full bats tests/netns/flannel_faults.bats
 

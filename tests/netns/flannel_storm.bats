@@ -63,8 +63,8 @@ churn_rules() {
   node_spawn churn2.log bash -c 'while :; do nft add table ip x; nft delete table ip x; done'
 }
 
-# until_interrupted VERB: the verb works each time, until the kernel has told it that a list changed while
-# it was read; fails when that does not happen in 40 calls.
+# until_interrupted VERB: calls the verb, which must succeed each time, until the kernel has reported a list as
+# changed while it was read. Fails when that does not happen in 40 calls.
 until_interrupted() {
   local i ours=$1 verb=$2
   for ((i = 0; i < 40; i++)); do
@@ -76,7 +76,7 @@ until_interrupted() {
   fail "no dump was interrupted"
 }
 
-@test "GC reads the bridge's ports anew while they change" {
+@test "GC reads the bridge's ports again when they change meanwhile" {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   flannel ADD kept pod "$(conf)" >/dev/null
   churn_links
@@ -84,7 +84,7 @@ until_interrupted() {
   assert_equal "$(leases)" 10.244.1.2
 }
 
-@test "DEL reads the rules anew while they change" {
+@test "DEL reads the rules again when they change meanwhile" {
   if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
   local ours
   ours=$(conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables"}}')

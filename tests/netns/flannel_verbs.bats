@@ -24,7 +24,7 @@ add_for_check() {
 
 @test "CHECK finds each change" {
   local host
-  # What is done to the node or the pod, and what CHECK must say of it.
+  # A change of the node or the pod, and what CHECK must say.
   local -a faults=(
     'pod ip addr del 10.244.1.2/24 dev eth0|address 10.244.1.2/24'
     'pod ip route del default|route 0.0.0.0/0'

@@ -283,7 +283,7 @@ forge6_all() {
   assert_equal "$(on b subnet_of)" "$b"
 }
 
-# problem_is HOST REGEX: /readyz tells of it.
+# problem_is HOST REGEX: /readyz names it.
 problem_is() {
   [[ $(on "$1" status_get /readyz) =~ $2 ]]
 }

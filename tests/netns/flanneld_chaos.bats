@@ -1,6 +1,6 @@
-# flanneld while everything around it breaks, by hand at once and at random. For longer than CI can wait:
+# flanneld while everything around it breaks, all at once or at random. For longer than CI can wait:
 #   CHAOS_SECONDS=600 LEASE_EVENTS=10000 bats tests/netns/flanneld_chaos.bats
-# What is done at random comes from a number that the test prints and takes back as CHAOS_SEED.
+# The random choices follow from a seed, which the test prints and takes as CHAOS_SEED.
 
 load ../support/flanneld_test.bash
 load ../support/chaos.bash
@@ -149,7 +149,7 @@ lease_events() {
     done' bash "$prefix" "$1"
 }
 
-# footprint HOST: its agent's own memory (what is no file's) in kB, once it is at rest, and its open descriptors.
+# footprint HOST: the agent's anonymous memory in kB once it is idle, and its open descriptors.
 footprint() {
   sleep 3 # later than it saves the leases and gives memory back
   on "$1" node_exec bash -c 'echo "$(awk "/^RssAnon/ { print \$2 }" "/proc/$1/status") $(ls "/proc/$1/fd" | wc -l)"' bash "$(pid_of "$1")"

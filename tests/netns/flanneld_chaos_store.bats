@@ -1,5 +1,5 @@
 # flanneld when its etcd goes wrong in every way: no packet between pods is lost, no node loses its subnet, and
-# afterwards the kernel holds just what the leases say.
+# afterwards the kernel holds exactly what the leases say.
 
 load ../support/flanneld_test.bash
 load ../support/chaos.bash

@@ -92,14 +92,14 @@ FLAGS
   # Leases are not for everybody on the network.
   assert_equal "$(on b node_exec curl -s -o /dev/null --max-time 5 -w '%{http_code}' http://192.168.1.10:7001/status)" 404
   metrics_are_prometheus "$(on a status_get /metrics)"
-  # Whoever holds connections keeps nobody else's probe away.
+  # A client that holds connections open does not keep other clients' probes away.
   on b node_spawn hold.log perl -MIO::Socket::INET -e '
     push @held, IO::Socket::INET->new(PeerAddr => "192.168.1.10:7001", Timeout => 1) for 1 .. 200;
     open my $done, ">", "/run/held"; sleep 60'
   wait_until 10 on b node_exec test -e /run/held
   assert_equal "$(on a node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
 
-  # A peer that cannot be used does not make the node unready, and is told of.
+  # A peer that cannot be used is reported and does not make the node unready.
   lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"host-gw"}'
   wait_until 3 status_fails
   run -1 flanneld_run status

@@ -1,4 +1,4 @@
-# flanneld with its leases in a directory: what happens to the files, and what is made of them.
+# flanneld with its leases in a directory: what it writes there, and how it reads what others write.
 
 load ../support/flanneld_test.bash
 
@@ -25,7 +25,7 @@ own_file() {
   echo "$NODE_DIR/leases/subnets/$(on "$1" subnet_of).0-24"
 }
 
-# is_fresh FILE: it is there, and ends in a day.
+# is_fresh FILE: it exists and expires in a day.
 is_fresh() {
   (($(stat -c %Y "$1" 2>/dev/null || echo 0) - $(date +%s) > 86000))
 }
@@ -63,7 +63,7 @@ is_fresh() {
   rm "$dir/10.5.250.0-24"
   wait_until 2 gone 10.5.250.0/24 "$two"
 
-  # Ends while nobody touches anything.
+  # A lease expires without any change of a file.
   lease_put 10.5.251.0-24 "$(vxlan_lease 192.168.1.32 "$one")"
   touch -d '+3 seconds' "$dir/10.5.251.0-24"
   wait_until 2 fdb_has "$one" 192.168.1.32

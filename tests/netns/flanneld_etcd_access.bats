@@ -88,7 +88,7 @@ ready_but() {
   on a flanneld_wait_ready
   assert_match "$(on m1 node_exec "${ctl[@]}" get --prefix "$prefix/subnets/")" 192.168.1.10
 
-  # The server's certificate ends while the agent runs: it says so, keeps what there is, and goes on with a new one.
+  # The server's certificate expires while the agent runs: it says so, keeps the data path, and goes on with a new one.
   on m1 node_exec bash -ec 'cd /run/tls; cp server.pem good.pem; cp expired.pem server.pem; kill -9 "$(cat /run/etcd.pid)"'
   etcd_begin
   wait_until 15 ready_but "etcd does not serve: https://192.168.1.101:2379: .*certificate"

@@ -61,7 +61,8 @@ fdb_has_it() {
   on b node_exec bridge fdb show dev flannel.1 | grep -q "^$NEW_MAC "
 }
 
-# points REGEX: each call after the loader's but brk, whose failure no error number tells, in POINTS as "syscall:occurrence", as strace counts.
+# points REGEX: puts each call after the loader's into POINTS as "syscall:occurrence", as strace counts. Without brk, whose
+# failure has no error number.
 points() {
   traced_start -o /run/trace
   on b flanneld_wait_ready

@@ -1,4 +1,4 @@
-# flanneld's packet filter rules, by nftables and by iptables: what is written, what packets meet, what comes back.
+# flanneld's packet filter rules, in nftables and by iptables: what is written, how packets fare, what is restored.
 
 load ../support/flanneld_test.bash
 
@@ -182,7 +182,7 @@ trace_is_over() {
   on a node_exec nft "delete table inet fw"
 }
 
-# tells_of HOST TEXT: /readyz has it.
+# tells_of HOST TEXT: /readyz holds the text.
 tells_of() {
   [[ $(on "$1" status_get /readyz) == *"$2"* ]]
 }
@@ -282,7 +282,7 @@ is_one_forged() {
     pods_cannot_forge
     assert_match "$(on a status_get /status | jq -r .rules.engine)" "$([[ $engine == true ]] && echo nftables || echo iptables)"
   done
-  # The same packets when nobody looks.
+  # The same packets without the rules.
   for host in a b; do
     on "$host" flanneld_stop
     on "$host" node_exec nft flush ruleset

@@ -1,4 +1,4 @@
-# flanneld with the vxlan backend between two hosts: what is made, what goes over the wire, what is put back.
+# flanneld with the vxlan backend between two hosts: what it makes, what goes over the wire, what it restores.
 
 load ../support/flanneld_test.bash
 

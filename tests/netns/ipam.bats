@@ -141,7 +141,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   run -0 call DEL b "$c"
   run -1 call CHECK a "$c"
   [ "$(leases | tr '\n' ' ')" = '10.1.2.4 fd00:0:0:1::4 ' ]
-  # A lease has the same bytes and name whoever wrote it.
+  # A lease has the same bytes and name from both programs.
   run -0 call ADD d "$c"
   run -0 call ADD e "$c" "$REFERENCE"
   cmp <(sed s/d/e/ "$STORE/10.1.2.5") "$STORE/10.1.2.6"

@@ -86,7 +86,7 @@ directory_leases() {
     "$NODE_DIR"/leases/subnets/10.*
 }
 
-# kernel_matches HOST: the kernel has just what the leases on stdin demand for that host's peers, no more, no less.
+# kernel_matches HOST: the kernel has exactly what the leases on stdin demand for that host's peers.
 kernel_matches() {
   local leases own wanted got
   own=$(on "$1" subnet_of).0/24
@@ -105,7 +105,7 @@ kernel_is_as_leased() {
   "${@:2}" | kernel_matches "$1"
 }
 
-# settles HOST SOURCE...: it is so within 10 s; tells of the difference otherwise.
+# settles HOST SOURCE...: the kernel is as leased within 10 s; otherwise prints the difference.
 settles() {
   wait_until 10 kernel_is_as_leased "$@" && return
   fail "$1: the leases are:"$'\n'"$("${@:2}")"$'\n'"the kernel has:"$'\n'"$(on "$1" node_exec bash -c 'ip route; ip neigh show dev flannel.1

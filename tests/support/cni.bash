@@ -51,7 +51,7 @@ conf_write() {
   echo "$NODE_DIR/$1"
 }
 
-# Prints the addresses leased in the node, of all networks or of one: leases [NETWORK].
+# leases [NETWORK]: prints the addresses leased in the node, of all networks or of that one.
 leases() {
   node_exec find "/var/lib/cni/networks/${1-}" -type f -name '*[.:]*' ! -name 'last_reserved_ip.*' -printf '%f\n' 2>/dev/null | sort
 }

@@ -39,7 +39,7 @@ ctr_pod_start() {
   fi
 }
 
-# True when there is nothing more to wait for: the pod's command runs, or its `ctr` gave up.
+# True when the pod's command runs or its `ctr` has given up.
 ctr_pod_is_settled() {
   ctr_pod_runs "$1" || ctr_has_ended "$1"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Disturbs one verb of a plugin at its system calls, one by one, and looks each time at what is left.
+# Disturbs one verb of a plugin at each of its system calls in turn, and checks each time what is left.
 # Runs inside a node (node.bash) with a pod namespace `pod`; needs strace.
 #
 # Usage: fault-sweep.bash PLUGIN VERB CONF FAULT [STRIDE [FIRST]]
@@ -50,8 +50,8 @@ calls_that_fail_with() {
   esac
 }
 
-# What the victim has on the node, in $left: links, leases, scratch files, rules; and, whoever made
-# them, files that were not finished.
+# Puts what the victim has on the node into $left: links, leases, scratch files, rules; also unfinished files of
+# any container.
 look() {
   local file line rest
   left=
@@ -71,7 +71,7 @@ look() {
   fi
 }
 
-# Notes what is there as kept's.
+# Notes what the container `kept` has, to compare with later.
 remember() {
   local file line rest
   declare -gA known=()
@@ -110,7 +110,7 @@ check_works() {
   call DEL victim || breach "DEL of ADD again: $(<"$work/out")"
 }
 
-# What is promised right after the verb, before anybody cleans up: only when it ended by itself.
+# Checks what must hold right after the verb, before any cleaning up. Only for a verb that ended by itself.
 check_answer() {
   local status=$1
   if ((status != 0)) && [[ $point != setns:* ]]; then # a setns that fails on the way home ends it at once

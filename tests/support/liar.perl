@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# Stands between clients and a server, and passes on what both say, or lies.
+# A proxy between clients and a server that passes on what both send, or garbles it.
 # Usage: liar.perl PORT SERVER_PORT MODE_FILE, all on this host. The mode is read for each connection:
 #   pass; slow: each answer 0.3 s late; nothing: no answer; close; rubbish; half: a part of an answer, and no more;
 #   endless: an answer without an end, as fast as it is taken

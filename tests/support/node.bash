@@ -28,12 +28,12 @@ node_is_gone() {
   ! kill -0 "$NODE_UNSHARE" 2>/dev/null
 }
 
-# True when there is nothing more to wait for: the node is ready, or failed.
+# True when the node is ready or has failed.
 node_is_settled() {
   [[ -e $NODE_DIR/ready ]] || node_is_gone
 }
 
-# Ends the node and all in it; harmless when there is none.
+# Ends the node and everything in it; does nothing when there is none.
 node_stop() {
   [[ -n ${NODE_DIR-} ]] || return 0
   local pid=$NODE_UNSHARE
