@@ -1,8 +1,12 @@
 #include "flanneld/store/factory.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
+#include <utility>
 
 #include "flanneld/store/directory/store.h"
+#include "flanneld/store/etcd/client.h"
 #include "flanneld/store/etcd/store.h"
 
 namespace flanneld {
@@ -10,15 +14,21 @@ namespace flanneld {
 std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options) {
   const std::chrono::minutes margin(options.subnet_lease_renew_margin);
   if (!options.lease_dir.empty()) return std::make_unique<DirectoryStore>(loop, options.lease_dir, margin);
-  const EtcdAccess access{options.etcd_endpoints,
-                          {options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile},
-                          options.etcd_username,
-                          options.etcd_password};
-  return std::make_unique<EtcdStore>(loop, EtcdStoreOptions{access, options.etcd_prefix, margin});
+  EtcdAccess access;
+  access.endpoints = options.etcd_endpoints;
+  access.tls = {options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile};
+  access.username = options.etcd_username;
+  access.password = options.etcd_password;
+  EtcdStoreOptions store_options;
+  store_options.prefix = options.etcd_prefix;
+  store_options.renew_margin = margin;
+  return std::make_unique<EtcdStore>(loop, std::make_unique<EtcdClient>(loop, std::move(access)),
+                                     std::move(store_options));
 }
 
 std::string store_identity(const Options& options) {
-  return options.lease_dir.empty() ? "etcd " + options.etcd_prefix : "directory " + options.lease_dir;
+  return options.lease_dir.empty() ? fmt::format("etcd {}", options.etcd_prefix)
+                                   : fmt::format("directory {}", options.lease_dir);
 }
 
 }  // namespace flanneld

@@ -1,20 +1,22 @@
 #include "flanneld/store/etcd/client.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "common/base/error.h"
+#include "flanneld/io/url.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
 namespace {
 
-constexpr auto kCallTimeout = std::chrono::seconds(4);
 constexpr size_t kMaxAnswer = 16 << 20;  // some 40,000 leases
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
 constexpr int kUnknown = 2, kDeadlineExceeded = 4, kUnavailable = 14, kUnauthenticated = 16;
 
-/// Another member may do better.
+/// True if another member may do better.
 bool is_member_trouble(const EtcdError& error) {
   return error.code == 0 || error.code == kUnknown || error.code == kDeadlineExceeded ||
          error.code == kUnavailable;
@@ -31,16 +33,70 @@ bool is_token_trouble(const EtcdError& error) {
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
     : access_(std::move(access)), http_(loop, access_.tls), watch_lines_(kMaxAnswer) {}
 
-HttpRequest EtcdClient::request(const EtcdCall& call) const {
+std::string EtcdClient::describe() const {
+  std::vector<std::string> servers;
+  for (const std::string& url : access_.endpoints) servers.push_back(without_userinfo(url));
+  return fmt::format("{}", fmt::join(servers, ","));
+}
+
+// --- the calls --------------------------------------------------------------------------------------------
+
+template <class T>
+void EtcdClient::call(EtcdCall call, T (*parse)(const json::Value&), Done<T> done) {
+  begin(std::move(call), [this, parse, done = std::move(done)](const Result<json::Value>& answer) {
+    if (!answer) return done(Result<T>::failure(answer.reason()));
+    std::optional<Result<T>> parsed;
+    try {
+      parsed = parse(*answer);
+    } catch (const base::ParseError& error) {
+      parsed = Result<T>::failure(by_member(current_, error.what()));
+    }
+    done(*parsed);
+  });
+}
+
+void EtcdClient::read(const std::string& key, Done<EtcdRange> done) {
+  call(range_key(key), &parse_range, std::move(done));
+}
+void EtcdClient::list(const std::string& prefix, Done<EtcdRange> done) {
+  call(range_prefix(prefix), &parse_range, std::move(done));
+}
+void EtcdClient::probe(const std::string& key, Done<EtcdRange> done) {
+  call(probe_key(key), &parse_range, std::move(done));
+}
+void EtcdClient::put_if(const EtcdKeyValue& kv, int64_t mod_revision, Done<EtcdTxn> done) {
+  call(flanneld::put_if(kv, mod_revision), &parse_txn, std::move(done));
+}
+void EtcdClient::delete_if(const std::string& key, int64_t mod_revision, Done<EtcdTxn> done) {
+  call(flanneld::delete_if(key, mod_revision), &parse_txn, std::move(done));
+}
+void EtcdClient::grant(int64_t ttl_seconds, Done<EtcdLease> done) {
+  call(grant_lease(ttl_seconds), &parse_lease, std::move(done));
+}
+void EtcdClient::keep_alive(int64_t lease, Done<EtcdLease> done) {
+  call(flanneld::keep_alive(lease), &parse_keep_alive, std::move(done));
+}
+void EtcdClient::revoke(int64_t lease) {
+  begin(revoke_lease(lease), [](const Result<json::Value>&) {});
+}
+
+// --- one call, from member to member ----------------------------------------------------------------------
+
+HttpRequest EtcdClient::request(const EtcdCall& call, size_t member) const {
   HttpRequest request;
-  request.url = access_.endpoints[current_] + "/v3/" + call.path;
+  request.url = fmt::format("{}/v3/{}", access_.endpoints[member], call.path);
   request.body = call.body.dump(-1, ' ', false, json::Value::error_handler_t::replace);
-  if (!token_.empty()) request.headers.push_back("Authorization: " + token_);
+  if (!token_.empty()) request.headers.push_back(fmt::format("Authorization: {}", token_));
   return request;
 }
 
-void EtcdClient::call(EtcdCall call, Done done) {
-  calls_.push_back({std::move(call), std::move(done), 0, false, nullptr});
+std::string EtcdClient::by_member(size_t member, const std::string& reason) const {
+  return fmt::format("{}: {}", without_userinfo(access_.endpoints[member]), reason);
+}
+
+void EtcdClient::begin(EtcdCall call, Done<json::Value> done) {
+  const size_t count = access_.endpoints.size();
+  calls_.push_back({std::move(call), std::move(done), current_, std::vector<bool>(count), false, nullptr});
   const auto place = std::prev(calls_.end());
   if (!access_.username.empty() && token_.empty())
     get_token(place);
@@ -49,8 +105,8 @@ void EtcdClient::call(EtcdCall call, Done done) {
 }
 
 void EtcdClient::send(Calls::iterator call) {
-  HttpRequest http_request = request(call->call);
-  http_request.timeout = kCallTimeout;
+  HttpRequest http_request = request(call->call, call->member);
+  http_request.timeout = access_.call_timeout;
   call->exchange =
       http_.send(http_request, [this, call](const HttpResult& result) { answered(call, result); });
 }
@@ -62,72 +118,79 @@ void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
     if (!access_.username.empty() && is_token_trouble(error) && !std::exchange(call->has_new_token, true))
       return get_token(call);
     if (is_member_trouble(error)) return try_next(call, error.text);
-    const std::string text = endpoint() + ": " + error.text;
-    return finish(call, nullptr, &text);
+    return finish(call, Result<json::Value>::failure(by_member(call->member, error.text)));
   }
   json::Value answer;
   try {
-    answer =
-        decoding("the answer to " + call->call.path, [&] { return parse_object(result.body, kMaxAnswer); });
+    answer = decoding(fmt::format("the answer to {}", call->call.path),
+                      [&] { return parse_object(result.body, kMaxAnswer); });
   } catch (const base::ParseError& error) {
     return try_next(call, error.what());
   }
-  finish(call, answer, nullptr);
+  if (call->has_failed[current_]) current_ = call->member;
+  finish(call, answer);
 }
 
+/// Several calls may be under way to a member that fails: only the first of them moves new calls on.
 void EtcdClient::try_next(Calls::iterator call, const std::string& reason) {
-  const std::string text = endpoint() + ": " + reason;
-  current_ = (current_ + 1) % access_.endpoints.size();
-  if (++call->tries >= access_.endpoints.size()) return finish(call, nullptr, &text);
-  send(call);
+  const size_t failed = call->member, count = access_.endpoints.size();
+  call->has_failed[failed] = true;
+  if (current_ == failed) current_ = (failed + 1) % count;
+  for (size_t i = 0; i < count; ++i) {
+    call->member = (current_ + i) % count;
+    if (!call->has_failed[call->member]) return send(call);
+  }
+  finish(call, Result<json::Value>::failure(by_member(failed, reason)));
 }
 
-void EtcdClient::finish(Calls::iterator call, const json::Value& answer, const std::string* error) {
-  const Done done = std::move(call->done);
+void EtcdClient::finish(Calls::iterator call, const Result<json::Value>& result) {
+  const Done<json::Value> done = std::move(call->done);
   calls_.erase(call);
-  done(answer, error);
+  done(result);
 }
 
 void EtcdClient::get_token(Calls::iterator call) {
   token_.clear();
-  HttpRequest http_request = request(authenticate(access_.username, access_.password));
-  http_request.timeout = kCallTimeout;
-  call->exchange = http_.send(http_request, [this, call](const HttpResult& result) {
-    if (!result.error.empty() || result.status == 0) return try_next(call, result.error);
-    if (result.status >= 400) {
-      const EtcdError error = parse_error(result.status, result.body);
-      // Whoever is not etcd might send back what it was sent.
-      const std::string reason =
-          error.code != 0 ? error.text : "HTTP status " + std::to_string(result.status);
-      const std::string text = endpoint() + ": authenticate as '" + access_.username + "': " + reason;
-      // Without authentication in the cluster there is nothing to authenticate for.
-      if (error.text.find("authentication is not enabled") != std::string::npos) return send(call);
-      return finish(call, nullptr, &text);
-    }
-    try {
-      token_ = parse_token(parse_object(result.body, kMaxAnswer));
-    } catch (const std::exception& error) {
-      return try_next(call, error.what());
-    }
-    send(call);
-  });
+  HttpRequest http_request = request(authenticate(access_.username, access_.password), call->member);
+  http_request.timeout = access_.call_timeout;
+  call->exchange =
+      http_.send(http_request, [this, call](const HttpResult& result) { take_token(call, result); });
 }
 
-void EtcdClient::watch(const EtcdCall& call, OnWatch on_response, OnWatchEnd on_end) {
+void EtcdClient::take_token(Calls::iterator call, const HttpResult& result) {
+  if (!result.error.empty() || result.status == 0) return try_next(call, result.error);
+  if (result.status >= 400) {
+    const EtcdError error = parse_error(result.status, result.body);
+    // Without authentication in the cluster there is nothing to authenticate for.
+    if (error.text.find("authentication is not enabled") != std::string::npos) return send(call);
+    // A server that is not etcd might send back the password that it was sent.
+    const std::string reason =
+        fmt::format("authenticate as '{}': {}", access_.username,
+                    error.code != 0 ? error.text : fmt::format("HTTP status {}", result.status));
+    return finish(call, Result<json::Value>::failure(by_member(call->member, reason)));
+  }
+  try {
+    token_ = parse_token(parse_object(result.body, kMaxAnswer));
+  } catch (const std::exception& error) {
+    return try_next(call, error.what());
+  }
+  send(call);
+}
+
+// --- the watch --------------------------------------------------------------------------------------------
+
+void EtcdClient::watch(const std::string& prefix, int64_t from_revision, OnWatch on_response,
+                       OnWatchEnd on_end) {
   end_watch();
   on_watch_ = std::move(on_response);
   on_watch_end_ = std::move(on_end);
   watched_ = current_;
-  HttpRequest http_request = request(call);
+  HttpRequest http_request = request(watch_prefix(prefix, from_revision), watched_);
   // A member that is cut off from the others shall end the watch rather than say nothing.
   http_request.headers.emplace_back("Grpc-Metadata-hasleader: true");
   watch_ = http_.stream(
       http_request, [this](std::string_view bytes) { take_watch_bytes(bytes); },
-      [this](const HttpResult& result) {
-        std::string reason = result.error;
-        if (result.status >= 400) reason = parse_error(result.status, result.body).text;
-        fail_watch(reason.empty() ? "the watch was ended" : reason);
-      });
+      [this](const HttpResult&) { fail_watch(); });
 }
 
 void EtcdClient::end_watch() {
@@ -135,12 +198,11 @@ void EtcdClient::end_watch() {
   watch_lines_.clear();
 }
 
-void EtcdClient::fail_watch(const std::string& reason) {
-  const std::string text = without_userinfo(access_.endpoints[watched_]) + ": watch: " + reason;
-  // An invalid token is replaced by the next call; a member in trouble is passed over by it.
+/// An invalid token is replaced by the next call, and a member in trouble is passed over by it.
+void EtcdClient::fail_watch() {
   end_watch();
   const OnWatchEnd on_end = on_watch_end_;
-  on_end(text);
+  on_end();
 }
 
 void EtcdClient::take_watch_bytes(std::string_view bytes) {
@@ -149,11 +211,11 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
   try {
     watch_lines_.take(bytes);
     while (const auto line = watch_lines_.next()) {
-      on_watch(decoding("a message of the watch", [&] { return parse_watch_response(*line); }));
+      on_watch(parse_watch_response(*line));
       if (watch_.get() != mine) return;  // the listener has ended it, or begun another
     }
-  } catch (const base::ParseError& error) {
-    fail_watch(error.what());
+  } catch (const base::ParseError&) {
+    fail_watch();
   }
 }
 

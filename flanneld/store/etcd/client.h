@@ -1,78 +1,79 @@
-// Talks to an etcd cluster through the v3 JSON gateway of whichever member answers: calls, and one watch.
-// Knows keys and values as bytes only, nothing of leases of subnets.
+// Talks to an etcd cluster through the v3 JSON gateway of any member that answers. Knows keys and values as
+// bytes only, and nothing of what they mean.
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <list>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/http_client.h"
 #include "flanneld/io/line_splitter.h"
-#include "flanneld/io/url.h"
-#include "flanneld/store/etcd/messages.h"
+#include "flanneld/store/etcd/calls.h"
 
 namespace flanneld {
 
 struct EtcdAccess {
   std::vector<std::string> endpoints;  ///< URLs; tried in turn, beginning with the one that answered last
   TlsFiles tls;
-  std::string username, password;  ///< both empty: no authentication
+  std::string username, password;                                    ///< both empty: no authentication
+  std::chrono::milliseconds call_timeout = std::chrono::seconds(4);  ///< for each member
 };
 
-class EtcdClient {
+/// Each call asks one member after the other until one answers. A member's refusal of the call itself is an
+/// answer of the cluster, and a failure. Destroying the client ends all calls without a word.
+class EtcdClient final : public EtcdCalls {
  public:
-  /// `error` is null when the call was answered; else `answer` is null, and the text names the server and
-  /// what it said, without secrets.
-  using Done = std::function<void(const json::Value& answer, const std::string* error)>;
-  using OnWatch = std::function<void(const EtcdWatchResponse&)>;
-  using OnWatchEnd = std::function<void(const std::string& reason)>;
-
   EtcdClient(EventLoop& loop, EtcdAccess access);
 
-  /// Asks one member after the other until one answers, each for at most 4 s. A member's refusal of the
-  /// call itself is an answer of the cluster, and an error. Destroying the client ends all calls.
-  void call(EtcdCall call, Done done);
-
-  /// Watches through the member that calls go to now; replaces a watch that there is. `on_end` is called once
-  /// unless end_watch() comes first.
-  void watch(const EtcdCall& call, OnWatch on_response, OnWatchEnd on_end);
-  void end_watch();
-  /// True if the watch goes through the member that answers calls.
-  [[nodiscard]] bool is_watch_current() const { return watch_ && watched_ == current_; }
-
-  /// The member that calls go to now, without user or password.
-  [[nodiscard]] std::string endpoint() const { return without_userinfo(access_.endpoints[current_]); }
+  void read(const std::string& key, Done<EtcdRange> done) override;
+  void list(const std::string& prefix, Done<EtcdRange> done) override;
+  void probe(const std::string& key, Done<EtcdRange> done) override;
+  void put_if(const EtcdKeyValue& kv, int64_t mod_revision, Done<EtcdTxn> done) override;
+  void delete_if(const std::string& key, int64_t mod_revision, Done<EtcdTxn> done) override;
+  void grant(int64_t ttl_seconds, Done<EtcdLease> done) override;
+  void keep_alive(int64_t lease, Done<EtcdLease> done) override;
+  void revoke(int64_t lease) override;
+  void watch(const std::string& prefix, int64_t from_revision, OnWatch on_response,
+             OnWatchEnd on_end) override;
+  void end_watch() override;
+  [[nodiscard]] bool is_watch_current() const override { return watch_ && watched_ == current_; }
+  [[nodiscard]] std::string describe() const override;
 
  private:
   struct Call {
     EtcdCall call;
-    Done done;
-    size_t tries = 0;            ///< members asked
-    bool has_new_token = false;  ///< one attempt to authenticate anew
+    Done<json::Value> done;
+    size_t member;                 ///< that it was sent to
+    std::vector<bool> has_failed;  ///< by member
+    bool has_new_token = false;    ///< authenticated once more since it began
     HttpClient::ExchangePtr exchange;
   };
   using Calls = std::list<Call>;
 
+  template <class T>
+  void call(EtcdCall call, T (*parse)(const json::Value&), Done<T> done);
+  void begin(EtcdCall call, Done<json::Value> done);
   void send(Calls::iterator call);
   void answered(Calls::iterator call, const HttpResult& result);
   void try_next(Calls::iterator call, const std::string& reason);
-  void finish(Calls::iterator call, const json::Value& answer, const std::string* error);
+  void finish(Calls::iterator call, const Result<json::Value>& result);
   void get_token(Calls::iterator call);
+  void take_token(Calls::iterator call, const HttpResult& result);
   void take_watch_bytes(std::string_view bytes);
-  void fail_watch(const std::string& reason);
-  [[nodiscard]] HttpRequest request(const EtcdCall& call) const;
+  void fail_watch();
+  [[nodiscard]] HttpRequest request(const EtcdCall& call, size_t member) const;
+  /// "http://192.168.1.10:2379: reason".
+  [[nodiscard]] std::string by_member(size_t member, const std::string& reason) const;
 
   EtcdAccess access_;
-  size_t current_ = 0;
+  size_t current_ = 0;  ///< the member that new calls go to
   std::string token_;
   HttpClient http_;
   Calls calls_;
   HttpClient::ExchangePtr watch_;
-  size_t watched_ = 0;
+  size_t watched_ = 0;  ///< the member that it goes through
   LineSplitter watch_lines_;
   OnWatch on_watch_;
   OnWatchEnd on_watch_end_;

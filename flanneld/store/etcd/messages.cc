@@ -1,8 +1,11 @@
 #include "flanneld/store/etcd/messages.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "flanneld/io/base64.h"
 #include "flanneld/lease/go_json.h"
 
@@ -31,11 +34,11 @@ int64_t number(const json::Value& object, const char* key) {
   if (found == object.end() || found->is_null()) return 0;
   if (found->is_number_integer()) return found->get<int64_t>();
   int64_t value = 0;
-  if (!found->is_string()) throw ParseError(std::string("'") + key + "' is not a number");
+  if (!found->is_string()) throw ParseError(fmt::format("'{}' is not a number", key));
   const auto& text = found->get_ref<const std::string&>();
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    throw ParseError(std::string("'") + key + "' is not a number: " + in_quotes(text));
+    throw ParseError(fmt::format("'{}' is not a number: {}", key, base::quoted(text)));
   return value;
 }
 
@@ -51,36 +54,10 @@ EtcdLease lease_of(const json::Value& answer) {
   return lease;
 }
 
-bool truth(const json::Value& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_boolean() && found->get<bool>();
-}
-
-std::string text(const json::Value& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::string bytes(const json::Value& object, const char* key) {
-  const auto decoded = base64_decode(text(object, key));
-  if (!decoded) throw ParseError(std::string("'") + key + "' is not base64");
+  const auto decoded = base64_decode(json::get_string(object, key, ""));
+  if (!decoded) throw ParseError(fmt::format("'{}' is not base64", key));
   return *decoded;
-}
-
-const json::Value& object_in(const json::Value& object, const char* key) {
-  static const json::Value empty = json::Value::object();
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return empty;
-  if (!found->is_object()) throw ParseError(std::string("'") + key + "' is not an object");
-  return *found;
-}
-
-const json::Value& array_in(const json::Value& object, const char* key) {
-  static const json::Value empty = json::Value::array();
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return empty;
-  if (!found->is_array()) throw ParseError(std::string("'") + key + "' is not a list");
-  return *found;
 }
 
 EtcdKeyValue parse_kv(const json::Value& kv) {
@@ -88,10 +65,16 @@ EtcdKeyValue parse_kv(const json::Value& kv) {
   return {bytes(kv, "key"), bytes(kv, "value"), number(kv, "mod_revision"), number(kv, "lease")};
 }
 
+/// For answers that need not be etcd's: empty unless the value is text.
+std::string text_or_empty(const json::Value& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 json::Value compare(const std::string& key, int64_t mod_revision) {
   json::Value condition{{"key", base64_encode(key)}, {"result", "EQUAL"}};
   condition["target"] = mod_revision == 0 ? "VERSION" : "MOD";
-  condition[mod_revision == 0 ? "version" : "mod_revision"] = std::to_string(mod_revision);
+  condition[mod_revision == 0 ? "version" : "mod_revision"] = fmt::to_string(mod_revision);
   return condition;
 }
 
@@ -109,9 +92,9 @@ EtcdCall probe_key(const std::string& key) {
   return {"kv/range", {{"key", base64_encode(key)}, {"keys_only", true}, {"limit", "1"}}};
 }
 
-EtcdCall grant_lease(int64_t ttl_seconds) { return {"lease/grant", {{"TTL", std::to_string(ttl_seconds)}}}; }
-EtcdCall keep_alive(int64_t lease) { return {"lease/keepalive", {{"ID", std::to_string(lease)}}}; }
-EtcdCall revoke_lease(int64_t lease) { return {"lease/revoke", {{"ID", std::to_string(lease)}}}; }
+EtcdCall grant_lease(int64_t ttl_seconds) { return {"lease/grant", {{"TTL", fmt::to_string(ttl_seconds)}}}; }
+EtcdCall keep_alive(int64_t lease) { return {"lease/keepalive", {{"ID", fmt::to_string(lease)}}}; }
+EtcdCall revoke_lease(int64_t lease) { return {"lease/revoke", {{"ID", fmt::to_string(lease)}}}; }
 
 EtcdCall authenticate(const std::string& name, const std::string& password) {
   return {"auth/authenticate", {{"name", name}, {"password", password}}};
@@ -119,7 +102,7 @@ EtcdCall authenticate(const std::string& name, const std::string& password) {
 
 EtcdCall put_if(const EtcdKeyValue& kv, int64_t mod_revision) {
   json::Value put{{"key", base64_encode(kv.key)}, {"value", base64_encode(kv.value)}};
-  if (kv.lease != 0) put["lease"] = std::to_string(kv.lease);
+  if (kv.lease != 0) put["lease"] = fmt::to_string(kv.lease);
   return {"kv/txn",
           {{"compare", json::Value::array({compare(kv.key, mod_revision)})},
            {"success", json::Value::array({json::Value{{"request_put", put}}})},
@@ -137,16 +120,16 @@ EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
           {{"create_request",
             {{"key", base64_encode(prefix)},
              {"range_end", base64_encode(end_of_prefix(prefix))},
-             {"start_revision", std::to_string(from_revision)},
+             {"start_revision", fmt::to_string(from_revision)},
              {"progress_notify", true}}}}};
 }
 
 EtcdRange parse_range(const json::Value& answer) {
   EtcdRange range;
-  range.revision = revision_of(object_in(answer, "header"));
+  range.revision = revision_of(json::get_object(answer, "header", ""));
   if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
-  range.cluster = text(object_in(answer, "header"), "cluster_id");
-  for (const json::Value& kv : array_in(answer, "kvs")) range.kvs.push_back(parse_kv(kv));
+  range.cluster = json::get_string(json::get_object(answer, "header", ""), "cluster_id", "");
+  for (const json::Value& kv : json::get_array(answer, "kvs", "")) range.kvs.push_back(parse_kv(kv));
   return range;
 }
 
@@ -156,10 +139,12 @@ EtcdLease parse_lease(const json::Value& answer) {
   return lease;
 }
 
-EtcdLease parse_keep_alive(const json::Value& answer) { return lease_of(object_in(answer, "result")); }
+EtcdLease parse_keep_alive(const json::Value& answer) {
+  return lease_of(json::get_object(answer, "result", ""));
+}
 
 std::string parse_token(const json::Value& answer) {
-  std::string token = text(answer, "token");
+  std::string token = json::get_string(answer, "token", "");
   if (token.empty() || token.find_first_of("\r\n") != std::string::npos)
     throw ParseError("the answer to an authentication request has no token");
   return token;
@@ -167,40 +152,42 @@ std::string parse_token(const json::Value& answer) {
 
 EtcdTxn parse_txn(const json::Value& answer) {
   EtcdTxn txn;
-  txn.succeeded = truth(answer, "succeeded");
-  txn.revision = revision_of(object_in(answer, "header"));
+  txn.succeeded = json::get_bool(answer, "succeeded", "");
+  txn.revision = revision_of(json::get_object(answer, "header", ""));
   if (txn.revision <= 0) throw ParseError("the answer to a transaction has no revision");
-  for (const json::Value& response : array_in(answer, "responses")) {
+  for (const json::Value& response : json::get_array(answer, "responses", "")) {
     if (!response.is_object()) throw ParseError("a transaction's response is not an object");
-    for (const json::Value& kv : array_in(object_in(response, "response_range"), "kvs"))
+    for (const json::Value& kv : json::get_array(json::get_object(response, "response_range", ""), "kvs", ""))
       txn.existing = parse_kv(kv);
   }
   return txn;
 }
 
 EtcdWatchResponse parse_watch_response(std::string_view line) {
-  const json::Value message = parse_object(line, kMaxLine);
+  const json::Value message =
+      decoding("a message of the watch", [&] { return parse_object(line, kMaxLine); });
   EtcdWatchResponse response;
   if (const auto error = message.find("error"); error != message.end()) {
     response.is_canceled = true;
-    response.cancel_reason = error->is_object() ? text(*error, "message") : error->dump();
+    response.cancel_reason = error->is_object() ? text_or_empty(*error, "message") : error->dump();
     return response;
   }
-  const json::Value& result = object_in(message, "result");
-  response.revision = revision_of(object_in(result, "header"));
-  response.is_created = truth(result, "created");
-  response.is_canceled = truth(result, "canceled");
+  const json::Value& result = json::get_object(message, "result", "");
+  response.revision = revision_of(json::get_object(result, "header", ""));
+  response.is_created = json::get_bool(result, "created", "");
+  response.is_canceled = json::get_bool(result, "canceled", "");
   response.compact_revision = number(result, "compact_revision");
-  response.cancel_reason = text(result, "cancel_reason");
-  for (const json::Value& event : array_in(result, "events")) {
+  response.cancel_reason = json::get_string(result, "cancel_reason", "");
+  for (const json::Value& event : json::get_array(result, "events", "")) {
     if (!event.is_object()) throw ParseError("an event is not an object");
-    response.events.push_back({text(event, "type") == "DELETE", parse_kv(object_in(event, "kv"))});
+    response.events.push_back(
+        {json::get_string(event, "type", "") == "DELETE", parse_kv(json::get_object(event, "kv", ""))});
   }
   return response;
 }
 
 EtcdError parse_error(long status, std::string_view body) {
-  const std::string http = "HTTP status " + std::to_string(status);
+  const std::string http = fmt::format("HTTP status {}", status);
   json::Value answer;
   try {
     answer = parse_object(body, kMaxError);
@@ -208,22 +195,22 @@ EtcdError parse_error(long status, std::string_view body) {
   }
   if (!answer.is_object()) {
     if (status == 404)
-      return {0, http +
-                     ": it has no v3 gateway; an etcd that is started with a configuration file needs "
-                     "'enable-grpc-gateway: true' there"};
-    return {0, http + ": " + in_quotes(body.substr(0, kShownBody))};
+      return {0, fmt::format("{}: it has no v3 gateway; an etcd that is started with a configuration file "
+                             "needs 'enable-grpc-gateway: true' there",
+                             http)};
+    return {0, fmt::format("{}: {}", http, base::quoted(body.substr(0, kShownBody)))};
   }
   // A stream wraps its error in an object.
   const auto wrapped = answer.find("error");
   const bool is_wrapped = wrapped != answer.end() && wrapped->is_object();
   const json::Value& error = is_wrapped ? *wrapped : answer;
-  std::string reason = text(error, "message");
-  if (reason.empty()) reason = text(error, "error");
+  std::string reason = text_or_empty(error, "message");
+  if (reason.empty()) reason = text_or_empty(error, "error");
   const auto code = error.find(is_wrapped ? "grpc_code" : "code");
   const bool has_code = code != error.end() && code->is_number_integer();
   reason = reason.empty() ? http : reason.substr(0, kShownBody);
   if (reason.find("database space exceeded") != std::string::npos)
-    reason += "; compact it, defragment it, then: etcdctl alarm disarm";
+    reason = fmt::format("{}; compact it, defragment it, then: etcdctl alarm disarm", reason);
   return {has_code ? code->get<int>() : 0, reason};
 }
 

@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "common/base/error.h"
+#include <utility>
 
 namespace flanneld {
 
@@ -16,9 +15,10 @@ namespace {
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
 constexpr milliseconds kFirstRace(10), kMostRace(400);
 constexpr milliseconds kFirstContest(1000), kMostContest(600'000);
-constexpr seconds kReachInterval(10);
+constexpr seconds kProbeInterval(10);
+constexpr seconds kRenewRetry(10);
 constexpr int kMaxLostRaces = 20;
-constexpr seconds kAfterLostRaces(10);
+constexpr seconds kAfterRefusal(10);
 /// Other nodes, Go flanneld among them, have claimed again by then.
 constexpr seconds kAfterWipe(60);
 
@@ -31,79 +31,53 @@ std::string clean_prefix(const std::string& prefix) {
   return result;
 }
 
-std::string joined(const std::vector<std::string>& endpoints) {
-  std::string text;
-  for (const std::string& url : endpoints) text.append(text.empty() ? "" : ",").append(without_userinfo(url));
-  return text;
-}
-
 }  // namespace
 
-// cppcheck-suppress passedByValue; a part of it is moved out
-EtcdStore::EtcdStore(EventLoop& loop, EtcdStoreOptions options)
-    : prefix_(clean_prefix(options.prefix)),
+EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStoreOptions options)
+    : now_(std::move(options.now)),
       renew_margin_(options.renew_margin),
-      now_(std::move(options.now)),
-      endpoints_(joined(options.access.endpoints)),
       sync_timer_(loop, [this] { sync(); }),
-      watch_timer_(loop, [this] { watch(watched_to_ + 1); }),
       probe_timer_(loop, [this] { probe(); }),
       renew_timer_(loop, [this] { renew(); }),
+      wipe_timer_(loop, [this] { sync(); }),
       sync_backoff_(kFirstDelay, kMostDelay),
-      watch_backoff_(kFirstDelay, kMostDelay),
       race_backoff_(kFirstRace, kMostRace),
       contest_backoff_(kFirstContest, kMostContest),
-      client_(loop, std::move(options.access)) {}
+      entries_(clean_prefix(options.prefix), now_, [this](const EntrySkipped& event) { listener_(event); }),
+      etcd_(std::move(etcd)),
+      watch_(loop, *etcd_, entries_.subnets(),
+             {.changed = [this](const std::vector<EtcdEvent>& events) { changed(events); },
+              .missed = [this](milliseconds delay) { sync_soon(delay); },
+              .ended = [this] {  // whether the cluster is away is for the probe to find out
+                if (probe_timer_.armed()) probe_timer_.start(seconds(0));
+              }}) {}
 
-std::string EtcdStore::describe() const { return "etcd at " + endpoints_ + ", prefix " + prefix_; }
+std::string EtcdStore::describe() const {
+  return fmt::format("etcd at {}, prefix {}", etcd_->describe(), entries_.prefix());
+}
 
 void EtcdStore::start(StoreListener listener) {
   listener_ = std::move(listener);
-  sync_soon(milliseconds(0));
+  sync_soon(seconds(0));
 }
 
 void EtcdStore::claim(const Claim& claim) {
-  claim_ = claim;
-  if (is_busy_)
-    is_stale_ = true;
-  else
-    sync_soon(milliseconds(0));
+  known_.claim = claim;
+  sync_soon(seconds(0));
 }
 
 void EtcdStore::sync_soon(milliseconds delay) { sync_timer_.start(delay); }
 
-void EtcdStore::call(EtcdCall call, std::function<void(const json::Value&)> done) {
-  client_.call(std::move(call),
-               [this, done = std::move(done)](const json::Value& answer, const std::string* error) {
-                 if (error) return failed(*error);
-                 try {
-                   done(answer);
-                 } catch (const base::ParseError& parse_error) {
-                   failed(client_.endpoint() + ": " + parse_error.what());
-                 }
-               });
-}
-
-void EtcdStore::failed(const std::string& reason) {
-  revoke_granted();
-  end_pass();
-  is_stale_ = false;
-  unreachable(reason);
-}
-
-void EtcdStore::end_pass() {
-  is_busy_ = false;
-  if (std::exchange(is_behind_, false)) watch(watched_to_ + 1);
-}
-
-void EtcdStore::unreachable(const std::string& reason, bool lacks_config) {
-  if (std::exchange(lacks_config_, lacks_config) != lacks_config) problem_.reset();  // another problem now
-  const auto before = std::exchange(problem_, reason);
-  if (before != reason)
-    listener_(
-        StoreUnreachable{(lacks_config ? "" : "etcd does not serve: ") + reason,
-                         before ? StoreUnreachable::Outage::goes_on : StoreUnreachable::Outage::begins});
-  if (!is_busy_) sync_soon(sync_backoff_.next());
+void EtcdStore::fail(Problem problem) {
+  const bool begins = !problem_ || problem_->kind != problem.kind;
+  const bool is_new = begins || problem_->reason != problem.reason;
+  problem_ = std::move(problem);
+  if (is_new)
+    listener_(StoreUnreachable{
+        fmt::format("{}{}", problem_->kind == Problem::Kind::no_answer ? "etcd does not serve: " : "",
+                    problem_->reason),
+        begins ? StoreUnreachable::Outage::begins : StoreUnreachable::Outage::goes_on});
+  if (phase_ == Phase::idle) sync_soon(sync_backoff_.next());
 }
 
 void EtcdStore::answered() {
@@ -111,216 +85,156 @@ void EtcdStore::answered() {
   if (std::exchange(problem_, std::nullopt)) listener_(StoreConnected{});
 }
 
-/// What was granted and not used would stay for a day.
-void EtcdStore::revoke_granted() {
-  const int64_t id = std::exchange(pass_.granted, 0);
-  if (id != 0) client_.call(revoke_lease(id), [](const json::Value&, const std::string*) {});
-}
-
-// --- one pass -------------------------------------------------------------------------------------------
+// --- a pass, and what comes of it -------------------------------------------------------------------------
 
 void EtcdStore::sync() {
-  if (is_busy_) {
-    is_stale_ = true;
-    return;
-  }
   sync_timer_.cancel();
-  is_busy_ = true;
-  is_stale_ = false;
-  pass_ = {};
-  read_config();
-}
-
-void EtcdStore::read_config() {
-  call(range_key(prefix_ + "/config"), [this](const json::Value& answer) {
-    const EtcdRange range = parse_range(answer);
-    if (range.kvs.empty() && config_.empty() && !claim_) {
-      end_pass();
-      return unreachable(endpoints_ + " has no network configuration; put one: etcdctl put " + prefix_ +
-                             R"(/config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}')",
-                         true);
-    }
-    if (!range.kvs.empty() && range.kvs.front().value != config_) {
-      config_ = range.kvs.front().value;
-      answered();
-      listener_(ConfigRead{config_});
-    }
-    if (claim_) {
-      is_stale_ = false;  // asked for by the listener just now, and about to be met
-      return list();
-    }
-    // The listener cannot use the configuration, or not yet: look again for a better one.
-    answered();
-    is_busy_ = false;
-    sync_soon(kMostDelay);
-  });
-}
-
-void EtcdStore::list() {
-  call(range_prefix(subnets()), [this](const json::Value& answer) { take_list(parse_range(answer)); });
-}
-
-void EtcdStore::take_list(const EtcdRange& range) {
-  pass_.revision = range.revision;
-  for (const EtcdKeyValue& kv : range.kvs) {
-    const auto lease = to_lease(kv);
-    if (!lease) continue;
-    pass_.leases.push_back(*lease);
-    pass_.entries[lease->key] = kv;
-  }
-  pass_.is_wiped = looks_wiped(range);
-  cluster_ = range.cluster;
-  if (is_held())
-    finish();
-  else
-    acquire();
-}
-
-/// A store that is younger than what it told, or another one in its place. One that was wiped and has grown
-/// past that revision since, or before this start, shows it by the lack of the key that was held, whose end
-/// nobody told of. (It may also have ended while this node was away; then peers that left meanwhile stay a
-/// minute longer.)
-bool EtcdStore::looks_wiped(const EtcdRange& range) const {
-  const bool is_other = !cluster_.empty() && !range.cluster.empty() && cluster_ != range.cluster;
-  const auto had = held_ ? std::optional(held_->lease.key) : claim_->previous;
-  const bool lacks_own = had && !is_loss_told_ && !pass_.entries.contains(*had);
-  return range.revision < watched_to_ || is_other || lacks_own;
-}
-
-bool EtcdStore::is_held() const {
-  if (!held_) return false;
-  const auto entry = pass_.entries.find(held_->lease.key);
-  return entry != pass_.entries.end() && entry->second.lease == held_->etcd_lease &&
-         LeaseAttributes::parse(entry->second.value) == claim_->attributes;
-}
-
-void EtcdStore::acquire() {
-  SubnetRequest request{claim_->attributes, claim_->previous};
-  if (held_) {
-    request.previous = held_->lease.key;
-    // The own key with other content: known as ours by the etcd lease even when the public address is new.
-    const auto entry = pass_.entries.find(held_->lease.key);
-    if (entry != pass_.entries.end() && held_->etcd_lease != 0 && entry->second.lease == held_->etcd_lease) {
-      pass_.plan = {held_->lease.key, SubnetOrigin::own_lease, false, {}, {}};
-      return prepare_etcd_lease();
-    }
-  }
-  const auto plan = choose_subnets(claim_->config, pass_.leases, request);
-  if (!plan) {
-    answered();
-    end_pass();
-    listener_(ClaimFailed{
-        fmt::format("out of subnets: all {} that the network configuration allows are leased under {}",
-                    pass_.leases.size(), subnets())});
-    sync_soon(kAfterLostRaces);
+  if (phase_ != Phase::idle) {
+    phase_ = Phase::passing_stale;
     return;
   }
-  pass_.plan = *plan;
-  remove_obsolete(0);
+  phase_ = Phase::passing;
+  watch_.hold();
+  known_.revision = watch_.revision();
+  pass_ = std::make_unique<EtcdPass>(*etcd_, entries_, now_, known_,
+                                     [this](const EtcdPass::Outcome& outcome) { pass_ended(outcome); });
+  pass_->begin();
 }
 
-void EtcdStore::remove_obsolete(size_t index) {
-  if (index == pass_.plan.obsolete.size()) return prepare_etcd_lease();
-  const LeaseKey& key = pass_.plan.obsolete[index];
-  const auto entry = pass_.entries.find(key);
-  if (entry == pass_.entries.end()) return remove_obsolete(index + 1);
-  call(delete_if(entry->second.key, entry->second.mod_revision), [this, index, key](const json::Value&) {
-    pass_.entries.erase(key);
-    std::erase_if(pass_.leases, [&](const Lease& lease) { return lease.key == key; });
-    remove_obsolete(index + 1);
-  });
+void EtcdStore::pass_ended(const EtcdPass::Outcome& outcome) {
+  const std::unique_ptr<EtcdPass> pass = std::move(pass_);  // lives until the end of this call
+  const bool is_stale = std::exchange(phase_, Phase::idle) == Phase::passing_stale;
+  std::visit([this](const auto& one) { act_on(one); }, outcome);
+  watch_.go_on();
+  if (is_stale && !problem_) sync_soon(seconds(0));
 }
 
-/// An etcd lease that the key has already is used on while it lives.
-void EtcdStore::prepare_etcd_lease() {
-  const auto entry = pass_.entries.find(pass_.plan.key);
-  const int64_t existing = entry == pass_.entries.end() ? 0 : entry->second.lease;
-  if (pass_.plan.reserved) return put();
-  if (existing == 0) return grant();
-  call(keep_alive(existing), [this](const json::Value& answer) {
-    const EtcdLease lease = parse_keep_alive(answer);
-    if (lease.ttl <= 0) return grant();
-    pass_.ttl = lease.ttl;
-    put();
-  });
+void EtcdStore::act_on(const EtcdPass::Failed& outcome) { fail({Problem::Kind::no_answer, outcome.reason}); }
+
+void EtcdStore::act_on(const EtcdPass::NoConfig&) {
+  fail({Problem::Kind::no_config,
+        fmt::format("{} has no network configuration; put one: etcdctl put {} "
+                    R"('{{"Network": "10.5.0.0/16", "Backend": {{"Type": "vxlan"}}}}')",
+                    etcd_->describe(), entries_.config_path())});
 }
 
-void EtcdStore::grant() {
-  call(grant_lease(kLeaseTime.count()), [this](const json::Value& answer) {
-    const EtcdLease lease = parse_lease(answer);
-    pass_.granted = lease.id;
-    pass_.ttl = lease.ttl;
-    put();
-  });
+void EtcdStore::act_on(const EtcdPass::NewConfig& outcome) {
+  known_.config = outcome.text;
+  answered();
+  // The listener may claim a lease now. If it cannot use the configuration: look again for a better one.
+  sync_soon(known_.claim ? milliseconds(0) : kMostDelay);
+  listener_(ConfigRead{known_.config});
 }
 
-void EtcdStore::put() {
-  const auto entry = pass_.entries.find(pass_.plan.key);
-  const bool exists = entry != pass_.entries.end();
-  EtcdKeyValue kv;
-  kv.key = exists ? entry->second.key : subnets() + pass_.plan.key.format();
-  kv.value = claim_->attributes.format();
-  kv.lease = pass_.plan.reserved ? 0 : pass_.granted != 0 ? pass_.granted : entry->second.lease;
-  Held held;
-  held.lease = {pass_.plan.key, claim_->attributes, std::nullopt};
-  if (!pass_.plan.reserved) held.lease.expiry = now_() + seconds(pass_.ttl);
-  held.etcd_lease = kv.lease;
-  const int64_t mod_revision = exists ? entry->second.mod_revision : 0;
-  if (exists && entry->second.value == kv.value && entry->second.lease == kv.lease) {
-    held_ = held;
-    return claimed();
-  }
-  call(put_if(kv, mod_revision), [this, held, kv](const json::Value& answer) {
-    const EtcdTxn txn = parse_txn(answer);
-    // A first try whose answer was lost may have won.
-    const bool is_ours = txn.existing && txn.existing->value == kv.value && txn.existing->lease == kv.lease;
-    if (txn.succeeded || is_ours) {
-      held_ = held;
-      pass_.granted = 0;
-      return claimed();
-    }
-    lost_race();
-  });
+void EtcdStore::act_on(const EtcdPass::Unclaimed&) {
+  answered();
+  sync_soon(kMostDelay);
 }
 
-/// Somebody else was faster: look again and choose again.
-void EtcdStore::lost_race() {
-  revoke_granted();
-  end_pass();
+void EtcdStore::act_on(const EtcdPass::OutOfSubnets& outcome) {
+  answered();
+  sync_soon(kAfterRefusal);
+  listener_(ClaimFailed{
+      fmt::format("out of subnets: all {} that the network configuration allows are leased under {}",
+                  outcome.leases, entries_.subnets())});
+}
+
+void EtcdStore::act_on(const EtcdPass::RaceLost&) {
   if (++lost_races_ < kMaxLostRaces) return sync_soon(race_backoff_.next());
   lost_races_ = 0;
   race_backoff_.reset();
   answered();
+  sync_soon(kAfterRefusal);
   listener_(ClaimFailed{fmt::format("other nodes were faster {} times", kMaxLostRaces)});
-  sync_soon(kAfterLostRaces);
 }
 
-void EtcdStore::claimed() {
+void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
   lost_races_ = 0;
   race_backoff_.reset();
-  std::erase_if(pass_.leases, [&](const Lease& lease) { return lease.key == held_->lease.key; });
-  pass_.leases.push_back(held_->lease);
-  schedule_renewal();
-  is_told_ = false;
-  finish();
+  known_.cluster = outcome.cluster;
+  if (outcome.plan)
+    known_.held = outcome.held;
+  else
+    known_.held->state = HeldKey::State::present;
+  if (outcome.plan) schedule_renewal();
+  LeasesListed list = outcome.list;
+  if (list.extent == LeasesListed::Extent::after_wipe)
+    wipe_timer_.start(kAfterWipe);
+  else if (wipe_timer_.armed())
+    list.extent = LeasesListed::Extent::after_wipe;
+  watch_.follow(outcome.revision);
+  if (!probe_timer_.armed()) probe_timer_.start(kProbeInterval);
+  answered();
+  listener_(list);
+  if (outcome.plan) listener_(LeaseClaimed{known_.held->lease, outcome.plan->origin, outcome.plan->refused});
 }
 
-void EtcdStore::finish() {
-  answered();
-  is_busy_ = false;
-  is_behind_ = false;  // the watch begins anew behind the list
-  is_loss_told_ = false;
-  const Pass pass = std::exchange(pass_, {});
-  listener_(LeasesListed{pass.leases,
-                         pass.is_wiped ? LeasesListed::Extent::after_wipe : LeasesListed::Extent::complete});
-  if (!std::exchange(is_told_, true))
-    listener_(LeaseClaimed{held_->lease, pass.plan.origin, pass.plan.refused});
-  watch(pass.revision + 1);
-  if (!probe_timer_.armed()) probe_timer_.start(kReachInterval);
-  if (is_stale_)
-    sync_soon(milliseconds(0));
-  else if (pass.is_wiped)
-    sync_soon(kAfterWipe);
+// --- between two passes -----------------------------------------------------------------------------------
+
+void EtcdStore::changed(const std::vector<EtcdEvent>& events) {
+  std::vector<LeaseEvent> lease_events;
+  std::optional<EtcdEvent> own;
+  for (const EtcdEvent& event : events) {
+    const auto lease_event = entries_.read(event);
+    if (!lease_event) continue;
+    if (known_.held && lease_event->lease.key == known_.held->lease.key) own = event;
+    lease_events.push_back(*lease_event);
+  }
+  if (!lease_events.empty()) listener_(LeasesChanged{lease_events});
+  if (own) own_key_changed(*own);
+}
+
+void EtcdStore::own_key_changed(const EtcdEvent& event) {
+  HeldKey& held = *known_.held;
+  held.state = event.is_delete ? HeldKey::State::deleted : HeldKey::State::present;
+  if (event.is_delete) return sync_soon(seconds(0));  // claim it again in place
+  if (event.kv.lease == held.etcd_lease && LeaseAttributes::parse(event.kv.value) == held.lease.attributes)
+    return;
+  sync_soon(contest_backoff_.next());
+  listener_(
+      ClaimFailed{fmt::format("another node writes to {}; has it the same public address?", event.kv.key)});
+}
+
+/// A read that a majority must agree to: a stream that is silent says nothing of the cluster's health.
+void EtcdStore::probe() {
+  const std::string key = known_.held ? entries_.path(known_.held->lease.key) : entries_.config_path();
+  etcd_->probe(key, [this, key](const Result<EtcdRange>& answer) {
+    probe_timer_.start(kProbeInterval);
+    if (!answer) return fail({Problem::Kind::no_answer, answer.reason()});
+    take_probe(*answer, key);
+  });
+}
+
+void EtcdStore::take_probe(const EtcdRange& range, const std::string& key) {
+  if (problem_) return sync();  // what has happened meanwhile?
+  if (phase_ != Phase::idle) return;
+  // A watch that went on in a store that was wiped does not report it.
+  const bool is_gone = known_.held && key == entries_.path(known_.held->lease.key) && range.kvs.empty();
+  if (is_gone) return sync();
+  watch_.refresh();
+}
+
+void EtcdStore::schedule_renewal() {
+  const Lease& own = known_.held->lease;
+  if (!own.expiry) return renew_timer_.cancel();
+  const seconds left = *own.expiry - now_();
+  renew_timer_.start(std::max<milliseconds>({left - renew_margin_, left / 3, seconds(1)}));
+}
+
+void EtcdStore::renew() {
+  etcd_->keep_alive(known_.held->etcd_lease, [this](const Result<EtcdLease>& answer) {
+    renew_timer_.start(kRenewRetry);
+    if (!answer) return fail({Problem::Kind::no_answer, answer.reason()});
+    take_renewal(*answer);
+  });
+}
+
+void EtcdStore::take_renewal(const EtcdLease& lease) {
+  if (lease.ttl <= 0) return sync();  // gone, and the key with it
+  known_.held->lease.expiry = now_() + seconds(lease.ttl);
+  contest_backoff_.reset();
+  schedule_renewal();
+  listener_(LeaseRenewed{known_.held->lease});
 }
 
 }  // namespace flanneld

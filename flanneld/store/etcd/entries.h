@@ -1,0 +1,50 @@
+// The leases among etcd's entries: where they are, and what their names and values say.
+//   <prefix>/config           the network configuration
+//   <prefix>/subnets/<key>    one lease each
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "flanneld/lease/clock.h"
+#include "flanneld/lease/lease.h"
+#include "flanneld/lease/lease_table.h"
+#include "flanneld/store/etcd/messages.h"
+#include "flanneld/store/lease_store.h"
+
+namespace flanneld {
+
+class LeaseEntries {
+ public:
+  using Skipped = std::function<void(const EntrySkipped&)>;
+
+  /// `prefix` without a slash at the end. `skipped` is called once for each value that cannot be read.
+  LeaseEntries(std::string prefix, WallClock now, Skipped skipped)
+      : prefix_(std::move(prefix)), now_(std::move(now)), skipped_(std::move(skipped)) {}
+
+  [[nodiscard]] const std::string& prefix() const { return prefix_; }
+  [[nodiscard]] std::string config_path() const;
+  /// What the paths of all leases begin with.
+  [[nodiscard]] std::string subnets() const;
+  [[nodiscard]] std::string path(const LeaseKey& key) const;
+
+  /// nullopt for an entry that is not a lease. How long another node's lease still lives is not asked for:
+  /// it expires a whole lease time from now, or never; its deletion will be seen.
+  std::optional<Lease> read(const EtcdKeyValue& kv);
+  /// Likewise for a change of an entry.
+  std::optional<LeaseEvent> read(const EtcdEvent& event);
+
+ private:
+  /// The key that a path names; nullopt if it is not one that a flanneld would write.
+  [[nodiscard]] std::optional<LeaseKey> key_of(const std::string& path) const;
+  void skip(const EtcdKeyValue& kv, const std::string& reason);
+
+  std::string prefix_;
+  WallClock now_;
+  Skipped skipped_;
+  std::map<std::string, std::string> unreadable_;  ///< path -> value
+};
+
+}  // namespace flanneld

@@ -1,0 +1,154 @@
+#include "flanneld/store/etcd/pass.h"
+
+#include <utility>
+
+namespace flanneld {
+
+using std::chrono::seconds;
+
+EtcdPass::EtcdPass(EtcdCalls& etcd, LeaseEntries& entries, WallClock now, EtcdKnowledge known, Done done)
+    : etcd_(etcd),
+      entries_(entries),
+      now_(std::move(now)),
+      known_(std::move(known)),
+      done_(std::move(done)) {}
+
+void EtcdPass::begin() { etcd_.read(entries_.config_path(), then(&EtcdPass::take_config)); }
+
+void EtcdPass::take_config(const EtcdRange& range) {
+  if (range.kvs.empty() && known_.config.empty() && !known_.claim) return end(NoConfig{});
+  if (!range.kvs.empty() && range.kvs.front().value != known_.config)
+    return end(NewConfig{range.kvs.front().value});
+  if (!known_.claim) return end(Unclaimed{});
+  etcd_.list(entries_.subnets(), then(&EtcdPass::take_list));
+}
+
+void EtcdPass::take_list(const EtcdRange& range) {
+  result_.revision = range.revision;
+  result_.cluster = range.cluster;
+  for (const EtcdKeyValue& kv : range.kvs) {
+    const auto lease = entries_.read(kv);
+    if (!lease) continue;
+    result_.list.leases.push_back(*lease);
+    listed_[lease->key] = kv;
+  }
+  if (looks_wiped(range)) result_.list.extent = LeasesListed::Extent::after_wipe;
+  if (is_held()) {
+    result_.held = *known_.held;
+    return complete();
+  }
+  choose();
+}
+
+/// A store that is younger than what it sent, or another one in its place. One that was wiped and has grown
+/// past that revision since, or before this start, shows it by the lack of the key that was held, whose end
+/// nobody reported. (It may also have ended while this node was away; then peers that left meanwhile stay a
+/// minute longer.)
+bool EtcdPass::looks_wiped(const EtcdRange& range) const {
+  const bool is_other = !known_.cluster.empty() && !range.cluster.empty() && known_.cluster != range.cluster;
+  const auto had = known_.held ? std::optional(known_.held->lease.key) : known_.claim->previous;
+  const bool is_deleted = known_.held && known_.held->state == HeldKey::State::deleted;
+  return range.revision < known_.revision || is_other || (had && !is_deleted && !find_entry(*had));
+}
+
+bool EtcdPass::is_held() const {
+  if (!known_.held) return false;
+  const EtcdKeyValue* entry = find_entry(known_.held->lease.key);
+  return entry && entry->lease == known_.held->etcd_lease &&
+         LeaseAttributes::parse(entry->value) == known_.claim->attributes;
+}
+
+void EtcdPass::choose() {
+  SubnetRequest request{known_.claim->attributes, known_.claim->previous};
+  if (known_.held) {
+    request.previous = known_.held->lease.key;
+    // With other content the own key is known by its etcd lease, even when the public address is new.
+    const EtcdKeyValue* entry = find_entry(known_.held->lease.key);
+    if (entry && known_.held->etcd_lease != 0 && entry->lease == known_.held->etcd_lease) {
+      result_.plan = SubnetPlan{known_.held->lease.key, SubnetOrigin::own_lease, false, {}, {}};
+      return prepare_etcd_lease();
+    }
+  }
+  result_.plan = choose_subnets(known_.claim->config, result_.list.leases, request);
+  if (!result_.plan) return end(OutOfSubnets{result_.list.leases.size()});
+  remove_obsolete();
+}
+
+void EtcdPass::remove_obsolete() {
+  auto& obsolete = result_.plan->obsolete;
+  if (obsolete.empty()) return prepare_etcd_lease();
+  const LeaseKey key = obsolete.back();
+  obsolete.pop_back();
+  const EtcdKeyValue* entry = find_entry(key);
+  if (!entry) return remove_obsolete();
+  etcd_.delete_if(entry->key, entry->mod_revision, [this, key](const Result<EtcdTxn>& answer) {
+    if (!answer) return end(Failed{answer.reason()});
+    listed_.erase(key);
+    std::erase_if(result_.list.leases, [&](const Lease& lease) { return lease.key == key; });
+    remove_obsolete();
+  });
+}
+
+/// An etcd lease that the key has already is used on while it lives.
+void EtcdPass::prepare_etcd_lease() {
+  if (result_.plan->reserved) return put();
+  const EtcdKeyValue* entry = find_entry(result_.plan->key);
+  etcd_lease_ = entry ? entry->lease : 0;
+  if (etcd_lease_ == 0) return grant();
+  etcd_.keep_alive(etcd_lease_, then(&EtcdPass::take_keep_alive));
+}
+
+void EtcdPass::take_keep_alive(const EtcdLease& lease) {
+  if (lease.ttl <= 0) return grant();
+  ttl_ = lease.ttl;
+  put();
+}
+
+void EtcdPass::grant() { etcd_.grant(kLeaseTime.count(), then(&EtcdPass::take_grant)); }
+
+void EtcdPass::take_grant(const EtcdLease& lease) {
+  etcd_lease_ = granted_ = lease.id;
+  ttl_ = lease.ttl;
+  put();
+}
+
+void EtcdPass::put() {
+  const LeaseKey& key = result_.plan->key;
+  const EtcdKeyValue* entry = find_entry(key);
+  own_.key = entries_.path(key);
+  own_.value = known_.claim->attributes.format();
+  own_.lease = etcd_lease_;
+  result_.held = {{key, known_.claim->attributes, std::nullopt}, etcd_lease_};
+  if (etcd_lease_ != 0) result_.held.lease.expiry = now_() + seconds(ttl_);
+  if (entry && entry->value == own_.value && entry->lease == own_.lease) return complete();
+  etcd_.put_if(own_, entry ? entry->mod_revision : 0, then(&EtcdPass::take_put));
+}
+
+void EtcdPass::take_put(const EtcdTxn& txn) {
+  // A first try whose answer was lost may have won.
+  const bool is_ours = txn.existing && txn.existing->value == own_.value && txn.existing->lease == own_.lease;
+  if (!txn.succeeded && !is_ours) return end(RaceLost{});
+  granted_ = 0;
+  complete();
+}
+
+void EtcdPass::complete() {
+  const Lease& own = result_.held.lease;
+  result_.held.state = HeldKey::State::present;
+  std::erase_if(result_.list.leases, [&](const Lease& lease) { return lease.key == own.key; });
+  result_.list.leases.push_back(own);
+  end(std::move(result_));
+}
+
+void EtcdPass::end(const Outcome& outcome) {
+  if (granted_ != 0) etcd_.revoke(granted_);  // it would stay for a day
+  const Done done = std::move(done_);
+  done(outcome);
+}
+
+const EtcdKeyValue* EtcdPass::find_entry(const LeaseKey& key) const {
+  const auto found = listed_.find(key);
+  return found == listed_.end() ? nullptr : &found->second;
+}
+
+}  // namespace flanneld
