@@ -39,9 +39,9 @@ void del(const cni::Request& request) {
   if (const auto stored = scratch.load(request.attachment)) {
     tear_down(request, conf.types, *stored);
   } else if (conf.types.delegate == kBuiltInDelegate) {
-    // Never added, removed before, or the file is lost: what the configuration tells is enough to
-    // find what may be left.
-    tear_down(request, conf.types, render_without_subnet(conf, request));
+    // Never added, removed before, or the file is lost: what the configuration tells is enough to find what
+    // may be left. host-local would need the ranges too, so flannel-ipam looks into their store.
+    tear_down(request, PluginTypes{}, render_without_subnet(conf, request));
   }
   scratch.remove(request.attachment);
 }

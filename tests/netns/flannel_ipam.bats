@@ -100,3 +100,12 @@ SCRIPT
   assert_error 11 later
   assert_empty "$(links_of bridge)" bridges
 }
+
+@test "DEL with host-local in the configuration succeeds without a scratch file and without subnet.env" {
+  local config
+  config=$(conf '{"ipam":{"type":"host-local"},"cniVersion":"1.0.0"}')
+  flannel ADD c1 pod "$config"
+  node_exec rm -r /var/lib/cni/flannel /run/flannel/subnet.env
+  flannel DEL c1 pod "$config"
+  assert_empty "$(leftovers)" leftovers
+}
