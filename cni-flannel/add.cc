@@ -17,14 +17,16 @@ json::OrderedValue add(const cni::Request& request) {
   ScratchStore scratch(conf.data_dir, request.network);
   scratch.take_back_dead({});
   base::Rollback undo;
-  const bool saved = scratch.save(request.attachment, rendered);
-  if (saved) undo.push([&] { scratch.remove(request.attachment); });
-  json::OrderedValue result = Delegate::for_add(conf.types, request)->add(delegated, container);
-  // A file of a killed ADD or of a namespace that died without DEL: this attachment replaces it.
-  if (!saved) {
-    undo.push([&] { tear_down(request, conf.types, rendered); });
+  if (scratch.save(request.attachment, rendered)) {
+    undo.push([&] { scratch.remove(request.attachment); });
+  } else {  // of a killed ADD, or of a namespace that died without DEL
+    const auto earlier = scratch.load(request.attachment);
     scratch.replace(request.attachment, rendered);
+    undo.push([&, earlier] {
+      earlier ? scratch.replace(request.attachment, *earlier) : scratch.remove(request.attachment);
+    });
   }
+  json::OrderedValue result = Delegate::for_add(conf.types, request)->add(delegated, container);
   undo.commit();
   return result;
 }
