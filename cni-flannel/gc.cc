@@ -33,12 +33,13 @@ void collect_scratch(const cni::Request& request, const FlannelConf& conf, const
     if (is_valid(valid, attachment)) continue;
     attempts.run(fmt::format("clean up after container '{}'", attachment.container_id), [&] {
       const auto config = scratch.load(attachment);
-      if (config && json::get_string(*config, "name", "") != request.network) return;  // of another network
+      // A torn file does not say of which network it is; DEL or the next boot takes it.
+      if (!config || json::get_string(*config, "name", "") != request.network) return;
       cni::Request dead = request;
       dead.attachment = attachment;
       if (dead.attachment.ifname.empty()) dead.attachment.ifname = kUsualIfname;
       dead.netns.clear();
-      if (config) tear_down(dead, conf.types, *config);
+      tear_down(dead, conf.types, *config);
       scratch.remove(attachment);
     });
   }

@@ -98,7 +98,11 @@ files() {
     flannel DEL "$id" pod "$(conf)"
     assert_empty "$(links_of veth)" "links after DEL of $id"
   done
+  in_node 'echo "{" >/var/lib/cni/flannel/torn:eth0'
   flannel GC '' '' "$(conf)"
+  in_node 'test -e /var/lib/cni/flannel/torn:eth0' # it may be another network's
+  flannel DEL torn pod "$(conf)"
+  in_node '! test -e /var/lib/cni/flannel/torn:eth0'
   flannel ADD c1 pod "$(conf)" >/dev/null
   flannel DEL c1 pod "$(conf)"
   assert_equal "$(in_node 'ls -d /var/lib/cni/networks/cbr0/{README,c3} /var/lib/cni/flannel/c3; head -1 /etc/passwd | cut -c1-5')" \
