@@ -5,11 +5,11 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/netlink/route.h"
-#include "common/netlink/vxlan.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/io/seccomp.h"
+#include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
 #include "flanneld/options/interface_request.h"
 #include "flanneld/store/factory.h"
@@ -22,18 +22,6 @@ using std::chrono::seconds;
 namespace {
 
 constexpr milliseconds kRetry = seconds(1);
-
-std::optional<base::MacAddress> existing_mac(netlink::NetlinkSocket& socket, const std::string& name,
-                                             uint32_t vni) {
-  const auto device = netlink::find_vxlan(socket, name);
-  if (!device || !device->is_vxlan || device->actual.vni != vni) return std::nullopt;
-  return device->actual.mac;
-}
-
-bool is_directly_connected(netlink::NetlinkSocket& socket, const base::IpAddress& address) {
-  const auto route = netlink::route_toward(socket, address);
-  return route && !route->gw;
-}
 
 /// What peers notice of an interface, or its devices depend on.
 bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
@@ -52,10 +40,8 @@ std::string describe(const ExternalInterface& external) {
 }
 
 std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
-  for (const PlannedDevice& device : backend.node_plan(nullptr).devices)
-    if (device.network.address.family() == family)
-      return Tunnel{device.vxlan.name,
-                    device.vxlan.port != 0 ? device.vxlan.port : netlink::kDefaultVxlanPort};
+  for (const TunnelPort& one : backend.tunnel_ports())
+    if (one.family == family) return Tunnel{one.device, one.port};
   return std::nullopt;
 }
 
@@ -121,12 +107,10 @@ InterfaceChoice Agent::choose_interface() {
   return choose_external_interface(read_host_network(netlink_), request);
 }
 
-void Agent::make_backend_for(const ExternalInterface& external) {
-  backend_ = make_backend(
-      {*config_, external,
-       [this](const std::string& name, uint32_t vni) { return existing_mac(netlink_, name, vni); },
-       [this](const base::IpAddress& address) { return is_directly_connected(netlink_, address); }});
+void Agent::make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes) {
+  backend_ = make_backend({*config_, external, read_devices(netlink_), routes});
   external_ = external;
+  host_routes_ = std::move(routes);
 }
 
 void Agent::configure() {
@@ -143,7 +127,7 @@ void Agent::configure() {
     }
     interface_problem_.reset();
     base::log_info("external interface " + describe(*choice.chosen));
-    make_backend_for(*choice.chosen);
+    make_backend_for(*choice.chosen, read_host_routes(netlink_, choice.chosen->ifindex));
     if (own_) {
       attach();
     } else {
@@ -174,6 +158,7 @@ void Agent::host_changed() {
     const InterfaceChoice choice = choose_interface();
     if (choice.chosen && is_same(*choice.chosen, *external_)) {
       interface_problem_.reset();
+      routes_changed();
       return;
     }
     if (choice.chosen) base::log_info("the node's external interface has changed");
@@ -182,6 +167,14 @@ void Agent::host_changed() {
     base::log_warning("look at the node's interfaces: " + std::string(error.what()));
     configure_timer_.start(kRetry);
   }
+}
+
+/// Which peers are directly connected may be different now.
+void Agent::routes_changed() {
+  std::vector<HostRoute> routes = read_host_routes(netlink_, external_->ifindex);
+  if (routes == host_routes_) return;
+  make_backend_for(*external_, std::move(routes));
+  attach();
 }
 
 void Agent::confine() {

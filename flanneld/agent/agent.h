@@ -60,8 +60,9 @@ class Agent final {
   /// Chooses the interface and makes backend and device; asks the store for a lease.
   void configure();
   void host_changed();
+  void routes_changed();
   [[nodiscard]] InterfaceChoice choose_interface();
-  void make_backend_for(const ExternalInterface& external);
+  void make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes);
   void claim();
   /// Makes everything that the own lease needs; tried again when it fails.
   void attach();
@@ -101,6 +102,7 @@ class Agent final {
   std::optional<NetworkConfig> config_;
   std::optional<std::string> config_problem_;  ///< the store's configuration differs, or cannot be used
   std::optional<ExternalInterface> external_;
+  std::vector<HostRoute> host_routes_;  ///< through external_
   std::optional<std::string> interface_problem_;
   std::unique_ptr<Backend> backend_;
   std::optional<Lease> own_;

@@ -1,6 +1,5 @@
-#include "flanneld/backend/alloc.h"
-
 #include "flanneld/backend/node_addresses.h"
+#include "flanneld/backend/registry.h"
 
 namespace flanneld {
 namespace {

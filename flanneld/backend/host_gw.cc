@@ -1,6 +1,8 @@
-#include "flanneld/backend/host_gw.h"
+#include <fmt/format.h>
 
+#include "common/base/error.h"
 #include "flanneld/backend/node_addresses.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -10,6 +12,17 @@ using base::Family;
 
 constexpr const char* kHostGw = "host-gw";
 
+/// Throws base::ParseError unless peers can use the interface itself as their gateway.
+void check_public_address(const ExternalInterface& external, Family family) {
+  const auto& own = interface_address(external, family);
+  const auto& published = public_address(external, family);
+  if (own == published) return;
+  throw base::ParseError(
+      fmt::format("backend 'host-gw': the public {} address {} is not that of interface '{}' ({}); nodes "
+                  "behind a NAT need backend 'vxlan'",
+                  family_name(family), *published, external.name, own ? own->str() : "none"));
+}
+
 class HostGwBackend : public Backend {
  public:
   explicit HostGwBackend(const BackendContext& context)
@@ -18,13 +31,7 @@ class HostGwBackend : public Backend {
         link_(context.external.name),
         mtu_(context.external.mtu) {
     for (const Family family : families_) {
-      const auto& own = interface_address(context.external, family);
-      const auto& published = public_address(context.external, family);
-      if (own != published)
-        throw base::ParseError("backend 'host-gw': the public " + std::string(family_name(family)) +
-                               " address " + published->str() + " is not that of interface '" + link_ +
-                               "' (" + (own ? own->str() : "none") +
-                               "); nodes behind a NAT need backend 'vxlan'");
+      check_public_address(context.external, family);
       networks_.push_back(context.config.of(family)->network);
     }
   }
@@ -44,7 +51,7 @@ class HostGwBackend : public Backend {
     PeerPlan plan;
     for (const Family family : families_)
       if (const auto& subnet = peer.key.of(family))
-        plan.routes.push_back({subnet->network(), peer_address(peer, family), link_, false});
+        plan.routes.push_back({.dst = subnet->network(), .gw = peer_address(peer, family), .link = link_});
     return plan;
   }
 

@@ -1,5 +1,9 @@
 #include "flanneld/backend/node_addresses.h"
 
+#include <fmt/format.h>
+
+#include "common/base/error.h"
+#include "common/base/text.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -27,8 +31,8 @@ LeaseAttributes make_attributes(const BackendContext& context, const std::string
   for (const Family family : families_of(context.config)) {
     const auto& address = public_address(context.external, family);
     if (!address)
-      throw base::ParseError("interface '" + context.external.name + "' has no " +
-                             std::string(family_name(family)) + " address that peers can send to");
+      throw base::ParseError(fmt::format("interface '{}' has no {} address that peers can send to",
+                                         context.external.name, family_name(family)));
     if (family == Family::v4)
       attributes.public_ip = *address;
     else
@@ -41,17 +45,26 @@ base::IpAddress peer_address(const Lease& peer, Family family) {
   const LeaseAttributes& attributes = peer.attributes;
   const auto address = family == Family::v4 ? std::optional(attributes.public_ip) : attributes.public_ipv6;
   if (!address || address->is_unspecified())
-    throw base::ParseError("lease of " + peer.key.str() + " has no public " + family_name(family) +
-                           " address");
+    throw base::ParseError(
+        fmt::format("lease of {} has no public {} address", peer.key.str(), family_name(family)));
   return *address;
 }
 
-void check_backend_type(const Lease& peer, const std::string& backend_type) {
+void check_backend_type(const Lease& peer, std::string_view backend_type) {
   const std::string& type = peer.attributes.backend_type;
   if (type == backend_type) return;
-  throw base::ParseError("lease of " + peer.key.str() + " is of " +
-                         (type.empty() ? "no backend" : "backend " + in_quotes(type)) + " instead of '" +
-                         backend_type + "'");
+  const std::string its_own = type.empty() ? "no backend" : fmt::format("backend {}", base::quoted(type));
+  throw base::ParseError(
+      fmt::format("lease of {} is of {} instead of '{}'", peer.key.str(), its_own, backend_type));
+}
+
+bool is_directly_connected(const std::vector<HostRoute>& routes, const base::IpAddress& address) {
+  const HostRoute* best = nullptr;
+  for (const HostRoute& route : routes)
+    if (route.dst.address.family() == address.family() && route.dst.contains(address) &&
+        (!best || best->dst.prefix < route.dst.prefix))
+      best = &route;
+  return best && !best->has_gateway;
 }
 
 }  // namespace flanneld

@@ -1,7 +1,10 @@
-// What all backends do with public addresses: publish the node's own, and read a peer's.
+// What several backends do with addresses: publish the node's own, read a peer's, and tell whether one is
+// directly connected.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flanneld/backend/backend.h"
@@ -15,8 +18,9 @@ std::vector<base::Family> families_of(const NetworkConfig& config);
 /// Throws base::ParseError when one is missing.
 LeaseAttributes make_attributes(const BackendContext& context, const std::string& backend_type);
 
-/// The address that peers send to, and the one that the interface has itself; nullopt: not known.
+/// The address that peers send to; nullopt: not known.
 const std::optional<base::IpAddress>& public_address(const ExternalInterface& external, base::Family family);
+/// The address that the interface itself has; nullopt: none.
 const std::optional<base::IpAddress>& interface_address(const ExternalInterface& external,
                                                         base::Family family);
 
@@ -24,6 +28,9 @@ const std::optional<base::IpAddress>& interface_address(const ExternalInterface&
 base::IpAddress peer_address(const Lease& peer, base::Family family);
 
 /// Throws base::ParseError unless the peer's lease is of that backend.
-void check_backend_type(const Lease& peer, const std::string& backend_type);
+void check_backend_type(const Lease& peer, std::string_view backend_type);
+
+/// True if the most specific of the routes that leads to `address` has no gateway.
+bool is_directly_connected(const std::vector<HostRoute>& routes, const base::IpAddress& address);
 
 }  // namespace flanneld

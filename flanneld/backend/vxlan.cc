@@ -1,12 +1,17 @@
 #include "flanneld/backend/vxlan.h"
 
 #include <endian.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "common/base/error.h"
 #include "common/base/hash.h"
+#include "common/netlink/vxlan.h"
 #include "flanneld/backend/node_addresses.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld/lease/go_json.h"
 
@@ -23,8 +28,17 @@ constexpr size_t kMaxLinkName = 15;  // IFNAMSIZ without the NUL
 /// The least that a link must carry (RFC 791, RFC 8200).
 uint32_t least_mtu(Family family) { return family == Family::v4 ? 68 : 1280; }
 
-std::string link_name(Family family, uint32_t vni) {
-  return (family == Family::v4 ? "flannel." : "flannel-v6.") + std::to_string(vni);
+/// Before the VNI.
+std::string_view name_prefix(Family family) { return family == Family::v4 ? "flannel." : "flannel-v6."; }
+
+/// The hardware address of the device of that name and VNI, if the node has one: it has been published.
+std::optional<base::MacAddress> find_mac(const std::vector<Device>& devices, const std::string& name,
+                                         uint32_t vni) {
+  for (const Device& device : devices) {
+    const auto* vxlan = std::get_if<VxlanDevice>(&device.kind);
+    if (device.name == name && vxlan && vxlan->vni == vni) return device.mac;
+  }
+  return std::nullopt;
 }
 
 class VxlanBackend : public Backend {
@@ -35,106 +49,125 @@ class VxlanBackend : public Backend {
   [[nodiscard]] uint32_t mtu() const override;
   [[nodiscard]] NodePlan node_plan(const LeaseKey* own) const override;
   [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override;
+  [[nodiscard]] std::vector<TunnelPort> tunnel_ports() const override;
 
  private:
-  struct Device {
-    Family family;
-    IpNet network;
-    netlink::VxlanSpec spec;
-  };
-  Device make_device(const BackendContext& context, Family family) const;
+  [[nodiscard]] Device make_device(const BackendContext& context, Family family) const;
+  [[nodiscard]] std::string make_name(Family family) const;
+  [[nodiscard]] uint32_t make_mtu(const ExternalInterface& external, Family family) const;
   void plan_family(const Device& device, const Lease& peer, PeerPlan& plan) const;
 
   VxlanOptions options_;
+  uint16_t port_;
   LeaseAttributes attributes_;
-  std::vector<Device> devices_;
+  std::vector<Device> devices_;  ///< one per family
   std::string external_;
-  std::function<bool(const base::IpAddress&)> is_directly_connected_;
+  std::vector<HostRoute> routes_;
 };
 
 VxlanBackend::VxlanBackend(const BackendContext& context)
     : options_(VxlanOptions::parse(context.config)),
+      port_(options_.port != 0 ? options_.port : netlink::kDefaultVxlanPort),
       attributes_(make_attributes(context, kVxlan)),
       external_(context.external.name),
-      is_directly_connected_(context.is_directly_connected) {
+      routes_(context.routes) {
   for (const Family family : families_of(context.config)) {
     devices_.push_back(make_device(context, family));
-    const std::string data = VxlanLeaseData{options_.vni, devices_.back().spec.mac}.format();
+    const std::string data = VxlanLeaseData{options_.vni, *devices_.back().mac}.format();
     (family == Family::v4 ? attributes_.backend_data : attributes_.backend_v6_data) = data;
   }
 }
 
-VxlanBackend::Device VxlanBackend::make_device(const BackendContext& context, Family family) const {
-  Device device{family, context.config.of(family)->network, {}};
-  netlink::VxlanSpec& spec = device.spec;
-  spec.name = link_name(family, options_.vni);
-  spec.vni = options_.vni;
-  if (spec.name.size() > kMaxLinkName)
-    throw base::ParseError("network config: key 'Backend.VNI': " + std::to_string(options_.vni) +
-                           " is too large for the name of an " + family_name(family) + " device, '" +
-                           spec.name + "'");
-  spec.port = options_.port;
+std::string VxlanBackend::make_name(Family family) const {
+  std::string name = fmt::format("{}{}", name_prefix(family), options_.vni);
+  if (name.size() > kMaxLinkName)
+    throw base::ParseError(
+        fmt::format("network config: key 'Backend.VNI': {} is too large for the name of an {} device, '{}'",
+                    options_.vni, family_name(family), name));
+  return name;
+}
+
+uint32_t VxlanBackend::make_mtu(const ExternalInterface& external, Family family) const {
+  const uint32_t underlay_mtu = options_.mtu != 0 ? options_.mtu : external.mtu;
+  const uint32_t least = vxlan_overhead(family) + least_mtu(family);
+  if (options_.mtu > external.mtu)
+    throw base::ParseError(fmt::format("Backend.MTU is {}, more than the {} of interface '{}'", options_.mtu,
+                                       external.mtu, external.name));
+  if (underlay_mtu < least)
+    throw base::ParseError(
+        fmt::format("the MTU of interface '{}', {}, is too small for vxlan over {}: it must be {} at least",
+                    external.name, underlay_mtu, family_name(family), least));
+  return underlay_mtu - vxlan_overhead(family);
+}
+
+Device VxlanBackend::make_device(const BackendContext& context, Family family) const {
   const base::IpAddress published = *public_address(context.external, family);
+  Device device;
+  device.name = make_name(family);
+  device.mtu = make_mtu(context.external, family);
+  device.mac =
+      find_mac(context.devices, device.name, options_.vni).value_or(derive_vtep_mac(options_.vni, published));
+  device.lower = context.external.ifindex;
+  device.network = context.config.of(family)->network;
+  device.tx_checksum = options_.checksum_offload;
   // Behind a NAT the published address is not on this host, and packets from it would not get far.
-  spec.local = interface_address(context.external, family).value_or(published);
-  spec.lower = context.external.ifindex;
-  const uint32_t underlay_mtu = options_.mtu != 0 ? options_.mtu : context.external.mtu;
-  if (options_.mtu > context.external.mtu)
-    throw base::ParseError("Backend.MTU is " + std::to_string(options_.mtu) + ", more than the " +
-                           std::to_string(context.external.mtu) + " of interface '" + external_ + "'");
-  if (underlay_mtu < vxlan_overhead(family) + least_mtu(family))
-    throw base::ParseError("the MTU of interface '" + external_ + "', " + std::to_string(underlay_mtu) +
-                           ", is too small for vxlan over " + family_name(family) + ": it must be " +
-                           std::to_string(vxlan_overhead(family) + least_mtu(family)) + " at least");
-  spec.mtu = underlay_mtu - vxlan_overhead(family);
-  const auto existing = context.existing_mac(spec.name, spec.vni);
-  spec.mac = existing ? *existing : derive_vtep_mac(spec.vni, published);
-  spec.learning = options_.learning;
-  spec.gbp = options_.gbp;
+  device.kind = VxlanDevice{.vni = options_.vni,
+                            .port = port_,
+                            .local = interface_address(context.external, family).value_or(published),
+                            .learning = options_.learning,
+                            .gbp = options_.gbp};
   return device;
 }
 
 uint32_t VxlanBackend::mtu() const {
   uint32_t least = UINT32_MAX;
-  for (const Device& device : devices_) least = std::min(least, device.spec.mtu);
+  for (const Device& device : devices_) least = std::min(least, device.mtu);
   return least;
 }
 
 NodePlan VxlanBackend::node_plan(const LeaseKey* own) const {
   NodePlan plan;
   for (const Device& device : devices_) {
-    PlannedDevice planned{device.spec, std::nullopt, device.network, options_.checksum_offload};
-    if (own && own->of(device.family)) {
-      const base::IpAddress base_address = own->of(device.family)->network().address;
-      planned.address = IpNet{base_address, static_cast<uint8_t>(base_address.bits())};
-    }
-    plan.devices.push_back(std::move(planned));
-    plan.route_links.push_back(device.spec.name);
+    plan.devices.push_back(device);
+    plan.route_links.push_back(device.name);
     plan.networks.push_back(device.network);
+    const Family family = device.network.address.family();
+    if (!own || !own->of(family)) continue;
+    const base::IpAddress first = own->of(family)->network().address;
+    plan.devices.back().address = IpNet{first, static_cast<uint8_t>(first.bits())};
   }
-  // Without DirectRouting too: what it left behind when it was on must go.
+  // Without DirectRouting too: the routes that it left behind when it was on must go.
   plan.route_links.push_back(external_);
   return plan;
 }
 
+std::vector<TunnelPort> VxlanBackend::tunnel_ports() const {
+  std::vector<TunnelPort> ports;
+  for (const Device& device : devices_)
+    ports.push_back({.family = device.network.address.family(), .device = device.name, .port = port_});
+  return ports;
+}
+
 void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan& plan) const {
-  if (!peer.key.of(device.family)) return;
-  const IpNet subnet = peer.key.of(device.family)->network();
-  const base::IpAddress remote = peer_address(peer, device.family);
+  const Family family = device.network.address.family();
+  if (!peer.key.of(family)) return;
+  const IpNet subnet = peer.key.of(family)->network();
+  const base::IpAddress remote = peer_address(peer, family);
   const std::string& text =
-      device.family == Family::v4 ? peer.attributes.backend_data : peer.attributes.backend_v6_data;
-  const base::MacAddress mac =
-      decoding("lease of " + peer.key.str(), [&] { return VxlanLeaseData::parse(text); }).vtep_mac;
-  if (mac == device.spec.mac)
-    throw base::ParseError("lease of " + peer.key.str() + ": VTEP MAC " + mac.str() +
-                           " is that of this node's own '" + device.spec.name + "'");
-  if (options_.direct_routing && is_directly_connected_(remote)) {
-    plan.routes.push_back({subnet, remote, external_, false});
+      family == Family::v4 ? peer.attributes.backend_data : peer.attributes.backend_v6_data;
+  const base::MacAddress mac = decoding(fmt::format("lease of {}", peer.key.str()), [&] {
+                                 return VxlanLeaseData::parse(text);
+                               }).vtep_mac;
+  if (mac == device.mac)
+    throw base::ParseError(fmt::format("lease of {}: VTEP MAC {} is that of this node's own '{}'",
+                                       peer.key.str(), mac, device.name));
+  if (options_.direct_routing && is_directly_connected(routes_, remote)) {
+    plan.routes.push_back({.dst = subnet, .gw = remote, .link = external_});
     return;
   }
-  plan.neighbours.push_back({device.spec.name, subnet.address, mac});
-  plan.fdb.push_back({device.spec.name, mac, remote});
-  plan.routes.push_back({subnet, subnet.address, device.spec.name, true});
+  plan.neighbours.push_back({.link = device.name, .address = subnet.address, .mac = mac});
+  plan.fdb.push_back({.link = device.name, .mac = mac, .dst = remote});
+  plan.routes.push_back({.dst = subnet, .gw = subnet.address, .link = device.name, .onlink = true});
 }
 
 PeerPlan VxlanBackend::peer_plan(const Lease& peer) const {
@@ -162,6 +195,17 @@ VxlanOptions VxlanOptions::parse(const NetworkConfig& config) {
     options.checksum_offload = json::get_bool(backend, "ChecksumOffload", "Backend", true);
     return options;
   });
+}
+
+std::optional<uint32_t> vxlan_device_overhead(std::string_view kind, std::string_view name) {
+  if (kind != VxlanDevice::kLinkKind) return std::nullopt;
+  for (const Family family : base::kFamilies) {
+    if (!name.starts_with(name_prefix(family))) continue;
+    const std::string_view vni = name.substr(name_prefix(family).size());
+    if (!vni.empty() && vni.find_first_not_of("0123456789") == std::string_view::npos)
+      return vxlan_overhead(family);
+  }
+  return std::nullopt;
 }
 
 base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address) {

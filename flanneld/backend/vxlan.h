@@ -1,14 +1,13 @@
-// Packets between nodes in VXLAN: one device per family, and for each peer a route, a neighbour entry and
-// a forwarding entry. All three are permanent: nothing is asked for, nothing is flooded.
+// What the vxlan backend reads from the network configuration, and what others must know of its devices.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
+#include <optional>
+#include <string_view>
 
 #include "common/base/ip.h"
 #include "common/base/mac.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/lease/network_config.h"
 
 namespace flanneld {
 
@@ -33,11 +32,12 @@ constexpr uint32_t vxlan_overhead(base::Family underlay) {
   return 14 + 8 + 8 + (underlay == base::Family::v4 ? 20 : 40);
 }
 
+/// The overhead of a VXLAN device that is named like ours, "flannel.1" or "flannel-v6.4096"; nullopt for
+/// every other link.
+std::optional<uint32_t> vxlan_device_overhead(std::string_view kind, std::string_view name);
+
 /// The hardware address of a device that is made for the first time. It depends on nothing that a new
 /// start, a lost device or a lost store would change.
 base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address);
-
-/// Throws base::ParseError.
-std::unique_ptr<Backend> make_vxlan_backend(const BackendContext& context);
 
 }  // namespace flanneld

@@ -1,5 +1,9 @@
 #include "flanneld/backend/vxlan_lease_data.h"
 
+#include <fmt/format.h>
+
+#include "common/base/error.h"
+#include "common/base/text.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -10,10 +14,10 @@ constexpr size_t kMaxDataBytes = 4096;
 base::MacAddress parse_vtep_mac(const std::string& text) {
   const auto mac = base::MacAddress::parse(text);
   if (!mac)
-    throw base::ParseError("key 'VtepMAC': " + in_quotes(text) +
-                           " is not a hardware address such as 'c6:d2:32:6f:8f:44'");
+    throw base::ParseError(fmt::format(
+        "key 'VtepMAC': {} is not a hardware address such as 'c6:d2:32:6f:8f:44'", base::quoted(text)));
   if (*mac == base::MacAddress{} || (mac->bytes[0] & 1) != 0)
-    throw base::ParseError("key 'VtepMAC': '" + mac->str() + "' is not the address of one device");
+    throw base::ParseError(fmt::format("key 'VtepMAC': '{}' is not the address of one device", *mac));
   return *mac;
 }
 
@@ -30,7 +34,7 @@ VxlanLeaseData VxlanLeaseData::parse(std::string_view text) {
 }
 
 std::string VxlanLeaseData::format() const {
-  return R"({"VNI":)" + std::to_string(vni) + R"(,"VtepMAC":")" + vtep_mac.str() + R"("})";
+  return fmt::format(R"({{"VNI":{},"VtepMAC":"{}"}})", vni, vtep_mac);
 }
 
 }  // namespace flanneld

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -12,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/options/flags.h"
@@ -79,7 +79,7 @@ class Cleanup {
 
   void remove_devices() {
     for (const netlink::Link& link : netlink::all_links(route_))
-      if (link.kind == "vxlan" && is_device_name(link.name) && netlink::remove_link(route_, link.name))
+      if (find_device_overhead(link.kind, link.name) && netlink::remove_link(route_, link.name))
         removed(fmt::format("device '{}'", link.name));
   }
 
@@ -118,16 +118,6 @@ const ListenAddress* find_agent(const Options& options) {
 }
 
 }  // namespace
-
-bool is_device_name(std::string_view name) {
-  for (const std::string_view prefix : {"flannel.", "flannel-v6."}) {
-    if (!name.starts_with(prefix)) continue;
-    const std::string_view number = name.substr(prefix.size());
-    return !number.empty() && std::all_of(number.begin(), number.end(),
-                                          [](unsigned char one) { return one >= '0' && one <= '9'; });
-  }
-  return false;
-}
 
 int run_cleanup(const Options& options) {
   const auto& words = options.words;

@@ -2,8 +2,6 @@
 // and nothing else: pods stay, and so does a bridge that has pods.
 #pragma once
 
-#include <string_view>
-
 #include "flanneld/options/options.h"
 
 namespace flanneld {
@@ -12,8 +10,5 @@ namespace flanneld {
 /// would make everything again, unless the word `--force` is given. Returns 0 when nothing of flannel's is
 /// left, 1 when it refused or something could not be removed. Throws UsageError.
 int run_cleanup(const Options& options);
-
-/// Whether flannel gives this name to a device: "flannel.1", "flannel-v6.4096".
-bool is_device_name(std::string_view name);
 
 }  // namespace flanneld

@@ -14,11 +14,13 @@
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/commands/doctor_checks.h"
 #include "flanneld/commands/doctor_report.h"
 #include "flanneld/commands/udp_port.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/io/url.h"
+#include "flanneld/kernel/device.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/options/interface_request.h"
 #include "flanneld/traffic/forward_policy.h"
@@ -34,7 +36,6 @@ using State = Finding::State;
 constexpr const char* kCniConfDir = "/etc/cni/net.d";
 constexpr const char* kCniBinDir = "/opt/cni/bin";
 constexpr std::chrono::seconds kAnswerLimit(2);
-constexpr uint16_t kVxlanPort = 8472;
 constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
 
 /// Which networks the node has by subnet.env. Without that file, all of IPv4.
@@ -139,14 +140,15 @@ class Examination {
   }
 
   void devices() {
-    UdpPortFacts udp{.port = kVxlanPort};
+    UdpPortFacts udp{.port = netlink::kDefaultVxlanPort};
     std::optional<std::vector<base::IpNet>> bridge_addresses;
     for (const netlink::Link& link : netlink::all_links(route_)) {
-      if (link.kind == "vxlan" && link.name.starts_with("flannel")) {
+      if (const auto overhead = find_device_overhead(link.kind, link.name)) {
         udp.has_device = true;
-        mtu_.devices.push_back({link.name, link.mtu});
-        if (const auto state = netlink::find_vxlan(route_, link.name); state && state->actual.port != 0)
-          udp.port = state->actual.port;
+        mtu_.devices.push_back({link.name, link.mtu, *overhead});
+        const auto device = read_device(route_, link);
+        const auto* vxlan = device ? std::get_if<VxlanDevice>(&device->kind) : nullptr;
+        if (vxlan && vxlan->port != 0) udp.port = vxlan->port;
       }
       if (link.name != kPodBridge) continue;
       mtu_.bridge = link.mtu;

@@ -8,17 +8,11 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/json/json.h"
-#include "flanneld/backend/vxlan.h"
 
 namespace flanneld {
 namespace {
 
 using State = Finding::State;
-
-/// What the device adds to a packet, by the name that the backend gives it.
-uint32_t overhead_of(const MtuFacts::Device& device) {
-  return vxlan_overhead(device.name.starts_with("flannel-v6.") ? base::Family::v6 : base::Family::v4);
-}
 
 std::string list(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
@@ -36,9 +30,9 @@ std::string describe(const MtuFacts& facts) {
 std::vector<std::string> find_misfits(const MtuFacts& facts) {
   std::vector<std::string> misfits;
   for (const auto& device : facts.devices) {
-    if (facts.external && device.mtu + overhead_of(device) > *facts.external)
+    if (facts.external && device.mtu + device.overhead > *facts.external)
       misfits.push_back(fmt::format("{} and its overhead of {} bytes do not fit the interface", device.name,
-                                    overhead_of(device)));
+                                    device.overhead));
     if (facts.pods && *facts.pods > device.mtu)
       misfits.push_back(fmt::format("FLANNEL_MTU does not fit {}", device.name));
   }

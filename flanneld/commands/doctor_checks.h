@@ -23,11 +23,12 @@ struct MtuFacts {
   struct Device {
     std::string name;
     uint32_t mtu = 0;
+    uint32_t overhead = 0;  ///< bytes that the device adds to each packet
   };
   std::optional<uint32_t> external;  ///< of the interface to the other nodes
   std::optional<uint32_t> bridge;    ///< of cni0
   std::optional<uint32_t> pods;      ///< FLANNEL_MTU
-  std::vector<Device> devices;       ///< flannel's VXLAN devices
+  std::vector<Device> devices;       ///< flannel's tunnel devices
 };
 /// Whether each MTU leaves room for what is put around a packet on its way.
 Finding check_mtu(const MtuFacts& facts);

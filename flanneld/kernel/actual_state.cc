@@ -27,8 +27,8 @@ const std::string* LinkIndexes::name_of(int ifindex) const {
 KernelState read_kernel_state(netlink::NetlinkSocket& socket, const NodePlan& plan,
                               const LinkIndexes& links) {
   KernelState state;
-  for (const PlannedDevice& device : plan.devices) {
-    const auto ifindex = links.find(device.vxlan.name);
+  for (const Device& device : plan.devices) {
+    const auto ifindex = links.find(device.name);
     if (!ifindex) continue;
     append(state.neighbours, netlink::neighbours_of(socket, *ifindex, device.network.address.family()));
     append(state.fdb, netlink::fdb_of(socket, *ifindex));

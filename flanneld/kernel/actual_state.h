@@ -9,7 +9,7 @@
 #include "common/netlink/neighbour.h"
 #include "common/netlink/route.h"
 #include "common/netlink/socket.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 
 namespace flanneld {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/lease/lease.h"
 
 namespace flanneld {

@@ -1,14 +1,15 @@
-// Makes one device of the backend as planned: there, with its offload setting, up, and with its address.
-// Knows nothing of peers.
+// Makes one device of the backend as planned: it exists, with its offload setting, is up, and has its
+// address. Knows nothing of peers. device.cc is the one place that tells kinds of devices apart.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/device.h"
 
 namespace flanneld {
 
@@ -19,6 +20,21 @@ struct DeviceResult {
   std::vector<std::string> notes;     ///< what was done that an operator should know
 };
 
-DeviceResult ensure_device(netlink::NetlinkSocket& socket, const PlannedDevice& device);
+/// Changes what differs from the plan. A link of the same name that cannot be turned into the device is
+/// replaced.
+DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device);
+
+/// What a device is like, compared with the plan.
+struct DeviceLook {
+  int ifindex = 0;                   ///< 0: there is none
+  std::optional<std::string> drift;  ///< how it differs, for people; nullopt: it does not
+};
+
+/// Changes nothing. Throws NetlinkError.
+DeviceLook look_at_device(netlink::NetlinkSocket& socket, const Device& device);
+
+/// The device of that name as the kernel has it, without addresses; nullopt if there is none, or if the link
+/// is of no kind that a backend uses. Throws NetlinkError.
+std::optional<Device> read_device(netlink::NetlinkSocket& socket, const netlink::Link& link);
 
 }  // namespace flanneld

@@ -94,7 +94,7 @@ class Diff {
   /// Removes a route that is not as wanted if it is ours to remove.
   void sweep(const Route& actual, const std::string& link, const PlannedRoute* wanted) {
     const bool own_device = std::any_of(plan_.devices.begin(), plan_.devices.end(),
-                                        [&](const auto& device) { return device.vxlan.name == link; });
+                                        [&](const auto& device) { return device.name == link; });
     const bool ours = actual.protocol == kRouteProtocol;
     if (!ours && !(own_device && actual.protocol == netlink::kProtocolBoot)) return;
     if (actual.special || !within_networks(actual.dst)) return;

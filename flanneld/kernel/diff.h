@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/kernel/actual_state.h"
 #include "flanneld/kernel/desired_state.h"
 

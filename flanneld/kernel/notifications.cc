@@ -17,13 +17,15 @@ class Judge {
       : removed_(removed), wanted_(wanted), plan_(plan), links_(links), memory_(memory) {}
 
   Judgement operator()(const netlink::Link& link) {
-    if (const PlannedDevice* device = device_at(link.ifindex)) return {is_damaged(*device, link), false};
+    if (const Device* device = device_at(link.ifindex)) return {is_damaged(*device, link), false};
     // Another link has, or had, a device's name; or one on which routes are made has come.
     const bool has_our_name = is_planned(link.name);
     const auto known = memory_.links.find(link.ifindex);
     if (known == memory_.links.end()) {
-      // A foreign vxlan device may have held the VNI and port that one of ours needs.
-      const bool makes_room = removed_ && link.kind == "vxlan";
+      // A foreign vxlan device, say, may have held the VNI and port that one of ours needs.
+      const bool makes_room =
+          removed_ && std::any_of(plan_.devices.begin(), plan_.devices.end(),
+                                  [&](const Device& device) { return device.link_kind() == link.kind; });
       return {makes_room || (has_our_name && !removed_), has_our_name && !is_device(link.name)};
     }
     if (removed_) {
@@ -37,7 +39,7 @@ class Judge {
   }
 
   Judgement operator()(const netlink::Address& address) {
-    if (const PlannedDevice* device = device_at(address.ifindex))
+    if (const Device* device = device_at(address.ifindex))
       return {removed_ && device->address == address.net, false};
     if (!memory_.links.contains(address.ifindex)) return {};
     const std::pair place{address.ifindex, address.net};
@@ -49,6 +51,7 @@ class Judge {
 
   Judgement operator()(const netlink::Route& route) {
     if (route.dst.prefix == 0) return {false, device_at(route.ifindex) == nullptr};
+    if (connects_host(route)) return {false, true};
     if (route.type == netlink::Route::Type::blackhole) return {removed_ && is_blackhole(route), false};
     const PlannedRoute* wanted = wanted_.routes().find(route.dst);
     if (!wanted) return {};
@@ -61,17 +64,17 @@ class Judge {
   }
 
   Judgement operator()(const netlink::Neighbour& neighbour) {
-    const PlannedDevice* device = device_at(neighbour.ifindex);
+    const Device* device = device_at(neighbour.ifindex);
     if (!device) return {};
-    const auto* wanted = wanted_.neighbours().find({device->vxlan.name, neighbour.address});
+    const auto* wanted = wanted_.neighbours().find({device->name, neighbour.address});
     if (!wanted) return {};
     return {removed_ || !neighbour.permanent || neighbour.mac != wanted->mac, false};
   }
 
   Judgement operator()(const netlink::FdbEntry& entry) {
-    const PlannedDevice* device = device_at(entry.ifindex);
+    const Device* device = device_at(entry.ifindex);
     if (!device) return {};
-    const auto* wanted = wanted_.fdb().find({device->vxlan.name, entry.mac.bytes});
+    const auto* wanted = wanted_.fdb().find({device->name, entry.mac.bytes});
     if (!wanted) return {};
     const bool is_wanted = entry.permanent && entry.dst == wanted->dst;
     return {removed_ == is_wanted, false};
@@ -79,17 +82,17 @@ class Judge {
 
  private:
   /// The plan's device that has that index now; nullptr if none.
-  [[nodiscard]] const PlannedDevice* device_at(int ifindex) const {
+  [[nodiscard]] const Device* device_at(int ifindex) const {
     const std::string* name = links_.name_of(ifindex);
     if (!name) return nullptr;
-    for (const PlannedDevice& device : plan_.devices)
-      if (device.vxlan.name == *name) return &device;
+    for (const Device& device : plan_.devices)
+      if (device.name == *name) return &device;
     return nullptr;
   }
 
   [[nodiscard]] bool is_device(const std::string& name) const {
     return std::any_of(plan_.devices.begin(), plan_.devices.end(),
-                       [&](const PlannedDevice& device) { return device.vxlan.name == name; });
+                       [&](const Device& device) { return device.name == name; });
   }
 
   [[nodiscard]] bool is_planned(const std::string& name) const {
@@ -97,10 +100,15 @@ class Judge {
            std::find(plan_.route_links.begin(), plan_.route_links.end(), name) != plan_.route_links.end();
   }
 
-  [[nodiscard]] bool is_damaged(const PlannedDevice& device, const netlink::Link& link) const {
-    const netlink::VxlanSpec& spec = device.vxlan;
-    return removed_ || !link.is_up() || link.name != spec.name || link.mac != spec.mac ||
-           (spec.mtu != 0 && link.mtu != spec.mtu);
+  [[nodiscard]] bool is_damaged(const Device& device, const netlink::Link& link) const {
+    return removed_ || !link.is_up() || link.name != device.name || (device.mac && link.mac != *device.mac) ||
+           (device.mtu != 0 && link.mtu != device.mtu);
+  }
+
+  /// True for a route that tells which addresses a link of the host reaches without a gateway.
+  [[nodiscard]] bool connects_host(const netlink::Route& route) const {
+    return !route.gw && route.type == netlink::Route::Type::unicast && route.protocol != kRouteProtocol &&
+           memory_.links.contains(route.ifindex);
   }
 
   [[nodiscard]] bool is_blackhole(const netlink::Route& route) const {

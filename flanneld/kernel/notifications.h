@@ -7,7 +7,7 @@
 
 #include "common/base/ip.h"
 #include "common/netlink/monitor.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/kernel/actual_state.h"
 #include "flanneld/kernel/desired_state.h"
 

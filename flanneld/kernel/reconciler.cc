@@ -8,7 +8,6 @@
 #include "common/base/log.h"
 #include "common/netlink/address.h"
 #include "common/netlink/monitor.h"
-#include "common/netlink/vxlan.h"
 #include "flanneld/kernel/actual_state.h"
 #include "flanneld/kernel/desired_state.h"
 #include "flanneld/kernel/device.h"
@@ -152,25 +151,19 @@ void Reconciler::State::look_for_drift() {
 
 void Reconciler::State::look_at_devices() {
   links = {};
-  for (const PlannedDevice& device : plan.devices) {
-    const std::string& name = device.vxlan.name;
-    const auto state = netlink::find_vxlan(socket, name);
-    if (state) links.set(name, state->link.ifindex);
-    if (!state)
-      status.drift.add(fmt::format("link '{}' is gone", name));
-    else if (const auto reason = netlink::incompatibility(*state, device.vxlan))
-      status.drift.add(fmt::format("link '{}': {}", name, *reason));
-    else if (!state->link.is_up())
-      status.drift.add(fmt::format("link '{}' is down", name));
+  for (const Device& device : plan.devices) {
+    DeviceLook look = look_at_device(socket, device);
+    if (look.ifindex != 0) links.set(device.name, look.ifindex);
+    if (look.drift) status.drift.add(std::move(*look.drift));
   }
 }
 
 uint64_t Reconciler::State::ensure_devices() {
   uint64_t writes = 0;
   std::vector<std::string> failures;
-  for (const PlannedDevice& device : plan.devices) {
+  for (const Device& device : plan.devices) {
     DeviceResult result = ensure_device(socket, device);
-    if (result.link.ifindex != 0) links.set(device.vxlan.name, result.link.ifindex);
+    if (result.link.ifindex != 0) links.set(device.name, result.link.ifindex);
     writes += result.writes;
     failures.insert(failures.end(), result.failures.begin(), result.failures.end());
     for (const std::string& note : result.notes) base::log_warning(note);
@@ -191,8 +184,8 @@ void Reconciler::State::find_route_links() {
     links.set(name, link->ifindex);
     remember_host_link(*link, before);
   }
-  for (const PlannedDevice& device : plan.devices) {
-    const int lower = device.vxlan.lower;
+  for (const Device& device : plan.devices) {
+    const int lower = device.lower;
     if (lower == 0 || host.links.contains(lower)) continue;
     if (const auto link = netlink::find_link(socket, lower)) remember_host_link(*link, before);
   }

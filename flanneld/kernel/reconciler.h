@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/kernel/failures.h"
 #include "flanneld/lease/lease.h"

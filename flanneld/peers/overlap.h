@@ -9,7 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/lease/lease.h"
 
 namespace flanneld {

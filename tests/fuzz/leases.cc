@@ -5,7 +5,7 @@
 #include <string>
 
 #include "common/base/error.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld/lease/network_config.h"
 #include "flanneld/peers/peer_set.h"
@@ -27,9 +27,7 @@ struct Node {
     external.ipv4 = external.public_ipv4 = IpAddress::parse("192.0.2.1");
     external.ipv6 = external.public_ipv6 = IpAddress::parse("2001:db8::1");
     own.key = *LeaseKey::parse("10.244.1.0-24&fd00:10:0:1::-64");
-    backend =
-        flanneld::make_backend({config, external, [](const std::string&, uint32_t) { return std::nullopt; },
-                                [](const IpAddress& address) { return address.data()[0] == 192; }});
+    backend = flanneld::make_backend({config, external, {}, {{*IpNet::parse("192.0.0.0/8"), false}}});
     own.attributes = backend->attributes();
   }
   flanneld::NetworkConfig config = flanneld::NetworkConfig::parse(

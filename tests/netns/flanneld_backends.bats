@@ -118,6 +118,12 @@ large_comes_whole() {
   on a node_exec ip route del "$b.0/24"
   wait_until 2 route_is a "$b.0/24" "$b.0/24 via 192.168.1.20 dev eth0 proto 95"
 
+  # What is directly connected may change while the agent runs.
+  on a node_exec ip route add 172.31.0.0/24 dev eth0
+  wait_until 2 route_is a 10.5.250.0/24 "10.5.250.0/24 via 172.31.0.5 dev eth0 proto 95"
+  on a node_exec ip route del 172.31.0.0/24 dev eth0
+  wait_until 2 route_is a 10.5.250.0/24 "10.5.250.0/24 via 10.5.250.0 dev flannel.1 proto 95 onlink"
+
   # Switched off, what it made goes, and pods reach each other all the same.
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   on a flanneld_stop

@@ -3,7 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "flanneld/backend/backend.h"
+#include "flanneld/backend/node_addresses.h"
+#include "flanneld/backend/registry.h"
 #include "flanneld/backend/vxlan.h"
 #include "tests/unit/flanneld/test_support.h"
 
@@ -13,6 +14,7 @@ using flanneld::Lease;
 using flanneld::NetworkConfig;
 using flanneld::NodePlan;
 using flanneld::PeerPlan;
+using flanneld::VxlanDevice;
 using namespace flanneld_test;
 
 namespace {
@@ -30,14 +32,12 @@ struct Node {
     external.ipv6 = external.public_ipv6 = ip("2001:db8::1");
   }
   [[nodiscard]] std::unique_ptr<flanneld::Backend> backend() const {
-    return flanneld::make_backend({config, external, existing_mac, [](const base::IpAddress& address) {
-                                     return net("192.0.2.0/24").contains(address);
-                                   }});
+    return flanneld::make_backend({config, external, devices, routes});
   }
   NetworkConfig config;
   ExternalInterface external;
-  std::function<std::optional<base::MacAddress>(const std::string&, uint32_t)> existing_mac =
-      [](const std::string&, uint32_t) { return std::nullopt; };
+  std::vector<flanneld::Device> devices;
+  std::vector<flanneld::HostRoute> routes{{net("192.0.2.0/24"), false}};
 };
 
 const std::string kDual = R"(,"EnableIPv6":true,"IPv6Network":"fd00:10::/48")";
@@ -88,13 +88,13 @@ TEST_CASE("vxlan: options") {
                       "ChecksumOffload":false})");
   const NodePlan plan = node.backend()->node_plan(nullptr);
   REQUIRE(plan.devices.size() == 1);
-  const auto& spec = plan.devices[0].vxlan;
-  CHECK(spec.name == "flannel.4096");
-  CHECK(spec.vni == 4096);
-  CHECK(spec.port == 4789);
-  CHECK(spec.mtu == 1350);
-  CHECK(spec.learning);
-  CHECK(spec.gbp);
+  CHECK(plan.devices[0].name == "flannel.4096");
+  CHECK(plan.devices[0].mtu == 1350);
+  const auto& vxlan = std::get<VxlanDevice>(plan.devices[0].kind);
+  CHECK(vxlan.vni == 4096);
+  CHECK(vxlan.port == 4789);
+  CHECK(vxlan.learning);
+  CHECK(vxlan.gbp);
   CHECK_FALSE(plan.devices[0].tx_checksum);
   CHECK_FALSE(plan.devices[0].address);
 }
@@ -105,22 +105,22 @@ TEST_CASE("vxlan: what the node needs and publishes") {
   const flanneld::LeaseKey own = key("10.244.1.0-24&fd00:10:0:1::-64");
   const NodePlan plan = backend->node_plan(&own);
   REQUIRE(plan.devices.size() == 2);
-  CHECK(plan.devices[0].vxlan.name == "flannel.1");
-  CHECK(plan.devices[0].vxlan.lower == 5);
-  CHECK(plan.devices[0].vxlan.mtu == 1450);
-  CHECK(plan.devices[0].vxlan.local == ip("192.0.2.1"));
+  CHECK(plan.devices[0].name == "flannel.1");
+  CHECK(plan.devices[0].lower == 5);
+  CHECK(plan.devices[0].mtu == 1450);
+  CHECK(std::get<VxlanDevice>(plan.devices[0].kind).local == ip("192.0.2.1"));
   CHECK(plan.devices[0].address == net("10.244.1.0/32"));
   CHECK(plan.devices[0].network == net("10.244.0.0/16"));
   CHECK(plan.devices[0].tx_checksum);
-  CHECK(plan.devices[1].vxlan.name == "flannel-v6.1");
-  CHECK(plan.devices[1].vxlan.mtu == 1430);
+  CHECK(plan.devices[1].name == "flannel-v6.1");
+  CHECK(plan.devices[1].mtu == 1430);
   CHECK(plan.devices[1].address == net("fd00:10:0:1::/128"));
   CHECK(plan.route_links == std::vector<std::string>{"flannel.1", "flannel-v6.1", "eth0"});
   CHECK(backend->mtu() == 1430);
   const auto attributes = backend->attributes();
   CHECK(attributes.backend_type == "vxlan");
-  CHECK(attributes.backend_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[0].vxlan.mac.str() + R"("})");
-  CHECK(attributes.backend_v6_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[1].vxlan.mac.str() + R"("})");
+  CHECK(attributes.backend_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[0].mac->str() + R"("})");
+  CHECK(attributes.backend_v6_data == R"({"VNI":1,"VtepMAC":")" + plan.devices[1].mac->str() + R"("})");
 }
 
 TEST_CASE("vxlan: behind a NAT packets leave from the interface's own address") {
@@ -128,7 +128,7 @@ TEST_CASE("vxlan: behind a NAT packets leave from the interface's own address") 
   node.external.public_ipv4 = ip("203.0.113.9");
   const auto backend = node.backend();
   CHECK(backend->attributes().public_ip == ip("203.0.113.9"));
-  CHECK(backend->node_plan(nullptr).devices[0].vxlan.local == ip("192.0.2.1"));
+  CHECK(std::get<VxlanDevice>(backend->node_plan(nullptr).devices[0].kind).local == ip("192.0.2.1"));
 }
 
 TEST_CASE("vxlan: the hardware address stays") {
@@ -138,11 +138,15 @@ TEST_CASE("vxlan: the hardware address stays") {
   CHECK(one != flanneld::derive_vtep_mac(1, ip("192.0.2.2")));
   CHECK((one.bytes[0] & 3) == 2);
   Node node(R"({"Type":"vxlan"})");
-  CHECK(node.backend()->node_plan(nullptr).devices[0].vxlan.mac == one);
-  node.existing_mac = [](const std::string& link, uint32_t vni) {
-    return link == "flannel.1" && vni == 1 ? std::optional(kMac) : std::nullopt;
-  };
-  CHECK(node.backend()->node_plan(nullptr).devices[0].vxlan.mac == kMac);
+  CHECK(node.backend()->node_plan(nullptr).devices[0].mac == one);
+  flanneld::Device existing;
+  existing.name = "flannel.1";
+  existing.mac = kMac;
+  existing.kind = VxlanDevice{.vni = 1};
+  node.devices = {existing};
+  CHECK(node.backend()->node_plan(nullptr).devices[0].mac == kMac);
+  node.devices[0].kind = VxlanDevice{.vni = 2};
+  CHECK(node.backend()->node_plan(nullptr).devices[0].mac == one);
 }
 
 TEST_CASE("vxlan: a peer's three objects per family") {
@@ -192,6 +196,32 @@ TEST_CASE("vxlan: leases that cannot be used") {
   CHECK(contains(reason(peer), "10.244.2.0/24"));
   // A node without IPv6 in a cluster that is turning to it.
   CHECK(backend->peer_plan(lease("10.244.2.0-24", "198.51.100.2", kPeerData)).routes.size() == 1);
+}
+
+TEST_CASE("vxlan: pods are kept from the UDP port of each family's device") {
+  const auto ports = Node(R"({"Type":"vxlan"})", kDual).backend()->tunnel_ports();
+  REQUIRE(ports.size() == 2);
+  CHECK(ports[0] == flanneld::TunnelPort{base::Family::v4, "flannel.1", 8472});
+  CHECK(ports[1] == flanneld::TunnelPort{base::Family::v6, "flannel-v6.1", 8472});
+  CHECK(Node(R"({"Type":"host-gw"})").backend()->tunnel_ports().empty());
+}
+
+TEST_CASE("routes: the most specific one says whether an address is directly connected") {
+  const std::vector<flanneld::HostRoute> routes{
+      {net("0.0.0.0/0"), true}, {net("192.0.2.0/24"), false}, {net("192.0.2.128/25"), true}};
+  CHECK(is_directly_connected(routes, ip("192.0.2.7")));
+  CHECK_FALSE(is_directly_connected(routes, ip("192.0.2.130")));
+  CHECK_FALSE(is_directly_connected(routes, ip("198.51.100.1")));
+  CHECK_FALSE(is_directly_connected(routes, ip("2001:db8::1")));
+}
+
+TEST_CASE("backends know their devices by kind and name") {
+  CHECK(flanneld::find_device_overhead("vxlan", "flannel.1") == 50);
+  CHECK(flanneld::find_device_overhead("vxlan", "flannel.4096") == 50);
+  CHECK(flanneld::find_device_overhead("vxlan", "flannel-v6.1") == 70);
+  CHECK_FALSE(flanneld::find_device_overhead("veth", "flannel.1"));
+  for (const char* other : {"flannel.", "flannel.x", "flannel.1a", "flannel1", "flannel.ipip", "vxlan.1", ""})
+    CHECK_FALSE(flanneld::find_device_overhead("vxlan", other));
 }
 
 TEST_CASE("host-gw") {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "flanneld/backend/registry.h"
 #include "flanneld/commands/doctor_checks.h"
 #include "tests/unit/flanneld/test_support.h"
 
@@ -11,6 +12,8 @@ using namespace flanneld_test;
 using State = Finding::State;
 
 namespace {
+
+uint32_t overhead(const std::string& name) { return find_device_overhead("vxlan", name).value(); }
 
 flannel::SubnetEnv env() {
   flannel::SubnetEnv env;
@@ -52,7 +55,7 @@ TEST_CASE("doctor: the external interface is shown with the rule that chose it, 
 }
 
 TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {
-  MtuFacts facts{1500, 1450, 1450, {{"flannel.1", 1450}}};
+  MtuFacts facts{1500, 1450, 1450, {{"flannel.1", 1450, 50}}};
   CHECK(check_mtu(facts).state == State::ok);
   facts.external = 1400;
   CHECK(contains(check_mtu(facts).finding, "do not fit the interface"));
@@ -71,7 +74,8 @@ TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {
 TEST_CASE("doctor: a VXLAN device over IPv6 needs 20 bytes more than one over IPv4") {
   MtuFacts facts;
   facts.external = 1500;
-  facts.devices = {{"flannel.1", 1450}, {"flannel-v6.1", 1430}};
+  facts.devices = {{"flannel.1", 1450, overhead("flannel.1")},
+                   {"flannel-v6.1", 1430, overhead("flannel-v6.1")}};
   CHECK(check_mtu(facts).state == State::ok);
   facts.devices.back().mtu = 1431;
   CHECK(check_mtu(facts).state == State::fail);

@@ -42,10 +42,10 @@ PeerPlanPtr direct_peer(const std::string& subnet, const std::string& node) {
 /// A node with two peers, and a kernel that holds just what they need.
 struct Bench {
   Bench() {
-    flanneld::PlannedDevice device{};
-    device.vxlan.name = "flannel.1";
-    device.vxlan.mtu = 1450;
-    device.vxlan.mac = mac(1);
+    flanneld::Device device;
+    device.name = "flannel.1";
+    device.mtu = 1450;
+    device.mac = mac(1);
     device.address = net("10.5.1.0/32");
     device.network = net("10.5.0.0/16");
     plan.devices = {device};
@@ -225,6 +225,11 @@ TEST_CASE("change judgement") {
   CHECK(verdict(false, kept).empty());
   CHECK(verdict(true, kept) == "drift");
   CHECK(verdict(true, route("10.5.9.0/24", "10.5.9.0", kVxlan, flanneld::kRouteProtocol)).empty());
+  Route connected = route("10.5.7.0/24", "192.0.2.1", kExternal, 2);
+  connected.gw.reset();
+  CHECK(verdict(false, connected) == "host");
+  connected.ifindex = 99;
+  CHECK(verdict(false, connected).empty());
   kept.gw = ip("192.0.2.1");
   CHECK(verdict(false, kept) == "drift");
   kept.priority = 100;

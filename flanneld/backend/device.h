@@ -1,0 +1,44 @@
+// The network devices that backends ask for, as data. One struct for each kind; what is common to all kinds
+// stands in Device. kernel/device.cc makes them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "common/base/ip.h"
+#include "common/base/mac.h"
+
+namespace flanneld {
+
+/// A VXLAN tunnel endpoint (VTEP).
+struct VxlanDevice {
+  static constexpr std::string_view kLinkKind = "vxlan";  ///< IFLA_INFO_KIND
+
+  uint32_t vni = 0;
+  uint16_t port = 0;                          ///< UDP
+  std::optional<base::IpAddress> local = {};  ///< the outer source address; nullopt: the kernel chooses
+  bool learning = false;                      ///< of MACs, from packets that come in
+  bool gbp = false;                           ///< group policy extension
+  bool operator==(const VxlanDevice&) const = default;
+};
+
+struct Device {
+  std::string name;
+  uint32_t mtu = 0;                     ///< bytes
+  std::optional<base::MacAddress> mac;  ///< nullopt: any, or a kind that has none
+  int lower = 0;                        ///< ifindex of the link that carries its packets; 0: any
+  std::optional<base::IpNet> address;   ///< nullopt while there is no lease
+  base::IpNet network;                  ///< another address of the device within it is stale, and is removed
+  bool tx_checksum = true;              ///< false: switch checksum offload off at each creation
+  std::variant<VxlanDevice> kind;
+
+  /// What the kernel calls the kind of the link.
+  [[nodiscard]] std::string_view link_kind() const {
+    return std::visit([](const auto& one) { return one.kLinkKind; }, kind);
+  }
+};
+
+}  // namespace flanneld

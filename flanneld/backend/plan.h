@@ -1,0 +1,62 @@
+// Kernel objects as data. A link is named, not numbered: its index changes when it is made again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/base/mac.h"
+#include "flanneld/backend/device.h"
+#include "flanneld/lease/lease.h"
+
+namespace flanneld {
+
+struct PlannedRoute {
+  base::IpNet dst;
+  std::optional<base::IpAddress> gw = {};
+  std::string link;
+  bool onlink = false;  ///< the gateway needs no route of its own
+  auto operator<=>(const PlannedRoute&) const = default;
+};
+
+/// A permanent entry of the ARP table or of the IPv6 neighbour table.
+struct PlannedNeighbour {
+  std::string link;
+  base::IpAddress address;
+  base::MacAddress mac;
+  bool operator==(const PlannedNeighbour&) const = default;
+};
+
+/// Tells a device to which node it sends frames for `mac`.
+struct PlannedFdbEntry {
+  std::string link;
+  base::MacAddress mac;
+  base::IpAddress dst;
+  bool operator==(const PlannedFdbEntry&) const = default;
+};
+
+/// What one peer's lease needs.
+struct PeerPlan {
+  std::vector<PlannedRoute> routes;
+  std::vector<PlannedNeighbour> neighbours;
+  std::vector<PlannedFdbEntry> fdb;
+  bool operator==(const PeerPlan&) const = default;
+};
+
+/// A plan is made once and then shared.
+using PeerPlans = std::map<LeaseKey, std::shared_ptr<const PeerPlan>>;
+
+/// What this node needs, whatever peers it has.
+struct NodePlan {
+  std::vector<Device> devices;
+  std::vector<std::string>
+      route_links;                    ///< links that the backend's routes lead through, its devices included
+  std::vector<base::IpNet> networks;  ///< the cluster's networks: every peer's route lies within one
+  std::vector<base::IpNet> blackholes;  ///< own subnets whose packets are dropped where no bridge has them
+};
+
+}  // namespace flanneld

@@ -1,0 +1,32 @@
+#include "flanneld/kernel/node_facts.h"
+
+#include <algorithm>
+
+#include "common/netlink/link.h"
+#include "common/netlink/route.h"
+#include "flanneld/backend/registry.h"
+#include "flanneld/kernel/device.h"
+#include "flanneld/kernel/diff.h"
+
+namespace flanneld {
+
+std::vector<Device> read_devices(netlink::NetlinkSocket& socket) {
+  std::vector<Device> devices;
+  for (const netlink::Link& link : netlink::all_links(socket)) {
+    if (!find_device_overhead(link.kind, link.name)) continue;
+    if (auto device = read_device(socket, link)) devices.push_back(std::move(*device));
+  }
+  return devices;
+}
+
+std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifindex) {
+  std::vector<HostRoute> routes;
+  for (const base::Family family : base::kFamilies)
+    for (const netlink::Route& route : netlink::routes_of(socket, ifindex, family))
+      if (route.protocol != kRouteProtocol)
+        routes.push_back({.dst = route.dst, .has_gateway = route.gw.has_value()});
+  std::sort(routes.begin(), routes.end());
+  return routes;
+}
+
+}  // namespace flanneld
