@@ -64,9 +64,11 @@ Agent::Agent(EventLoop& loop, const Options& options)
       options_(options),
       netlink_(netlink::NetlinkSocket::open()),
       store_(make_lease_store(loop, options)),
-      reconciler_(loop, options.heal, {[this] { status_changed(); }, [this] { host_changed(); }}),
+      reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
+                  {[this] { status_changed(); }, [this] { host_changed(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
+      peers_timer_(loop, [this] { apply_peers(); }),
       saved_timer_(loop, [this] { use_saved_state(); }),
       save_timer_(
           loop,
@@ -131,9 +133,8 @@ void Agent::configure() {
     if (own_) {
       attach();
     } else {
-      peers_.use(&*config_, backend_.get(), nullptr);
-      set_node();
-      reconciler_.reconcile();
+      peers_.use(*config_, backend_, std::nullopt);
+      reconciler_.reconcile(node_plan());
     }
     claim();
   } catch (const base::ParseError& error) {
@@ -191,12 +192,12 @@ void Agent::claim() {
   store_->claim({*config_, backend_->attributes(), own_ ? own_->key : previous_});
 }
 
-void Agent::set_node() {
+NodePlan Agent::node_plan() const {
   NodePlan plan = backend_->node_plan(own_ ? &own_->key : nullptr);
   if (own_ && options_.ip_blackhole_route)
     for (const auto& subnet : {own_->key.subnet, own_->key.ipv6_subnet})
       if (subnet) plan.blackholes.push_back(*subnet);
-  reconciler_.set_node(plan);
+  return plan;
 }
 
 void Agent::apply_rules() {
@@ -224,9 +225,9 @@ void Agent::write_subnet_env() {
 void Agent::attach() {
   if (!own_ || !backend_) return;
   try {
-    peers_.use(&*config_, backend_.get(), &*own_);
-    set_node();
-    reconciler_.reset(peers_.plans());
+    peers_.use(*config_, backend_, own_);
+    peers_timer_.cancel();
+    reconciler_.reconcile(node_plan(), peers_.plans());
     apply_rules();
     write_subnet_env();
     attached_ = true;

@@ -66,11 +66,11 @@ class Agent final {
   void claim();
   /// Makes everything that the own lease needs; tried again when it fails.
   void attach();
-  void set_node();
+  [[nodiscard]] NodePlan node_plan() const;
   void apply_rules();
   void write_subnet_env();
-  void became_ready();
   void peers_changed(const PeerChange& change);
+  void apply_peers();
   void log_peers(const PeerChange& change) const;
   void status_changed();
   /// Gives up what is of no more use.
@@ -93,7 +93,7 @@ class Agent final {
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
   std::vector<std::unique_ptr<StatusServer>> servers_;
-  Timer configure_timer_, attach_timer_, saved_timer_, save_timer_, confine_timer_;
+  Timer configure_timer_, attach_timer_, peers_timer_, saved_timer_, save_timer_, confine_timer_;
 
   std::optional<LeaseKey> previous_;  ///< what subnet.env held at start
   std::optional<SavedState> saved_;   ///< until the store or it has been used
@@ -104,9 +104,10 @@ class Agent final {
   std::optional<ExternalInterface> external_;
   std::vector<HostRoute> host_routes_;  ///< through external_
   std::optional<std::string> interface_problem_;
-  std::unique_ptr<Backend> backend_;
+  std::shared_ptr<const Backend> backend_;
   std::optional<Lease> own_;
   PeerSet peers_;
+  EventLoop::Clock::time_point peers_applied_;
   std::string waiting_for_ = "the network configuration";  ///< empty: all is as it was last asked for
   bool attached_ = false;
   bool told_ready_ = false;

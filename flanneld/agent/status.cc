@@ -119,14 +119,14 @@ json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_secon
 json::OrderedValue routes_json(const AgentStatus& status) {
   json::OrderedValue routes = json::OrderedValue::array(), neighbours = json::OrderedValue::array(),
                      fdb = json::OrderedValue::array();
-  for (const auto& [key, plan] : status.plans) {
-    for (const PlannedRoute& route : plan->routes)
+  for (const auto& [key, peer] : status.plans) {
+    for (const PlannedRoute& route : peer.plan->routes)
       routes.push_back(
           json::OrderedValue{{"dst", route.dst.str()}, {"gw", or_null(route.gw)}, {"dev", route.link}});
-    for (const PlannedNeighbour& neighbour : plan->neighbours)
+    for (const PlannedNeighbour& neighbour : peer.plan->neighbours)
       neighbours.push_back(json::OrderedValue{
           {"address", neighbour.address.str()}, {"mac", neighbour.mac.str()}, {"dev", neighbour.link}});
-    for (const PlannedFdbEntry& entry : plan->fdb)
+    for (const PlannedFdbEntry& entry : peer.plan->fdb)
       fdb.push_back(
           json::OrderedValue{{"mac", entry.mac.str()}, {"dst", entry.dst.str()}, {"dev", entry.link}});
   }

@@ -1,6 +1,9 @@
 // What the agent does about each event of the store.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
@@ -8,6 +11,10 @@
 namespace flanneld {
 namespace {
 
+using std::chrono::milliseconds;
+
+/// A burst of changes goes to the kernel in portions, as each costs a pass over all peers.
+constexpr milliseconds kApplyGap{20};
 constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it tells the number
 
 std::string name_of(const Lease& lease) {
@@ -65,13 +72,7 @@ void Agent::on(const LeasesListed& event) {
         "are kept for a minute");
     if (saved_) peers_.reset(saved_->peers);
   }
-  const PeerChange change = is_wiped ? peers_.merge(event.leases) : peers_.reset(event.leases);
-  if (attached_) {  // before that nothing can be said of them: which is our own is not known
-    log_peers(change);
-    reconciler_.reset(peers_.plans());
-  }
-  save_soon();
-  status_changed();
+  peers_changed(is_wiped ? peers_.merge(event.leases) : peers_.reset(event.leases));
 }
 
 void Agent::on(const LeasesChanged& event) {
@@ -79,11 +80,20 @@ void Agent::on(const LeasesChanged& event) {
   peers_changed(peers_.apply(event.events));
 }
 
+/// The one way from the store to the kernel, for lists and for events.
 void Agent::peers_changed(const PeerChange& change) {
-  log_peers(change);
-  if (change.upserted.empty() && change.removed.empty()) return;
-  if (attached_) reconciler_.apply(change.upserted, change.removed);
+  if (change.empty()) return;
   save_soon();
+  if (!attached_) return;  // which lease is our own is not known yet
+  log_peers(change);
+  if (peers_timer_.armed()) return;
+  const auto quiet = EventLoop::Clock::now() - peers_applied_;
+  peers_timer_.start(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(kApplyGap - quiet)));
+}
+
+void Agent::apply_peers() {
+  reconciler_.apply(peers_.plans());
+  peers_applied_ = EventLoop::Clock::now();
   status_changed();
 }
 

@@ -48,7 +48,13 @@ struct PeerPlan {
 };
 
 /// A plan is made once and then shared.
-using PeerPlans = std::map<LeaseKey, std::shared_ptr<const PeerPlan>>;
+struct PlannedPeer {
+  std::shared_ptr<const PeerPlan> plan;
+  /// Counts up. One node may have two leases for a while: an object that both need has the values of the
+  /// lease that was published later.
+  uint64_t published = 0;
+};
+using PeerPlans = std::map<LeaseKey, PlannedPeer>;
 
 /// What this node needs, whatever peers it has.
 struct NodePlan {

@@ -13,20 +13,9 @@ void append(std::vector<Object>& all, std::vector<Object> more) {
 
 }  // namespace
 
-std::optional<int> LinkIndexes::find(const std::string& name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? std::nullopt : std::optional(found->second);
-}
-
-const std::string* LinkIndexes::name_of(int ifindex) const {
-  for (const auto& [name, index] : by_name_)
-    if (index == ifindex) return &name;
-  return nullptr;
-}
-
-KernelState read_kernel_state(netlink::NetlinkSocket& socket, const NodePlan& plan,
+ActualState read_actual_state(netlink::NetlinkSocket& socket, const NodePlan& plan,
                               const LinkIndexes& links) {
-  KernelState state;
+  ActualState state;
   for (const Device& device : plan.devices) {
     const auto ifindex = links.find(device.name);
     if (!ifindex) continue;

@@ -1,129 +1,94 @@
-// What the peers need, by object. Two leases may claim one object, as when a node has just taken another
-// subnet: the later claim counts, and when it goes the earlier one does again. Pure.
+// What all peers together need in the kernel, object by object. Pure.
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <iterator>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "flanneld/backend/plan.h"
-#include "flanneld/lease/lease.h"
 
 namespace flanneld {
 
-/// Of one object: how it was and how it is to be; nullopt: not at all.
+// What the kernel tells objects of one kind apart by.
+inline auto id_of(const PlannedRoute& route) { return std::tie(route.dst); }
+inline auto id_of(const PlannedNeighbour& neighbour) { return std::tie(neighbour.link, neighbour.address); }
+inline auto id_of(const PlannedFdbEntry& entry) { return std::tie(entry.link, entry.mac.bytes); }
+
+/// Objects of one kind in the order of their ids, one for each id.
 template <class Object>
-struct WantedChange {
-  std::optional<Object> before, after;
-};
-
-/// The objects of one kind, each within the plan of the lease that wants it: the plan must stay where it is
-/// for as long as the claim. `Id` is what the kernel tells them apart by.
-template <class Id, class Object>
-class Claims {
+class ObjectSet {
  public:
-  /// A second claim of the same holder counts instead of its first.
-  void put(const LeaseKey* holder, const Id& id, const Object* object) {
-    remove(holder, id);
-    remember(id);
-    if (!claims_.contains(id)) ++size_;
-    claims_.emplace(id, Claim{holder, object});  // behind those that there are
-  }
+  using Id = decltype(id_of(std::declval<const Object&>()));
+  struct Entry {
+    const Object* object;  ///< within a plan
+    uint64_t published;    ///< of two entries with one id the higher number counts
+  };
 
-  void remove(const LeaseKey* holder, const Id& id) {
-    const auto [first, last] = claims_.equal_range(id);
-    const auto found =
-        std::find_if(first, last, [&](const auto& entry) { return entry.second.holder == holder; });
-    if (found == last) return;
-    remember(id);
-    claims_.erase(found);
-    if (!claims_.contains(id)) --size_;
-  }
-
-  [[nodiscard]] const Object* find(const Id& id) const {
-    const auto [first, last] = claims_.equal_range(id);
-    return first == last ? nullptr : std::prev(last)->second.object;
-  }
-
-  /// Of objects, however many claim each.
-  [[nodiscard]] size_t size() const { return size_; }
-
-  template <class Visit>
-  void for_each(Visit&& visit) const {
-    for (auto claim = claims_.begin(); claim != claims_.end(); ++claim)
-      if (const auto next = std::next(claim); next == claims_.end() || next->first != claim->first)
-        visit(*claim->second.object);
-  }
-
-  /// What is another since the last call.
-  std::vector<WantedChange<Object>> take_changes() {
-    std::vector<WantedChange<Object>> changes;
-    for (auto& [id, before] : before_) {
-      const Object* now = find(id);
-      std::optional<Object> after = now ? std::optional<Object>(*now) : std::nullopt;
-      if (before != after) changes.push_back({std::move(before), std::move(after)});
+  ObjectSet() = default;
+  explicit ObjectSet(std::vector<Entry> entries) {
+    const auto is_before = [](const Entry& a, const Entry& b) {
+      const Id id = id_of(*a.object), other = id_of(*b.object);
+      return id != other ? id < other : a.published < b.published;
+    };
+    // Most kinds come in this order already, as leases are in the order of their subnets.
+    if (!std::is_sorted(entries.begin(), entries.end(), is_before))
+      std::sort(entries.begin(), entries.end(), is_before);
+    objects_.reserve(entries.size());
+    for (const Entry& entry : entries) {
+      if (!objects_.empty() && id_of(*objects_.back()) == id_of(*entry.object)) objects_.pop_back();
+      objects_.push_back(entry.object);
     }
-    before_.clear();
-    return changes;
   }
+
+  /// nullptr if there is none.
+  [[nodiscard]] const Object* find(const Id& id) const {
+    const auto place =
+        std::lower_bound(objects_.begin(), objects_.end(), id,
+                         [](const Object* one, const Id& wanted) { return id_of(*one) < wanted; });
+    return place != objects_.end() && id_of(**place) == id ? *place : nullptr;
+  }
+
+  [[nodiscard]] size_t size() const { return objects_.size(); }
+  [[nodiscard]] auto begin() const { return objects_.begin(); }
+  [[nodiscard]] auto end() const { return objects_.end(); }
 
  private:
-  struct Claim {
-    const LeaseKey* holder;
-    const Object* object;
-  };
-
-  void remember(const Id& id) {
-    if (before_.contains(id)) return;
-    const Object* now = find(id);
-    before_.emplace(id, now ? std::optional<Object>(*now) : std::nullopt);
-  }
-
-  std::multimap<Id, Claim> claims_;  ///< of one Id the last one counts
-  size_t size_ = 0;
-  std::map<Id, std::optional<Object>> before_;  ///< of those touched since the last take_changes()
+  std::vector<const Object*> objects_;
 };
 
-class WantedState {
+/// Built again from all plans whenever one changes: for 5,000 peers that takes a millisecond or two.
+class DesiredState {
  public:
-  using LinkAddress = std::pair<std::string, base::IpAddress>;
-  using LinkMac = std::pair<std::string, std::array<uint8_t, 6>>;
+  DesiredState() = default;
+  explicit DesiredState(const PeerPlans& peers);
 
-  WantedState() = default;
-  WantedState(const WantedState&) = delete;  // claims refer to what peers_ holds
-  WantedState& operator=(const WantedState&) = delete;
-
-  /// Replaces what the lease needs, if it had anything.
-  void put(const LeaseKey& lease, std::shared_ptr<const PeerPlan> plan);
-  /// Harmless for a lease that is not there.
-  void remove(const LeaseKey& lease);
-  /// As remove() and put() of what is another; claims that stay keep their order.
-  void reset(PeerPlans peers);
-
-  [[nodiscard]] const Claims<base::IpNet, PlannedRoute>& routes() const { return routes_; }
-  [[nodiscard]] const Claims<LinkAddress, PlannedNeighbour>& neighbours() const { return neighbours_; }
-  [[nodiscard]] const Claims<LinkMac, PlannedFdbEntry>& fdb() const { return fdb_; }
-
-  struct Changes {
-    std::vector<WantedChange<PlannedRoute>> routes;
-    std::vector<WantedChange<PlannedNeighbour>> neighbours;
-    std::vector<WantedChange<PlannedFdbEntry>> fdb;
-  };
-  Changes take_changes();
+  [[nodiscard]] const ObjectSet<PlannedRoute>& routes() const { return routes_; }
+  [[nodiscard]] const ObjectSet<PlannedNeighbour>& neighbours() const { return neighbours_; }
+  [[nodiscard]] const ObjectSet<PlannedFdbEntry>& fdb() const { return fdb_; }
 
  private:
-  void unclaim(const LeaseKey* holder, const PeerPlan& plan);
-
-  PeerPlans peers_;
-  Claims<base::IpNet, PlannedRoute> routes_;
-  Claims<LinkAddress, PlannedNeighbour> neighbours_;
-  Claims<LinkMac, PlannedFdbEntry> fdb_;
+  std::vector<std::shared_ptr<const PeerPlan>> plans_;  ///< hold the objects that the sets point to
+  ObjectSet<PlannedRoute> routes_;
+  ObjectSet<PlannedNeighbour> neighbours_;
+  ObjectSet<PlannedFdbEntry> fdb_;
 };
+
+/// Walks through both sets: calls `put` with each object that `now` has and `before` has not or has with
+/// other values, and `remove` with each object whose id `now` lacks.
+template <class Object, class Put, class Remove>
+void compare(const ObjectSet<Object>& before, const ObjectSet<Object>& now, Put&& put, Remove&& remove) {
+  auto old = before.begin();
+  for (const Object* object : now) {
+    while (old != before.end() && id_of(**old) < id_of(*object)) remove(**old++);
+    const bool is_known = old != before.end() && id_of(**old) == id_of(*object);
+    if (!is_known || !(*old == object || **old == *object)) put(*object);
+    if (is_known) ++old;
+  }
+  while (old != before.end()) remove(**old++);
+}
 
 }  // namespace flanneld

@@ -10,10 +10,14 @@ using netlink::FdbEntry;
 using netlink::Neighbour;
 using netlink::Route;
 
+/// Desired objects that the kernel has as they should be.
+template <class Object>
+using Present = std::unordered_set<const Object*>;
+
 class Diff {
  public:
-  Diff(const WantedState& wanted, const NodePlan& plan, const KernelState& kernel, const LinkIndexes& links)
-      : wanted_(wanted), plan_(plan), kernel_(kernel), links_(links) {}
+  Diff(const DesiredState& desired, const NodePlan& plan, const ActualState& actual, const LinkIndexes& links)
+      : desired_(desired), plan_(plan), actual_(actual), links_(links) {}
 
   KernelWrites run() {
     compare_neighbours();
@@ -24,93 +28,94 @@ class Diff {
   }
 
  private:
-  /// Puts each wanted object that is not in `present`; those of absent links are counted.
-  template <class Claims, class Put>
-  void put_missing(const Claims& claims, const std::unordered_set<const void*>& present, Put&& put) {
-    claims.for_each([&](const auto& object) {
-      if (present.contains(&object)) return;
-      if (const auto ifindex = links_.find(object.link))
-        put(object, *ifindex);
+  /// Puts each desired object that is not present; those of absent links are counted.
+  template <class Object, class Put>
+  void put_missing(const ObjectSet<Object>& desired, const Present<Object>& present, Put&& put) {
+    for (const Object* object : desired) {
+      if (present.contains(object)) continue;
+      if (const auto ifindex = links_.find(object->link))
+        put(*object, *ifindex);
       else
-        ++writes_.missing_links[object.link];
-    });
+        ++writes_.missing_links[object->link];
+    }
   }
 
   void compare_neighbours() {
-    std::unordered_set<const void*> present;
-    for (const Neighbour& actual : kernel_.neighbours) {
+    Present<PlannedNeighbour> present;
+    for (const Neighbour& actual : actual_.neighbours) {
       const std::string* link = links_.name_of(actual.ifindex);
       if (!actual.permanent || !link) continue;
-      const auto* wanted = wanted_.neighbours().find({*link, actual.address});
-      if (!wanted)
+      const auto* desired = desired_.neighbours().find({*link, actual.address});
+      if (!desired)
         writes_.remove_neighbours.push_back(actual);
-      else if (wanted->mac == actual.mac)
-        present.insert(wanted);
+      else if (desired->mac == actual.mac)
+        present.insert(desired);
     }
-    put_missing(wanted_.neighbours(), present, [&](const PlannedNeighbour& neighbour, int ifindex) {
+    put_missing(desired_.neighbours(), present, [&](const PlannedNeighbour& neighbour, int ifindex) {
       writes_.put_neighbours.push_back(kernel_neighbour(neighbour, ifindex));
     });
   }
 
   void compare_fdb() {
-    std::unordered_set<const void*> present;
+    Present<PlannedFdbEntry> present;
     std::map<const PlannedFdbEntry*, std::vector<const FdbEntry*>> wrong;
-    for (const FdbEntry& actual : kernel_.fdb) {
+    for (const FdbEntry& actual : actual_.fdb) {
       const std::string* link = links_.name_of(actual.ifindex);
       if (!link) continue;
-      const auto* wanted = wanted_.fdb().find({*link, actual.mac.bytes});
-      if (wanted && actual.permanent && actual.dst == wanted->dst)
-        present.insert(wanted);
-      else if (wanted)
-        wrong[wanted].push_back(&actual);
+      const auto* desired = desired_.fdb().find({*link, actual.mac.bytes});
+      if (desired && actual.permanent && actual.dst == desired->dst)
+        present.insert(desired);
+      else if (desired)
+        wrong[desired].push_back(&actual);
       else if (actual.permanent)
         writes_.remove_fdb.push_back(actual);
     }
-    // Of a row with several destinations a put replaces the first one, and only that.
-    for (const auto& [wanted, rows] : wrong)
-      for (size_t i = present.contains(wanted) ? 0 : 1; i < rows.size(); ++i)
+    // A put replaces only the first destination of a row that has several.
+    for (const auto& [desired, rows] : wrong)
+      for (size_t i = present.contains(desired) ? 0 : 1; i < rows.size(); ++i)
         writes_.remove_fdb.push_back(*rows[i]);
-    put_missing(wanted_.fdb(), present, [&](const PlannedFdbEntry& entry, int ifindex) {
+    put_missing(desired_.fdb(), present, [&](const PlannedFdbEntry& entry, int ifindex) {
       writes_.put_fdb.push_back(kernel_fdb_entry(entry, ifindex));
     });
   }
 
   void compare_routes() {
-    std::unordered_set<const void*> present;
-    for (const Route& actual : kernel_.routes) {
+    Present<PlannedRoute> present;
+    for (const Route& actual : actual_.routes) {
       const std::string* link = links_.name_of(actual.ifindex);
       if (actual.type != Route::Type::unicast || !link) continue;
-      const PlannedRoute* wanted = wanted_.routes().find(actual.dst);
-      if (wanted && wanted->link == *link && actual == kernel_route(*wanted, actual.ifindex))
-        present.insert(wanted);
-      else
-        sweep(actual, *link, wanted);
+      const PlannedRoute* desired = desired_.routes().find({actual.dst});
+      if (desired && desired->link == *link && actual == kernel_route(*desired, actual.ifindex))
+        present.insert(desired);
+      else if (is_ours(actual, *link) && !is_replaced_by(desired, actual, *link))
+        writes_.remove_routes.push_back(actual);
     }
-    put_missing(wanted_.routes(), present, [&](const PlannedRoute& route, int ifindex) {
+    put_missing(desired_.routes(), present, [&](const PlannedRoute& route, int ifindex) {
       writes_.put_routes.push_back(kernel_route(route, ifindex));
     });
   }
 
-  /// Removes a route that is not as wanted if it is ours to remove.
-  void sweep(const Route& actual, const std::string& link, const PlannedRoute* wanted) {
-    const bool own_device = std::any_of(plan_.devices.begin(), plan_.devices.end(),
-                                        [&](const auto& device) { return device.name == link; });
-    const bool ours = actual.protocol == kRouteProtocol;
-    if (!ours && !(own_device && actual.protocol == netlink::kProtocolBoot)) return;
-    if (actual.special || !within_networks(actual.dst)) return;
-    // The put has replaced what differs in the protocol alone, and the kernel looks at no more than this.
-    if (wanted) {
-      Route same = actual;
-      if (wanted->link == link &&
-          (same.protocol = kRouteProtocol, same == kernel_route(*wanted, same.ifindex)))
-        return;
-    }
-    writes_.remove_routes.push_back(actual);
+  /// True for a route that may be removed where it is not as desired.
+  [[nodiscard]] bool is_ours(const Route& actual, const std::string& link) const {
+    const bool on_device = std::any_of(plan_.devices.begin(), plan_.devices.end(),
+                                       [&](const auto& device) { return device.name == link; });
+    const bool has_our_protocol =
+        actual.protocol == kRouteProtocol || (on_device && actual.protocol == netlink::kProtocolBoot);
+    return has_our_protocol && !actual.special && within_networks(actual.dst);
+  }
+
+  /// The kernel replaces a route that differs from the put one in its protocol alone.
+  [[nodiscard]] static bool is_replaced_by(const PlannedRoute* desired, const Route& actual,
+                                           const std::string& link) {
+    if (!desired || desired->link != link) return false;
+    Route with_our_protocol = actual;
+    with_our_protocol.protocol = kRouteProtocol;
+    return with_our_protocol == kernel_route(*desired, actual.ifindex);
   }
 
   void compare_blackholes() {
     std::vector<base::IpNet> present;
-    for (const Route& actual : kernel_.routes) {
+    for (const Route& actual : actual_.routes) {
       if (actual.type != Route::Type::blackhole) continue;
       const bool is_wanted =
           std::find(plan_.blackholes.begin(), plan_.blackholes.end(), actual.dst) != plan_.blackholes.end();
@@ -130,25 +135,29 @@ class Diff {
     });
   }
 
-  const WantedState& wanted_;
+  const DesiredState& desired_;
   const NodePlan& plan_;
-  const KernelState& kernel_;
+  const ActualState& actual_;
   const LinkIndexes& links_;
   KernelWrites writes_;
 };
 
-/// Sorts changes of one kind. One identity, one object: a put takes away what was there before.
-template <class Planned, class Kernel, class Convert>
-void sort_changes(const std::vector<WantedChange<Planned>>& changes, const LinkIndexes& links,
-                  const Convert& convert, std::vector<Kernel>& put, std::vector<Kernel>& remove,
-                  std::map<std::string, size_t>& missing_links) {
-  for (const auto& [before, after] : changes) {
-    const Planned& object = after ? *after : *before;
+/// Appends what leads from one set to the next. An object of an absent link cannot be put and need not be
+/// removed.
+template <class Object, class Kernel>
+void compare_sets(const ObjectSet<Object>& before, const ObjectSet<Object>& now, const LinkIndexes& links,
+                  Kernel (*convert)(const Object&, int ifindex), std::vector<Kernel>& put,
+                  std::vector<Kernel>& remove, std::map<std::string, size_t>& missing_links) {
+  const auto add = [&](const Object& object) {
     if (const auto ifindex = links.find(object.link))
-      (after ? put : remove).push_back(convert(object, *ifindex));
-    else if (after)
+      put.push_back(convert(object, *ifindex));
+    else
       ++missing_links[object.link];
-  }
+  };
+  const auto drop = [&](const Object& object) {
+    if (const auto ifindex = links.find(object.link)) remove.push_back(convert(object, *ifindex));
+  };
+  compare(before, now, add, drop);
 }
 
 }  // namespace
@@ -171,17 +180,18 @@ FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex) {
   return {ifindex, entry.mac, entry.dst};
 }
 
-KernelWrites diff_kernel(const WantedState& wanted, const NodePlan& plan, const KernelState& kernel,
+KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
                          const LinkIndexes& links) {
-  return Diff(wanted, plan, kernel, links).run();
+  return Diff(desired, plan, actual, links).run();
 }
 
-KernelWrites writes_for(const WantedState::Changes& changes, const LinkIndexes& links) {
+KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const LinkIndexes& links) {
   KernelWrites writes;
-  sort_changes(changes.neighbours, links, kernel_neighbour, writes.put_neighbours, writes.remove_neighbours,
+  compare_sets(before.neighbours(), now.neighbours(), links, kernel_neighbour, writes.put_neighbours,
+               writes.remove_neighbours, writes.missing_links);
+  compare_sets(before.fdb(), now.fdb(), links, kernel_fdb_entry, writes.put_fdb, writes.remove_fdb,
                writes.missing_links);
-  sort_changes(changes.fdb, links, kernel_fdb_entry, writes.put_fdb, writes.remove_fdb, writes.missing_links);
-  sort_changes(changes.routes, links, kernel_route, writes.put_routes, writes.remove_routes,
+  compare_sets(before.routes(), now.routes(), links, kernel_route, writes.put_routes, writes.remove_routes,
                writes.missing_links);
   return writes;
 }

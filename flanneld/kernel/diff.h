@@ -1,4 +1,4 @@
-// Compares what is wanted with what the kernel holds. Pure: reads nothing and sends nothing.
+// Compares the desired state with the actual one. Pure: reads nothing and sends nothing.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include "flanneld/backend/plan.h"
 #include "flanneld/kernel/actual_state.h"
 #include "flanneld/kernel/desired_state.h"
+#include "flanneld/kernel/links.h"
 
 namespace flanneld {
 
@@ -19,12 +20,12 @@ constexpr uint8_t kRouteProtocol = 95;
 /// Blackholes come after the bridge's own route to the same subnet, whose priority is 0.
 constexpr uint32_t kBlackholePriority = 0xffff0000;
 
-/// Requests to be made: what is put first, then what is removed, so that no peer is cut off in between.
+/// Requests to make. Puts come before removals, so that no peer is cut off in between.
 struct KernelWrites {
   std::vector<netlink::Neighbour> put_neighbours, remove_neighbours;
   std::vector<netlink::FdbEntry> put_fdb, remove_fdb;
   std::vector<netlink::Route> put_routes, remove_routes;
-  std::map<std::string, size_t> missing_links;  ///< with how many objects wait for them
+  std::map<std::string, size_t> missing_links;  ///< with the number of objects that wait for them
 
   [[nodiscard]] size_t count() const {
     return put_neighbours.size() + remove_neighbours.size() + put_fdb.size() + remove_fdb.size() +
@@ -38,13 +39,13 @@ netlink::Route kernel_blackhole(const base::IpNet& subnet);
 netlink::Neighbour kernel_neighbour(const PlannedNeighbour& neighbour, int ifindex);
 netlink::FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex);
 
-/// All that is missing or different is put. Removed is what nobody wants: on the plan's devices permanent
-/// neighbours, FDB rows, and routes within the cluster's networks whose protocol is ours or "boot"; on
-/// other links such routes, and blackholes, of our protocol only.
-KernelWrites diff_kernel(const WantedState& wanted, const NodePlan& plan, const KernelState& kernel,
+/// Puts what is missing or different. Removes what nobody needs: on the plan's devices permanent neighbours,
+/// FDB rows, and routes within the cluster's networks whose protocol is ours or "boot"; elsewhere such
+/// routes, and blackholes, of our protocol only.
+KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
                          const LinkIndexes& links);
 
-/// What the changes of some leases need, without a look at the kernel.
-KernelWrites writes_for(const WantedState::Changes& changes, const LinkIndexes& links);
+/// What leads from one desired state to the next, without a look at the kernel.
+KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const LinkIndexes& links);
 
 }  // namespace flanneld

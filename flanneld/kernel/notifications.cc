@@ -1,8 +1,7 @@
 #include "flanneld/kernel/notifications.h"
 
-#include <net/if.h>
-
 #include <algorithm>
+#include <string>
 #include <variant>
 
 #include "flanneld/kernel/diff.h"
@@ -10,77 +9,83 @@
 namespace flanneld {
 namespace {
 
+Meaning drift_if(bool condition) { return condition ? Meaning::drift : Meaning::none; }
+Meaning host_if(bool condition) { return condition ? Meaning::host : Meaning::none; }
+
 class Judge {
  public:
-  Judge(bool removed, const WantedState& wanted, const NodePlan& plan, const LinkIndexes& links,
-        HostMemory& memory)
-      : removed_(removed), wanted_(wanted), plan_(plan), links_(links), memory_(memory) {}
+  Judge(bool removed, const DesiredState& desired, const NodePlan& plan, const LinkIndexes& links,
+        HostLinks& host)
+      : removed_(removed), desired_(desired), plan_(plan), links_(links), host_(host) {}
 
-  Judgement operator()(const netlink::Link& link) {
-    if (const Device* device = device_at(link.ifindex)) return {is_damaged(*device, link), false};
-    // Another link has, or had, a device's name; or one on which routes are made has come.
-    const bool has_our_name = is_planned(link.name);
-    const auto known = memory_.links.find(link.ifindex);
-    if (known == memory_.links.end()) {
-      // A foreign vxlan device, say, may have held the VNI and port that one of ours needs.
-      const bool makes_room =
-          removed_ && std::any_of(plan_.devices.begin(), plan_.devices.end(),
-                                  [&](const Device& device) { return device.link_kind() == link.kind; });
-      return {makes_room || (has_our_name && !removed_), has_our_name && !is_device(link.name)};
-    }
+  Meaning operator()(const netlink::Link& link) {
+    if (const Device* device = device_at(link.ifindex)) return drift_if(is_damaged(*device, link));
+    const auto known = host_.links.find(link.ifindex);
+    if (known == host_.links.end()) return judge_other(link);
     if (removed_) {
-      memory_.links.erase(known);
-      return {true, true};
+      host_.links.erase(known);
+      return Meaning::both;
     }
     const HostLink now = host_link(link);
-    if (known->second == now) return {};
+    if (known->second == now) return Meaning::none;
     known->second = now;
-    return {true, true};  // the kernel drops routes with the link that they lead through
+    return Meaning::both;  // the kernel drops the routes that lead through a link that goes down
   }
 
-  Judgement operator()(const netlink::Address& address) {
+  Meaning operator()(const netlink::Address& address) {
     if (const Device* device = device_at(address.ifindex))
-      return {removed_ && device->address == address.net, false};
-    if (!memory_.links.contains(address.ifindex)) return {};
+      return drift_if(removed_ && device->address == address.net);
+    if (!host_.links.contains(address.ifindex)) return Meaning::none;
     const std::pair place{address.ifindex, address.net};
-    // An address whose lifetime is renewed is told again and again.
-    if (!removed_) return {false, memory_.addresses.insert(place).second};
-    memory_.addresses.erase(place);
-    return {true, true};  // the last one takes the link's routes with it, without a word
+    // An address whose lifetime is renewed is notified again and again.
+    if (!removed_) return host_if(host_.addresses.insert(place).second);
+    host_.addresses.erase(place);
+    return Meaning::both;  // with its last address a link loses its routes, without a notification
   }
 
-  Judgement operator()(const netlink::Route& route) {
-    if (route.dst.prefix == 0) return {false, device_at(route.ifindex) == nullptr};
-    if (connects_host(route)) return {false, true};
-    if (route.type == netlink::Route::Type::blackhole) return {removed_ && is_blackhole(route), false};
-    const PlannedRoute* wanted = wanted_.routes().find(route.dst);
-    if (!wanted) return {};
-    const auto ifindex = links_.find(wanted->link);
-    if (!ifindex) return {};
-    const netlink::Route kept = kernel_route(*wanted, *ifindex);
-    // One of another priority or TOS has no say while ours is there.
-    if (route.priority != kept.priority) return {};
-    return {removed_ == (route == kept), false};
+  Meaning operator()(const netlink::Route& route) {
+    if (route.dst.prefix == 0) return host_if(device_at(route.ifindex) == nullptr);
+    if (connects_host(route)) return Meaning::host;
+    if (route.type == netlink::Route::Type::blackhole) return drift_if(removed_ && is_blackhole(route));
+    const PlannedRoute* desired = desired_.routes().find({route.dst});
+    const auto ifindex = desired ? links_.find(desired->link) : std::nullopt;
+    if (!ifindex) return Meaning::none;
+    const netlink::Route kept = kernel_route(*desired, *ifindex);
+    // The kernel does not use one of another priority while ours is there.
+    if (route.priority != kept.priority) return Meaning::none;
+    return drift_if(removed_ == (route == kept));
   }
 
-  Judgement operator()(const netlink::Neighbour& neighbour) {
+  Meaning operator()(const netlink::Neighbour& neighbour) {
     const Device* device = device_at(neighbour.ifindex);
-    if (!device) return {};
-    const auto* wanted = wanted_.neighbours().find({device->name, neighbour.address});
-    if (!wanted) return {};
-    return {removed_ || !neighbour.permanent || neighbour.mac != wanted->mac, false};
+    const auto* desired = device ? desired_.neighbours().find({device->name, neighbour.address}) : nullptr;
+    return drift_if(desired && (removed_ || !neighbour.permanent || neighbour.mac != desired->mac));
   }
 
-  Judgement operator()(const netlink::FdbEntry& entry) {
+  Meaning operator()(const netlink::FdbEntry& entry) {
     const Device* device = device_at(entry.ifindex);
-    if (!device) return {};
-    const auto* wanted = wanted_.fdb().find({device->name, entry.mac.bytes});
-    if (!wanted) return {};
-    const bool is_wanted = entry.permanent && entry.dst == wanted->dst;
-    return {removed_ == is_wanted, false};
+    const auto* desired = device ? desired_.fdb().find({device->name, entry.mac.bytes}) : nullptr;
+    if (!desired) return Meaning::none;
+    const bool is_desired = entry.permanent && entry.dst == desired->dst;
+    return drift_if(removed_ == is_desired);
   }
 
  private:
+  /// A link that is neither a device nor remembered.
+  [[nodiscard]] Meaning judge_other(const netlink::Link& link) const {
+    const auto& names = plan_.route_links;
+    const bool has_device_name = is_device(link.name);
+    if (!has_device_name && std::find(names.begin(), names.end(), link.name) != names.end())
+      return removed_ && !makes_room(link) ? Meaning::host : Meaning::both;
+    return drift_if(removed_ ? makes_room(link) : has_device_name);
+  }
+
+  /// A foreign vxlan device, say, may have held the VNI and port that one of ours needs.
+  [[nodiscard]] bool makes_room(const netlink::Link& link) const {
+    return std::any_of(plan_.devices.begin(), plan_.devices.end(),
+                       [&](const Device& device) { return device.link_kind() == link.kind; });
+  }
+
   /// The plan's device that has that index now; nullptr if none.
   [[nodiscard]] const Device* device_at(int ifindex) const {
     const std::string* name = links_.name_of(ifindex);
@@ -95,11 +100,6 @@ class Judge {
                        [&](const Device& device) { return device.name == name; });
   }
 
-  [[nodiscard]] bool is_planned(const std::string& name) const {
-    return is_device(name) ||
-           std::find(plan_.route_links.begin(), plan_.route_links.end(), name) != plan_.route_links.end();
-  }
-
   [[nodiscard]] bool is_damaged(const Device& device, const netlink::Link& link) const {
     return removed_ || !link.is_up() || link.name != device.name || (device.mac && link.mac != *device.mac) ||
            (device.mtu != 0 && link.mtu != device.mtu);
@@ -108,7 +108,7 @@ class Judge {
   /// True for a route that tells which addresses a link of the host reaches without a gateway.
   [[nodiscard]] bool connects_host(const netlink::Route& route) const {
     return !route.gw && route.type == netlink::Route::Type::unicast && route.protocol != kRouteProtocol &&
-           memory_.links.contains(route.ifindex);
+           host_.links.contains(route.ifindex);
   }
 
   [[nodiscard]] bool is_blackhole(const netlink::Route& route) const {
@@ -117,21 +117,17 @@ class Judge {
   }
 
   bool removed_;
-  const WantedState& wanted_;
+  const DesiredState& desired_;
   const NodePlan& plan_;
   const LinkIndexes& links_;
-  HostMemory& memory_;
+  HostLinks& host_;
 };
 
 }  // namespace
 
-HostLink host_link(const netlink::Link& link) {
-  return {link.name, link.mtu, link.is_up(), (link.flags & IFF_RUNNING) != 0};
-}
-
-Judgement judge(const netlink::Change& change, const WantedState& wanted, const NodePlan& plan,
-                const LinkIndexes& links, HostMemory& memory) {
-  return std::visit(Judge(change.removed, wanted, plan, links, memory), change.object);
+Meaning judge(const netlink::Change& change, const DesiredState& desired, const NodePlan& plan,
+              const LinkIndexes& links, HostLinks& host) {
+  return std::visit(Judge(change.removed, desired, plan, links, host), change.object);
 }
 
 }  // namespace flanneld

@@ -6,12 +6,8 @@
 #include <utility>
 
 #include "common/base/log.h"
-#include "common/netlink/address.h"
-#include "common/netlink/monitor.h"
 #include "flanneld/kernel/actual_state.h"
-#include "flanneld/kernel/desired_state.h"
 #include "flanneld/kernel/device.h"
-#include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/notifications.h"
 #include "flanneld/kernel/writer.h"
 
@@ -29,282 +25,182 @@ constexpr int kAnswerBufferBytes = 1 << 20;
 
 }  // namespace
 
-struct Reconciler::State {
-  State(EventLoop& the_loop, bool heals_others, Events the_events)
-      : loop(the_loop),
-        heals(heals_others),
-        events(std::move(the_events)),
-        socket(netlink::NetlinkSocket::open()),
-        monitor(netlink::Monitor::open()) {
-    socket.enlarge_receive_buffer(kAnswerBufferBytes);
-    own_port = socket.port_id();
-    loop.watch(monitor.fd(), EPOLLIN, [this](uint32_t) { take_notifications(); });
+Reconciler::Reconciler(EventLoop& loop, Heal heal, Events events)
+    : loop_(loop),
+      heal_(heal),
+      events_(std::move(events)),
+      socket_(netlink::NetlinkSocket::open()),
+      monitor_(netlink::Monitor::open()),
+      backoff_(kFirstRetry, kLastRetry),
+      wake_timer_(loop, [this] { run_timed_pass(Because::foreign_change); }),
+      slow_timer_(loop, [this] { run_timed_pass(Because::foreign_change); }),
+      retry_timer_(loop, [this] { run_timed_pass(Because::retry); }),
+      host_timer_(loop, [this] {
+        if (events_.host_changed) events_.host_changed();
+      }) {
+  socket_.enlarge_receive_buffer(kAnswerBufferBytes);
+  own_port_ = socket_.port_id();
+  loop_.watch(monitor_.fd(), EPOLLIN, [this](uint32_t) { take_notifications(); });
+}
+
+Reconciler::~Reconciler() { loop_.unwatch(monitor_.fd()); }
+
+void Reconciler::reconcile(NodePlan node) {
+  node_ = std::move(node);
+  pass();
+}
+
+void Reconciler::reconcile(NodePlan node, const PeerPlans& peers) {
+  node_ = std::move(node);
+  desired_ = DesiredState(peers);
+  knows_peers_ = true;
+  pass();
+}
+
+void Reconciler::apply(const PeerPlans& peers) {
+  const DesiredState before = std::exchange(desired_, DesiredState(peers));
+  try {
+    send(diff_desired(before, desired_, links_));
+  } catch (const base::SystemError& error) {
+    status_.failures.add(error.what());
   }
-  ~State() { loop.unwatch(monitor.fd()); }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-
-  void pass();
-  void apply_changes();
-  void run_timed_pass(bool repairs_others);
-
- private:
-  /// What every comparison with the kernel begins and ends with, whether it writes or only looks.
-  void begin_look();
-  void end_look();
-  void compare_with_kernel();
-  void look_for_drift();
-  uint64_t ensure_devices();
-  void look_at_devices();
-  void find_route_links();
-  void remember_host_link(const netlink::Link& link, const HostMemory& before);
-  /// What the kernel lacks and has too much.
-  KernelWrites find_difference();
-  void send(const KernelWrites& writes);
-  void conclude();
-  void fail(std::vector<std::string> texts);
-  void take_notifications();
-  bool drain();
-  void wake();
-
- public:
-  EventLoop& loop;
-  bool heals;
-  Events events;
-  netlink::NetlinkSocket socket;
-  netlink::Monitor monitor;
-  uint32_t own_port = 0;
-
-  NodePlan plan;
-  bool is_new_plan = true;  ///< no pass has seen it yet
-  WantedState wanted;
-  bool knows_peers = false;  ///< until then nothing in the kernel is too much
-  LinkIndexes links;         ///< as the last pass found them
-  HostMemory host;
-  ReconcilerStatus status;
-
-  EventLoop::Clock::time_point last_pass;
-  Backoff backoff{kFirstRetry, kLastRetry};
-  Timer wake_timer{loop, [this] { run_timed_pass(true); }};
-  Timer slow_timer{loop, [this] { run_timed_pass(true); }};
-  Timer retry_timer{loop, [this] { run_timed_pass(false); }};
-  Timer host_timer{loop, [this] {
-                     if (events.host_changed) events.host_changed();
-                   }};
-};
-
-void Reconciler::State::begin_look() {
-  ++status.passes;
-  status.drift.clear();
-  wake_timer.cancel();
+  conclude();
 }
 
-void Reconciler::State::end_look() {
-  last_pass = EventLoop::Clock::now();
-  slow_timer.start(kSlowPass);
-}
-
-void Reconciler::State::pass() {
+void Reconciler::pass() {
   begin_look();
-  status.failures.clear();
-  wanted.take_changes();  // the comparison finds them all
+  status_.failures.clear();
   try {
     compare_with_kernel();
   } catch (const base::SystemError& error) {
-    fail({error.what()});
+    status_.failures.add(error.what());
   }
   end_look();
   conclude();
 }
 
-void Reconciler::State::compare_with_kernel() {
-  // What has been told so far is about to be seen. So are the echoes of making a device, which show it
-  // half made: after them comes a second look.
+void Reconciler::begin_look() {
+  ++status_.passes;
+  status_.drift.clear();
+  wake_timer_.cancel();
+}
+
+void Reconciler::end_look() {
+  last_look_ = EventLoop::Clock::now();
+  slow_timer_.start(kSlowPass);
+}
+
+void Reconciler::compare_with_kernel() {
+  // This look will see what earlier notifications tell of. The echoes of making a device show it half made,
+  // so after them comes a second look.
   for (int looks = 0; looks < 2; ++looks) {
     drain();
-    links = {};
+    links_ = {};
     if (ensure_devices() == 0) break;
   }
-  find_route_links();
-  is_new_plan = false;
+  if (host_.look(socket_, node_, links_)) host_changes();
   send(find_difference());
 }
 
-KernelWrites Reconciler::State::find_difference() {
-  if (!knows_peers) return {};
-  return diff_kernel(wanted, plan, read_kernel_state(socket, plan, links), links);
+uint64_t Reconciler::ensure_devices() {
+  uint64_t writes = 0;
+  status_.failures.clear();  // of the first look, if this is the second one
+  for (const Device& device : node_.devices) {
+    DeviceResult result = ensure_device(socket_, device);
+    if (result.link.ifindex != 0) links_.set(device.name, result.link.ifindex);
+    writes += result.writes;
+    for (std::string& failure : result.failures) status_.failures.add(std::move(failure));
+    for (const std::string& note : result.notes) base::log_warning(note);
+  }
+  status_.writes += writes;
+  return writes;
 }
 
-void Reconciler::State::look_for_drift() {
+KernelWrites Reconciler::find_difference() {
+  if (!knows_peers_) return {};
+  return diff_kernel(desired_, node_, read_actual_state(socket_, node_, links_), links_);
+}
+
+void Reconciler::look_for_drift() {
   begin_look();
   try {
     drain();
-    look_at_devices();
-    find_route_links();
-    for (std::string& text : KernelWriter(socket, links, {}).describe(find_difference()))
-      status.drift.add(std::move(text));
+    links_ = {};
+    for (const Device& device : node_.devices) {
+      DeviceLook look = look_at_device(socket_, device);
+      if (look.ifindex != 0) links_.set(device.name, look.ifindex);
+      if (look.drift) status_.drift.add(std::move(*look.drift));
+    }
+    if (host_.look(socket_, node_, links_)) host_changes();
+    for (std::string& text : KernelWriter(socket_, links_, {}).describe(find_difference()))
+      status_.drift.add(std::move(text));
   } catch (const base::SystemError& error) {
-    status.drift.add(error.what());
+    status_.drift.add(error.what());
   }
   end_look();
 }
 
-void Reconciler::State::look_at_devices() {
-  links = {};
-  for (const Device& device : plan.devices) {
-    DeviceLook look = look_at_device(socket, device);
-    if (look.ifindex != 0) links.set(device.name, look.ifindex);
-    if (look.drift) status.drift.add(std::move(*look.drift));
-  }
-}
-
-uint64_t Reconciler::State::ensure_devices() {
-  uint64_t writes = 0;
-  std::vector<std::string> failures;
-  for (const Device& device : plan.devices) {
-    DeviceResult result = ensure_device(socket, device);
-    if (result.link.ifindex != 0) links.set(device.name, result.link.ifindex);
-    writes += result.writes;
-    failures.insert(failures.end(), result.failures.begin(), result.failures.end());
-    for (const std::string& note : result.notes) base::log_warning(note);
-  }
-  status.writes += writes;
-  status.failures.clear();  // of the first look, if this is the second one
-  fail(std::move(failures));
-  return writes;
-}
-
-void Reconciler::State::find_route_links() {
-  const HostMemory before = std::exchange(host, {});
-  host.addresses = before.addresses;
-  for (const std::string& name : plan.route_links) {
-    if (links.find(name)) continue;
-    const auto link = netlink::find_link(socket, name);
-    if (!link) continue;
-    links.set(name, link->ifindex);
-    remember_host_link(*link, before);
-  }
-  for (const Device& device : plan.devices) {
-    const int lower = device.lower;
-    if (lower == 0 || host.links.contains(lower)) continue;
-    if (const auto link = netlink::find_link(socket, lower)) remember_host_link(*link, before);
-  }
-  // A link that has gone, or come back with another index, between two notifications.
-  for (const auto& [ifindex, link] : before.links)
-    if (!is_new_plan && !host.links.contains(ifindex) && !host_timer.armed()) host_timer.start(kHostSettle);
-}
-
-void Reconciler::State::remember_host_link(const netlink::Link& link, const HostMemory& before) {
-  host.links[link.ifindex] = host_link(link);
-  const auto known = before.links.find(link.ifindex);
-  if (known == before.links.end()) {
-    for (const netlink::Address& address : netlink::addresses_of(socket, link))
-      host.addresses.insert({link.ifindex, address.net});
-  } else if (known->second != host.links[link.ifindex] && !host_timer.armed()) {
-    host_timer.start(kHostSettle);
-  }
-}
-
-void Reconciler::State::apply_changes() {
-  try {
-    send(writes_for(wanted.take_changes(), links));
-  } catch (const base::SystemError& error) {
-    fail({error.what()});
-  }
-  conclude();
-}
-
-void Reconciler::State::send(const KernelWrites& writes) {
-  KernelWriter writer(socket, links, [this] { take_notifications(); });
+void Reconciler::send(const KernelWrites& writes) {
+  KernelWriter writer(socket_, links_, [this] { take_notifications(); });
   try {
     writer.send(writes);
   } catch (const base::SystemError& error) {
-    fail({error.what()});
+    status_.failures.add(error.what());
   }
-  status.writes += writer.writes();
-  fail(writer.failures());
+  status_.writes += writer.writes();
+  for (const std::string& failure : writer.failures()) status_.failures.add(failure);
 }
 
-void Reconciler::State::fail(std::vector<std::string> texts) {
-  for (std::string& text : texts) status.failures.add(std::move(text));
-}
-
-/// The counts, and a later look where something failed.
-void Reconciler::State::conclude() {
-  status.routes = wanted.routes().size();
-  status.neighbours = wanted.neighbours().size();
-  status.fdb_entries = wanted.fdb().size();
-  if (status.failures.empty()) {
-    backoff.reset();
-    retry_timer.cancel();
-  } else if (!retry_timer.armed()) {
-    retry_timer.start(backoff.next());
+/// Counts what is desired, and plans another pass where something failed.
+void Reconciler::conclude() {
+  status_.routes = desired_.routes().size();
+  status_.neighbours = desired_.neighbours().size();
+  status_.fdb_entries = desired_.fdb().size();
+  if (status_.failures.empty()) {
+    backoff_.reset();
+    retry_timer_.cancel();
+  } else if (!retry_timer_.armed()) {
+    retry_timer_.start(backoff_.next());
   }
 }
 
-void Reconciler::State::run_timed_pass(bool repairs_others) {
-  const uint64_t writes = status.writes;
-  const Failures failures = status.failures, drift = status.drift;
-  if (repairs_others && !heals)
+void Reconciler::run_timed_pass(Because why) {
+  const uint64_t writes = status_.writes;
+  const Failures failures = status_.failures, drift = status_.drift;
+  if (why == Because::foreign_change && heal_ == Heal::no)
     look_for_drift();
   else
     pass();
-  if (writes == status.writes && failures == status.failures && drift == status.drift) return;
-  if (repairs_others && writes != status.writes) ++status.repairs;
-  if (events.changed) events.changed();
+  if (writes == status_.writes && failures == status_.failures && drift == status_.drift) return;
+  if (why == Because::foreign_change && writes != status_.writes) ++status_.repairs;
+  if (events_.changed) events_.changed();
 }
 
-void Reconciler::State::take_notifications() {
+void Reconciler::take_notifications() {
   if (drain()) wake();
 }
 
-/// True when something that is wanted may be gone.
-bool Reconciler::State::drain() {
-  bool drift = false, host_change = false;
-  const bool complete = monitor.drain([&](const netlink::Change& change) {
-    if (change.by_port == own_port) return;
-    const Judgement judgement = judge(change, wanted, plan, links, host);
-    drift = drift || judgement.drift;
-    host_change = host_change || judgement.host;
+bool Reconciler::drain() {
+  bool drift = false, host = false;
+  const bool is_complete = monitor_.drain([&](const netlink::Change& change) {
+    if (change.by_port == own_port_) return;
+    const Meaning meaning = judge(change, desired_, node_, links_, host_);
+    drift = drift || means_drift(meaning);
+    host = host || means_host(meaning);
   });
-  if ((host_change || !complete) && !host_timer.armed()) host_timer.start(kHostSettle);
-  return drift || !complete;
+  if (host || !is_complete) host_changes();
+  return drift || !is_complete;
 }
 
-void Reconciler::State::wake() {
-  if (wake_timer.armed()) return;
-  const auto quiet = EventLoop::Clock::now() - last_pass;
+void Reconciler::host_changes() {
+  if (!host_timer_.armed()) host_timer_.start(kHostSettle);
+}
+
+void Reconciler::wake() {
+  if (wake_timer_.armed()) return;
+  const auto quiet = EventLoop::Clock::now() - last_look_;
   const auto rest = std::chrono::ceil<milliseconds>(kPassGap - quiet);
-  wake_timer.start(std::max(kSettle, rest));
+  wake_timer_.start(std::max(kSettle, rest));
 }
-
-Reconciler::Reconciler(EventLoop& loop, bool heals, Events events)
-    : state_(std::make_unique<State>(loop, heals, std::move(events))) {}
-
-Reconciler::~Reconciler() = default;
-
-void Reconciler::set_node(const NodePlan& plan) {
-  state_->plan = plan;
-  state_->is_new_plan = true;
-}
-
-void Reconciler::apply(const PeerPlans& upserted, const std::vector<LeaseKey>& removed) {
-  for (const LeaseKey& lease : removed) state_->wanted.remove(lease);
-  for (const auto& [lease, plan] : upserted) state_->wanted.put(lease, plan);
-  if (state_->is_new_plan)
-    state_->pass();
-  else
-    state_->apply_changes();
-}
-
-void Reconciler::reset(PeerPlans peers) {
-  state_->wanted.reset(std::move(peers));
-  state_->knows_peers = true;
-  state_->pass();
-}
-
-void Reconciler::reconcile() { state_->pass(); }
-
-const ReconcilerStatus& Reconciler::status() const { return state_->status; }
 
 }  // namespace flanneld

@@ -1,63 +1,98 @@
-// Makes the kernel hold what the backend wants: at start, on each change of a lease, and whenever somebody
+// Makes the kernel hold what the backend asks for: at start, on each change of a lease, and whenever somebody
 // else changed it. It owns what is on the backend's devices, and routes within the cluster's networks that
-// carry its mark; all else is left alone. Knows no store and no JSON.
+// carry its protocol number; everything else is left alone. Knows no store and no JSON.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "common/netlink/monitor.h"
+#include "common/netlink/socket.h"
 #include "flanneld/backend/plan.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/kernel/desired_state.h"
+#include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/failures.h"
-#include "flanneld/lease/lease.h"
+#include "flanneld/kernel/host_links.h"
+#include "flanneld/kernel/links.h"
 
 namespace flanneld {
 
-/// Counters since the start, and how it stands.
+/// Counters since the start, and the present state.
 struct ReconcilerStatus {
   uint64_t writes = 0;                                 ///< netlink requests that change something
-  uint64_t repairs = 0;                                ///< times that somebody else's change was undone
+  uint64_t repairs = 0;                                ///< times that a foreign change was undone
   uint64_t passes = 0;                                 ///< full comparisons with the kernel
-  size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< wanted
-  Failures failures;                                   ///< of the last pass; empty: the kernel is as wanted
-  Failures drift;                                      ///< what others changed and nothing is done about
+  size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< desired
+  Failures failures;                                   ///< of the last pass; empty: the kernel is as desired
+  Failures drift;                                      ///< foreign changes that are left as they are
 };
 
 class Reconciler {
  public:
-  /// `changed` is called after something was done or failed beyond a call to this class (a repair), and
-  /// `host_changed` when an address, a link or a default route that is not ours has changed.
   struct Events {
-    std::function<void()> changed;
-    std::function<void()> host_changed;
+    std::function<void()> changed;       ///< something was done, or failed, without a call to this class
+    std::function<void()> host_changed;  ///< a link, an address or a route that is not ours is different
   };
-  /// `heals` false: what others change is reported and left; what leases change is done all the same.
-  Reconciler(EventLoop& loop, bool heals, Events events);
+  enum class Heal : bool { no, yes };
+
+  /// Watches the kernel of the caller's network namespace. With Heal::no foreign changes are reported and
+  /// left; what leases change is done all the same. Throws SystemError.
+  Reconciler(EventLoop& loop, Heal heal, Events events);
+  Reconciler(const Reconciler&) = delete;
+  Reconciler& operator=(const Reconciler&) = delete;
   ~Reconciler();
 
-  /// Sets what the node itself needs; takes effect with the next apply() or reconcile().
-  void set_node(const NodePlan& plan);
+  // The following compare with the kernel and write the difference. Failures are kept in status(), do not
+  // stop the other objects from being made, and are tried again with back-off.
 
-  /// Adds, replaces and removes what peers need, and sends just that to the kernel, in batches.
-  void apply(const PeerPlans& upserted, const std::vector<LeaseKey>& removed);
+  /// What the node itself needs, before its peers are known. What an earlier run made for peers stays.
+  void reconcile(NodePlan node);
+  /// What the node and all peers need.
+  void reconcile(NodePlan node, const PeerPlans& peers);
+  /// The same node with other peers: only what is different from the peers before is sent, without a look.
+  void apply(const PeerPlans& peers);
 
-  /// Replaces all peers and compares with the kernel; without a difference nothing is written. Before the
-  /// first call only the devices are made: what an earlier run made for its peers stays.
-  void reset(PeerPlans peers);
-
-  /// Reads the kernel and applies the difference. Failures are kept in status() and tried again with
-  /// back-off; they don't keep the other objects from being made.
-  void reconcile();
-
-  [[nodiscard]] const ReconcilerStatus& status() const;
+  [[nodiscard]] const ReconcilerStatus& status() const { return status_; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  void pass();
+  void compare_with_kernel();
+  uint64_t ensure_devices();
+  void look_for_drift();
+  void begin_look();
+  void end_look();
+  [[nodiscard]] KernelWrites find_difference();
+  void send(const KernelWrites& writes);
+  void conclude();
+
+  enum class Because { retry, foreign_change };
+  void run_timed_pass(Because why);
+  void take_notifications();
+  /// True when something that is desired may be gone.
+  bool drain();
+  void host_changes();
+  void wake();
+
+  EventLoop& loop_;
+  Heal heal_;
+  Events events_;
+  netlink::NetlinkSocket socket_;
+  netlink::Monitor monitor_;
+  uint32_t own_port_ = 0;  ///< of socket_; notifications with it are echoes
+
+  NodePlan node_;
+  DesiredState desired_;
+  bool knows_peers_ = false;  ///< until then nothing in the kernel is stale
+  LinkIndexes links_;         ///< as the last look found them
+  HostLinks host_;
+  ReconcilerStatus status_;
+
+  EventLoop::Clock::time_point last_look_;
+  Backoff backoff_;
+  Timer wake_timer_, slow_timer_, retry_timer_, host_timer_;
 };
 
 }  // namespace flanneld

@@ -1,4 +1,4 @@
-// Which parts of the pod network the peers that are reached hold, so that no two nodes get the same. Pure.
+// Finds the node that already holds a part of the pod network, so that no two nodes get the same part. Pure.
 #pragma once
 
 #include <cstddef>
@@ -14,26 +14,28 @@
 
 namespace flanneld {
 
-class PeerClaims {
+/// The subnets of all planned peers, with the leases that hold them.
+class Overlap {
  public:
-  /// Whether a lease that holds something is of the same node as the one asked for. One node may have two
-  /// leases, as when it has just taken another subnet, and these never stand against each other.
+  /// Whether a holder's lease belongs to the node that is asked about. One node may have two leases, as when
+  /// it has just taken another subnet; these do not conflict.
   using IsSameNode = std::function<bool(const LeaseKey& holder)>;
 
-  /// What of the plan another node holds already, as a reason for people; nullopt: nothing.
+  /// Says which subnet of the plan overlaps one that another node holds; nullopt: none.
   [[nodiscard]] std::optional<std::string> find_conflict(const PeerPlan& plan,
                                                          const IsSameNode& is_same_node) const;
 
-  /// `holder` stays the caller's and must live until remove() is called with both.
   void add(const LeaseKey& holder, const PeerPlan& plan);
+  /// Both must be as given to add().
   void remove(const LeaseKey& holder, const PeerPlan& plan);
   void clear();
 
  private:
-  [[nodiscard]] const LeaseKey* find_overlap(const base::IpNet& subnet, const IsSameNode& is_same_node) const;
+  [[nodiscard]] const LeaseKey* find_holder(const base::IpNet& subnet, const IsSameNode& is_same_node) const;
 
-  std::multimap<base::IpNet, const LeaseKey*> subnets_;
-  std::map<std::pair<base::Family, uint8_t>, size_t> lengths_;  ///< of subnets_, and how many have it
+  std::multimap<base::IpNet, LeaseKey> holders_;
+  std::map<std::pair<base::Family, uint8_t>, size_t>
+      lengths_;  ///< prefix lengths in holders_, with their number
 };
 
 }  // namespace flanneld

@@ -8,10 +8,26 @@
 
 namespace flanneld {
 
-PeerSet::Candidate PeerSet::candidate(const Lease& lease) const {
-  const bool was_planned = plans_.contains(lease.key);
-  const Rank rank = was_planned ? Rank::held : waiting_.contains(lease.key) ? Rank::waiting : Rank::come;
-  return {rank, &lease, was_planned, was_planned || rejected_.contains(lease.key)};
+PeerSet::Candidate PeerSet::take_out(const Lease& lease) {
+  Candidate candidate{.lease = &lease,
+                      .rank = waiting_.contains(lease.key) ? Rank::waiting : Rank::new_lease,
+                      .was_rejected = rejected_.contains(lease.key),
+                      .before = {}};
+  if (const auto planned = plans_.find(lease.key); planned != plans_.end()) {
+    candidate.rank = Rank::planned_before;
+    candidate.before = planned->second;
+  }
+  forget(lease.key);
+  return candidate;
+}
+
+void PeerSet::forget(const LeaseKey& key) {
+  rejected_.erase(key);
+  waiting_.erase(key);
+  const auto planned = plans_.find(key);
+  if (planned == plans_.end()) return;
+  overlap_.remove(key, *planned->second.plan);
+  plans_.erase(planned);
 }
 
 void PeerSet::put_in_order(std::vector<Candidate>& candidates) {
@@ -23,58 +39,59 @@ void PeerSet::put_in_order(std::vector<Candidate>& candidates) {
   });
 }
 
-bool PeerSet::forget(const LeaseKey& key) {
-  rejected_.erase(key);
-  waiting_.erase(key);
-  const auto planned = plans_.find(key);
-  if (planned == plans_.end()) return false;
-  claims_.remove(planned->first, *planned->second);
-  plans_.erase(planned);
-  return true;
-}
-
-std::string PeerSet::plan(const Lease& lease) {
-  if (!backend_) return {};
+std::optional<std::string> PeerSet::plan(const Candidate& candidate) {
+  if (!backend_) return std::nullopt;
+  std::optional<std::string> fault;
   try {
-    std::optional<std::string> fault = find_fault(lease, *config_, own_);
-    if (!fault) {
-      auto plan = std::make_shared<const PeerPlan>(backend_->peer_plan(lease));
-      fault = claims_.find_conflict(*plan, [&](const LeaseKey& holder) {
-        return is_same_node(table_.leases().at(holder).attributes, lease.attributes);
-      });
-      if (!fault) {
-        const auto place = plans_.emplace(lease.key, std::move(plan)).first;
-        claims_.add(place->first, *place->second);
-        return {};
-      }
-      waiting_.insert(lease.key);
-    }
-    return rejected_[lease.key] = *fault;
+    fault = try_plan(candidate);
   } catch (const base::ParseError& error) {
-    return rejected_[lease.key] = error.what();
+    fault = error.what();
   }
+  if (fault) rejected_[candidate.lease->key] = *fault;
+  return fault;
 }
 
-const PeerPlans& PeerSet::use(const NetworkConfig* config, const Backend* backend, const Lease* own) {
+std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
+  const Lease& lease = *candidate.lease;
+  if (auto fault = find_fault(lease, *config_, own_ ? &*own_ : nullptr)) return fault;
+  PeerPlan plan = backend_->peer_plan(lease);
+  if (auto conflict = find_conflict(lease, plan)) {
+    waiting_.insert(lease.key);
+    return conflict;
+  }
+  overlap_.add(lease.key, plan);
+  const bool is_as_before = candidate.before.plan && *candidate.before.plan == plan;
+  plans_[lease.key] = is_as_before
+                          ? candidate.before
+                          : PlannedPeer{std::make_shared<const PeerPlan>(std::move(plan)), ++published_};
+  return std::nullopt;
+}
+
+std::optional<std::string> PeerSet::find_conflict(const Lease& lease, const PeerPlan& plan) const {
+  return overlap_.find_conflict(plan, [&](const LeaseKey& holder) {
+    return is_same_node(table_.leases().at(holder).attributes, lease.attributes);
+  });
+}
+
+void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own) {
   table_.set_own(own ? std::optional(own->key) : std::nullopt);
   std::vector<Candidate> candidates;
-  for (const auto& [key, lease] : table_.leases()) candidates.push_back(candidate(lease));
+  for (const auto& [key, lease] : table_.leases()) candidates.push_back(take_out(lease));
   put_in_order(candidates);
-  config_ = config;
-  backend_ = backend;
-  own_ = own;
-  claims_.clear();
+  config_ = std::move(config);
+  backend_ = std::move(backend);
+  own_ = std::move(own);
+  overlap_.clear();  // also of what has become the own lease
   plans_.clear();
   rejected_.clear();
   waiting_.clear();
-  for (const Candidate& one : candidates) plan(*one.lease);
-  return plans_;
+  for (const Candidate& one : candidates) plan(one);
 }
 
 PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
   std::vector<Lease> merged = leases;
   for (const auto& [key, peer] : table_.leases()) {
-    // A node that has claimed again holds what it claimed, and a subnet is whose it is now.
+    // A node that has claimed again holds what it claimed, and a subnet belongs to whoever holds it now.
     const bool is_contradicted = std::any_of(leases.begin(), leases.end(), [&](const Lease& lease) {
       return is_same_node(lease.attributes, peer.attributes) || lease.key.shares_subnet(peer.key);
     });
@@ -86,26 +103,21 @@ PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
 PeerChange PeerSet::take(const LeaseDiff& diff) {
   PeerChange change;
   for (const Lease& lease : diff.removed) {
-    if (forget(lease.key)) change.removed.push_back(lease.key);
+    forget(lease.key);
     change.left.push_back(lease);
   }
   std::vector<Candidate> candidates;
-  for (const Lease& lease : diff.upserted) candidates.push_back(candidate(lease));
-  for (const Candidate& one : candidates) forget(one.lease->key);
-  for (const LeaseKey& key : std::set(waiting_)) {  // what they wait for may be free now
-    candidates.push_back(candidate(table_.leases().at(key)));
-    forget(key);
-  }
+  for (const Lease& lease : diff.upserted) candidates.push_back(take_out(lease));
+  for (const LeaseKey& key : std::set(waiting_))  // the subnet that they wait for may be free now
+    candidates.push_back(take_out(table_.leases().at(key)));
   put_in_order(candidates);
   for (const Candidate& one : candidates) {
     const Lease& lease = *one.lease;
-    if (const std::string reason = plan(lease); !reason.empty()) {
-      if (one.was_planned) change.removed.push_back(lease.key);
-      if (one.rank != Rank::waiting) change.rejected.emplace_back(lease, reason);  // else it has been told
-      continue;
+    if (const auto reason = plan(one)) {
+      if (one.rank != Rank::waiting) change.rejected.emplace_back(lease, *reason);  // else it has been told
+    } else {
+      (one.before.plan || one.was_rejected ? change.changed : change.joined).push_back(lease);
     }
-    if (backend_) change.upserted.emplace(lease.key, plans_.at(lease.key));
-    (one.is_known ? change.changed : change.joined).push_back(lease);
   }
   return change;
 }

@@ -1,9 +1,11 @@
-// The other nodes: their leases, and what each needs in the kernel or why it gets nothing. Where leases of
-// two nodes stand against each other, that which was there first counts; of those seen first in one list, the
-// smaller subnet, then the lower key. Pure; the plans are the backend's.
+// The other nodes: their leases, and for each one its plan, or the reason why it has none. Of two nodes whose
+// subnets overlap, the one that was there first is used; of those that one list brings, the smaller subnet,
+// then the lower key. Pure; the plans are the backend's.
 #pragma once
 
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -15,56 +17,62 @@
 
 namespace flanneld {
 
-/// What a change of leases means for the kernel, and for the log.
+/// What a change of leases brought, for the log.
 struct PeerChange {
-  PeerPlans upserted;
-  std::vector<LeaseKey> removed;  ///< gone, or not usable any more
   std::vector<Lease> joined, changed, left;
-  std::vector<std::pair<Lease, std::string>> rejected;  ///< and why
+  std::vector<std::pair<Lease, std::string>> rejected;  ///< with the reason
+
+  [[nodiscard]] bool empty() const {
+    return joined.empty() && changed.empty() && left.empty() && rejected.empty();
+  }
 };
 
 class PeerSet {
  public:
-  /// Plans every peer anew for a node that holds `own` (null: no lease yet); all three stay the caller's and
-  /// must live until the next call.
-  const PeerPlans& use(const NetworkConfig* config, const Backend* backend, const Lease* own);
+  /// Plans every peer again, for a node that holds `own` (nullopt: no lease yet).
+  void use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own);
 
-  /// A complete list.
+  /// Takes a complete list.
   PeerChange reset(const std::vector<Lease>& leases) { return take(table_.reset(leases)); }
-  /// A list that may lack peers: those that it does not contradict stay.
+  /// Takes a list that may lack peers. A peer stays if neither its node nor its subnet is in the list.
   PeerChange merge(const std::vector<Lease>& leases);
-  /// Changes in their order.
+  /// Takes changes, in their order.
   PeerChange apply(const std::vector<LeaseEvent>& events) { return take(table_.apply(events)); }
 
   [[nodiscard]] const LeaseMap& leases() const { return table_.leases(); }
   [[nodiscard]] const PeerPlans& plans() const { return plans_; }
+  /// The leases without a plan, and why.
   [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
 
  private:
-  /// Lower goes first.
-  enum class Rank { held, waiting, come };
+  /// The order in which leases are planned.
+  enum class Rank { planned_before, waiting, new_lease };
   struct Candidate {
-    Rank rank;
     const Lease* lease;
-    bool was_planned, is_known;
+    Rank rank;
+    bool was_rejected;
+    PlannedPeer before;  ///< its plan is null if it had none
   };
 
   PeerChange take(const LeaseDiff& diff);
-  [[nodiscard]] Candidate candidate(const Lease& lease) const;
+  /// Removes what is known of a lease, to plan it again.
+  [[nodiscard]] Candidate take_out(const Lease& lease);
+  void forget(const LeaseKey& key);
   static void put_in_order(std::vector<Candidate>& candidates);
-  /// False if the lease had no plan.
-  bool forget(const LeaseKey& key);
-  /// Empty when the lease is usable, and then its plan is in plans_.
-  std::string plan(const Lease& lease);
+  /// Plans the lease, or says why it cannot be used. A plan that is as before keeps its place.
+  std::optional<std::string> plan(const Candidate& candidate);
+  std::optional<std::string> try_plan(const Candidate& candidate);
+  [[nodiscard]] std::optional<std::string> find_conflict(const Lease& lease, const PeerPlan& plan) const;
 
-  const NetworkConfig* config_ = nullptr;
-  const Backend* backend_ = nullptr;
-  const Lease* own_ = nullptr;
+  std::optional<NetworkConfig> config_;
+  std::shared_ptr<const Backend> backend_;
+  std::optional<Lease> own_;
   LeaseTable table_;
   PeerPlans plans_;
-  PeerClaims claims_;  ///< of plans_, whose keys it refers to
+  uint64_t published_ = 0;  ///< the last number given to a plan
+  Overlap overlap_;         ///< of plans_
   std::map<LeaseKey, std::string> rejected_;
-  std::set<LeaseKey> waiting_;  ///< those of rejected_ that another node stands in the way of
+  std::set<LeaseKey> waiting_;  ///< those of rejected_ whose subnet another node holds
 };
 
 }  // namespace flanneld

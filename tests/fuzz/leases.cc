@@ -34,7 +34,7 @@ struct Node {
       R"({"Network":"10.244.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:10::/48",)"
       R"("Backend":{"Type":"vxlan","DirectRouting":true}})");
   flanneld::ExternalInterface external;
-  std::unique_ptr<flanneld::Backend> backend;
+  std::shared_ptr<const flanneld::Backend> backend;
   Lease own;
 };
 
@@ -92,7 +92,7 @@ void decode_data(std::string_view text) {
 void fuzz::leases(std::string_view input) {
   static const Node node;
   flanneld::PeerSet peers;
-  peers.use(&node.config, node.backend.get(), &node.own);
+  peers.use(node.config, node.backend, node.own);
   std::vector<flanneld::LeaseEvent> events;
   for (int i = 0; i < 16 && !input.empty(); ++i) {
     std::string_view name = cut(input, '\n');
@@ -106,6 +106,6 @@ void fuzz::leases(std::string_view input) {
           {is_removed ? flanneld::LeaseEvent::Kind::removed : flanneld::LeaseEvent::Kind::put, *lease});
   }
   for (const flanneld::LeaseEvent& event : events) peers.apply({event});
-  for (const auto& [key, plan] : peers.plans()) check(node, *plan);
+  for (const auto& [key, peer] : peers.plans()) check(node, *peer.plan);
   check_apart(peers);
 }

@@ -1,24 +1,18 @@
 // The parts of the agent that need neither kernel nor store: what it keeps, decides and shows.
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "common/base/file.h"
 #include "common/json/json.h"
 #include "flanneld/agent/status.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/node/subnet_file.h"
-#include "flanneld/peers/peer_set.h"
 #include "flanneld/store/saved_leases.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
-using flanneld::LeaseEvent;
-using flanneld::LeaseKey;
-using flanneld::PeerSet;
 using flanneld::SavedState;
 using namespace flanneld_test;
 
@@ -34,22 +28,6 @@ struct TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
   ~TemporaryDirectory() { std::filesystem::remove_all(path); }
   std::string path;
-};
-
-/// Plans one route per IPv4 subnet, for peers of type vxlan only, and an FDB entry if the data are a MAC.
-class RouteBackend final : public flanneld::Backend {
- public:
-  [[nodiscard]] flanneld::LeaseAttributes attributes() const override { return {}; }
-  [[nodiscard]] uint32_t mtu() const override { return 1450; }
-  [[nodiscard]] flanneld::NodePlan node_plan(const flanneld::LeaseKey*) const override { return {}; }
-  [[nodiscard]] flanneld::PeerPlan peer_plan(const Lease& peer) const override {
-    if (peer.attributes.backend_type != "vxlan") throw base::ParseError("another backend");
-    flanneld::PeerPlan plan;
-    plan.routes.push_back({*peer.key.subnet, peer.attributes.public_ip, "flannel.1", true});
-    if (const auto mac = base::MacAddress::parse(peer.attributes.backend_data))
-      plan.fdb.push_back({"flannel.1", *mac, peer.attributes.public_ip});
-    return plan;
-  }
 };
 
 const auto kConfig = flanneld::NetworkConfig::parse(R"({"Network": "10.5.0.0/16"})");
@@ -70,130 +48,6 @@ flanneld::AgentStatus sample_status() {
 constexpr std::chrono::sys_seconds kNow{std::chrono::hours{1}};
 
 }  // namespace
-
-TEST_CASE("peer set: plans what is usable and says why the rest is not") {
-  const RouteBackend backend;
-  PeerSet peers;
-  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
-  Lease strange = lease("10.5.3.0-24", "192.168.1.3");
-  strange.attributes.backend_type = "host-gw";
-  auto change =
-      peers.reset({own, lease("10.5.2.0-24", "192.168.1.2"), strange, lease("10.9.2.0-24", "192.168.1.9")});
-  CHECK(change.upserted.empty());  // nothing can be planned yet
-
-  peers.use(&kConfig, &backend, &own);
-  CHECK(peers.plans().size() == 1);
-  CHECK(peers.rejected().size() == 2);
-  CHECK(peers.rejected().at(key("10.5.3.0-24")) == "another backend");
-
-  strange.attributes.backend_type = "vxlan";
-  change = peers.apply({{LeaseEvent::Kind::put, strange}});
-  CHECK(change.upserted.size() == 1);
-  CHECK(change.changed.size() == 1);
-  CHECK(peers.rejected().size() == 1);
-
-  strange.attributes.backend_type = "ipip";  // was planned, and is unusable now
-  change = peers.apply({{LeaseEvent::Kind::put, strange}});
-  CHECK(change.removed == std::vector{strange.key});
-  CHECK(change.rejected.size() == 1);
-  CHECK(change.left.empty());
-
-  change = peers.reset({own});
-  CHECK(change.left.size() == 3);
-  CHECK(change.removed == std::vector{key("10.5.2.0-24")});
-  CHECK(peers.plans().empty());
-  CHECK(peers.rejected().empty());
-}
-
-TEST_CASE("peer set: of two nodes that want the same, the one that was there first has it until it goes") {
-  const RouteBackend backend;
-  PeerSet peers;
-  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
-  peers.use(&kConfig, &backend, &own);
-  const Lease first = lease("10.5.2.0-24", "192.168.1.2"), other = lease("10.5.4.0-24", "192.168.1.4");
-  peers.apply({{LeaseEvent::Kind::put, first}, {LeaseEvent::Kind::put, other}});
-
-  for (const char* name :
-       {"10.5.0.0-17", "10.5.2.0-23", "10.5.2.128-25", "10.5.2.0-25", "10.5.2.0-24&fd00::-64"}) {
-    CAPTURE(name);
-    const Lease late = lease(name, "192.168.1.3");
-    auto change = peers.apply({{LeaseEvent::Kind::put, late}});
-    CHECK(change.upserted.empty());
-    REQUIRE(change.rejected.size() == 1);
-    CHECK(contains(change.rejected.front().second, "overlaps "));
-    CHECK(peers.plans().size() == 2);
-    change = peers.apply({{LeaseEvent::Kind::put, first}});  // nothing new, and nothing is told again
-    CHECK(change.rejected.empty());
-    change = peers.apply({{LeaseEvent::Kind::removed, late}});
-    CHECK(change.removed.empty());
-    CHECK(peers.rejected().empty());
-  }
-
-  const Lease late = lease("10.5.2.0-25", "192.168.1.3");
-  peers.apply({{LeaseEvent::Kind::put, late}});
-  Lease changed = first;
-  changed.attributes.public_ip = ip("192.168.1.22");
-  auto change = peers.apply({{LeaseEvent::Kind::put, changed}});  // it stays the one that was there
-  CHECK(change.upserted.contains(first.key));
-  CHECK(peers.rejected().contains(late.key));
-  peers.use(&kConfig, &backend, &own);
-  CHECK(peers.rejected().contains(late.key));
-  change = peers.apply({{LeaseEvent::Kind::removed, first}});
-  CHECK(change.removed == std::vector{first.key});
-  CHECK(change.upserted.contains(late.key));
-  CHECK(peers.rejected().empty());
-}
-
-TEST_CASE(
-    "peer set: in one list the smaller subnet counts, then the lower key; it is the same for every order") {
-  const RouteBackend backend;
-  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
-  std::vector<Lease> leases{lease("10.5.0.0-17", "192.168.1.9"), lease("10.5.2.0-24", "192.168.1.2"),
-                            lease("10.5.2.0-24&fd00::-64", "192.168.1.3"),
-                            lease("10.5.3.0-24", "192.168.1.4")};
-  for (int rotation = 0; rotation < 4; ++rotation) {
-    PeerSet peers;
-    peers.use(&kConfig, &backend, &own);
-    peers.reset(leases);
-    CHECK(peers.rejected().size() == 2);
-    CHECK(peers.plans().contains(key("10.5.2.0-24")));
-    CHECK(peers.plans().contains(key("10.5.3.0-24")));
-    std::rotate(leases.begin(), leases.begin() + 1, leases.end());
-  }
-}
-
-TEST_CASE("peer set: one node may have two leases, also one that moved to another address with its MAC") {
-  const RouteBackend backend;
-  PeerSet peers;
-  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
-  peers.use(&kConfig, &backend, &own);
-  const std::string mac = "c6:d2:32:6f:8f:44";
-  peers.reset({lease("10.5.2.0-24", "192.168.1.2", mac), lease("10.5.3.0-24", "192.168.1.2", mac),
-               lease("10.5.2.0-24&fd00::-64", "192.168.1.2", mac)});
-  CHECK(peers.plans().size() == 3);
-  const auto change = peers.apply({{LeaseEvent::Kind::put, lease("10.5.4.0-24", "192.168.1.4", mac)}});
-  CHECK(change.rejected.empty());
-  CHECK(change.upserted.contains(key("10.5.4.0-24")));
-}
-
-TEST_CASE(
-    "peer set: after a wipe, a node that has claimed another subnet loses its old one, also without IPv4") {
-  const RouteBackend backend;
-  PeerSet peers;
-  const Lease own = lease("10.5.1.0-24", "192.168.1.1");
-  peers.use(&kConfig, &backend, &own);
-  Lease six = lease("10.5.2.0-24", "0.0.0.0"), silent = lease("10.5.4.0-24", "0.0.0.0");
-  six.attributes.public_ipv6 = ip("2001:db8::2");
-  silent.attributes.public_ipv6 = ip("2001:db8::4");
-  peers.reset({six, silent, lease("10.5.5.0-24", "192.168.1.5")});
-  const LeaseKey old_key = six.key;
-  six.key = key("10.5.3.0-24");
-  peers.merge({six, lease("10.5.6.0-24", "192.168.1.5")});
-  CHECK_FALSE(peers.leases().contains(old_key));
-  CHECK_FALSE(peers.leases().contains(key("10.5.5.0-24")));
-  CHECK(peers.leases().contains(silent.key));
-  CHECK(peers.leases().size() == 3);
-}
 
 TEST_CASE("saved state: what is saved comes back, and rubbish does not") {
   const TemporaryDirectory directory;
