@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <initializer_list>
 
+#include <initializer_list>
+
 using base::Uint128;
 
 namespace {
