@@ -20,7 +20,9 @@
 #include "flanneld/commands/doctor.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/io/sd_notify.h"
+#include "flanneld/io/seccomp.h"
 #include "flanneld/options/options.h"
+#include "flanneld/store/factory.h"
 
 namespace {
 
@@ -65,7 +67,7 @@ int run_agent(const flanneld::Options& options) {
     ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
     loop.stop();
   });
-  flanneld::Agent agent(loop, options);
+  flanneld::Agent agent(loop, options, flanneld::make_lease_store(loop, options), flanneld::forbid_programs);
   agent.start();
   loop.run();
   loop.unwatch(signal_fd.get());

@@ -1,14 +1,15 @@
 #include "flanneld/agent/agent.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
-#include "flanneld/io/sd_notify.h"
-#include "flanneld/io/seccomp.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
 #include "flanneld/options/interface_request.h"
@@ -17,11 +18,12 @@
 namespace flanneld {
 
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 namespace {
 
-constexpr milliseconds kRetry = seconds(1);
+constexpr milliseconds kRetry{1000};
+/// A burst of changes goes to the kernel in portions, as each costs a walk over all peers.
+constexpr milliseconds kApplyGap{20};
 
 /// What peers notice of an interface, or its devices depend on.
 bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
@@ -30,234 +32,265 @@ bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
 }
 
 std::string describe(const ExternalInterface& external) {
-  std::string text = "'" + external.name + "'";
+  std::string text = fmt::format("'{}'", external.name);
+  const auto out = std::back_inserter(text);
   for (const auto& address : {external.ipv4, external.ipv6})
-    if (address) text += " " + address->str();
+    if (address) fmt::format_to(out, " {}", *address);
   for (const auto& [address, own] :
        {std::pair(external.public_ipv4, external.ipv4), std::pair(external.public_ipv6, external.ipv6)})
-    if (address && address != own) text += ", public address " + address->str();
-  return text + ", MTU " + std::to_string(external.mtu) + ", by " + external.rule;
+    if (address && address != own) fmt::format_to(out, ", public address {}", *address);
+  fmt::format_to(out, ", MTU {}, by {}", external.mtu, external.rule);
+  return text;
 }
 
-std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
-  for (const TunnelPort& one : backend.tunnel_ports())
-    if (one.family == family) return Tunnel{one.device, one.port};
-  return std::nullopt;
-}
-
-const char* describe(SubnetOrigin origin) {
-  switch (origin) {
-    case SubnetOrigin::own_lease:
-      return "the node's own lease was in the store";
-    case SubnetOrigin::kept:
-      return "the subnet that the node had";
-    case SubnetOrigin::fresh:
-      return "fresh";
+std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
+  try {
+    const auto previous = read_previous_lease(subnet_file);
+    if (previous) base::log_info(fmt::format("this node had the subnet {} before", previous->str()));
+    return previous;
+  } catch (const std::exception& error) {
+    base::log_warning(fmt::format("read the subnet that the node had: {}, ignoring", error.what()));
+    return std::nullopt;
   }
-  return "";
 }
 
 }  // namespace
 
-Agent::Agent(EventLoop& loop, const Options& options)
+Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore> store, Confine confine,
+             milliseconds store_grace)
     : loop_(loop),
       options_(options),
       netlink_(netlink::NetlinkSocket::open()),
-      store_(make_lease_store(loop, options)),
+      store_(std::move(store)),
+      confine_(std::move(confine)),
+      saved_(loop, options,
+             {.use = [this](const SavedState& saved) { return use_saved(saved); },
+              .collect = [this] { return state_to_save(); },
+              .settled = [] { give_memory_back(); }},
+             store_grace),
+      store_events_(options, *store_, state_, readiness_, saved_,
+                    {.use_config = [this](const std::string& text) { use_config(text); },
+                     .attach = [this] { attach(); },
+                     .apply_peers = [this] { apply_peers(); },
+                     .status_changed = [this] { status_changed(); }}),
       reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
-                  {[this] { status_changed(); }, [this] { host_changed(); }}),
+                  {.changed = [this] { status_changed(); }, .host_changed = [this] { host_changed(); }}),
+      pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
-      peers_timer_(loop, [this] { apply_peers(); }),
-      saved_timer_(loop, [this] { use_saved_state(); }),
-      save_timer_(
-          loop,
-          [this] {
-            save();
-            give_memory_back();  // after a start or a burst of leases this is the last thing to happen
-          }),
-      confine_timer_(loop, [this] { confine(); }) {}
-
-Agent::~Agent() = default;
+      peers_timer_(loop,
+                   [this] {
+                     reconciler_.apply(state_.peers.plans());
+                     peers_applied_ = EventLoop::Clock::now();
+                     status_changed();
+                   }),
+      confine_timer_(loop, [this] { this->confine(); }) {}
 
 void Agent::start() {
-  read_previous_subnet();
-  listen();
-  base::log_info("subnet manager: " + store_->describe());
+  state_.previous = read_previous(options_.subnet_file);
+  pages_.listen(loop_, options_);
+  base::log_info(fmt::format("subnet manager: {}", store_->describe()));
   if (!options_.network_config.empty()) use_config(options_.network_config);
-  load_saved_state();
-  store_->start([this](const StoreEvent& event) { std::visit([this](const auto& one) { on(one); }, event); });
+  saved_.load();
+  store_->start([this](const StoreEvent& event) { store_events_.take(event); });
 }
 
 void Agent::use_config(const std::string& text) {
-  config_ = NetworkConfig::parse(text);
-  config_text_ = text;
-  config_problem_.reset();
-  if (own_ && attached_) {
-    // The store was away and has another configuration than was saved: begin anew with it.
-    previous_ = own_->key;
-    own_.reset();
-    attached_ = false;
+  state_.config = NetworkConfig::parse(text);
+  state_.config_text = text;
+  state_.problems.config.reset();
+  if (state_.own && readiness_.is_done()) {
+    // The store was away and has another configuration than was saved: begin again with it.
+    state_.previous = state_.own->key;
+    state_.own.reset();
+    peers_timer_.cancel();
+    readiness_.restart();
   }
   configure();
 }
 
+void Agent::configure() {
+  if (!state_.config) return;
+  try {
+    const InterfaceChoice choice = choose_interface();
+    if (!choice.chosen) {
+      const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());
+      if (state_.problems.interface != reason) base::log_error(reason);
+      state_.problems.interface = reason;
+      if (!state_.backend)
+        readiness_.wait(Phase::interface, fmt::format("an external interface: {}", choice.reasons()));
+      configure_timer_.start(kRetry);
+      return;
+    }
+    state_.problems.interface.reset();
+    base::log_info(fmt::format("external interface {}", describe(*choice.chosen)));
+    make_backend_for(*choice.chosen, read_host_routes(netlink_, choice.chosen->ifindex));
+    if (state_.own) {
+      attach();
+    } else {
+      state_.peers.use(*state_.config, state_.backend, std::nullopt);
+      reconciler_.reconcile(node_plan(state_, options_));
+    }
+    claim();
+  } catch (const base::ParseError& error) {
+    base::log_error(fmt::format("network configuration: {}", error.what()));
+    state_.problems.config = error.what();
+    readiness_.wait(Phase::config, fmt::format("a network configuration that can be used: {}", error.what()));
+  } catch (const base::SystemError& error) {
+    try_again(Phase::interface, error.what(), configure_timer_);
+  }
+}
+
 InterfaceChoice Agent::choose_interface() {
   InterfaceRequest request = interface_request(options_);
-  request.ipv4 = config_->ipv4.has_value();
-  request.ipv6 = config_->ipv6.has_value();
+  request.ipv4 = state_.config->ipv4.has_value();
+  request.ipv6 = state_.config->ipv6.has_value();
   return choose_external_interface(read_host_network(netlink_), request);
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes) {
-  backend_ = make_backend({*config_, external, read_devices(netlink_), routes});
-  external_ = external;
-  host_routes_ = std::move(routes);
+  state_.backend = make_backend({*state_.config, external, read_devices(netlink_), routes});
+  state_.external = external;
+  state_.host_routes = std::move(routes);
 }
 
-void Agent::configure() {
-  if (!config_) return;
+void Agent::claim() {
+  if (!state_.own) readiness_.wait(Phase::lease, fmt::format("a lease from the {}", store_->describe()));
+  store_->claim({*state_.config, state_.backend->attributes(),
+                 state_.own ? std::optional(state_.own->key) : state_.previous});
+}
+
+void Agent::attach() {
+  if (!state_.own || !state_.backend) return;
   try {
-    const InterfaceChoice choice = choose_interface();
-    if (!choice.chosen) {
-      const std::string reason = "no external interface serves: " + choice.reasons();
-      if (interface_problem_ != reason) base::log_error(reason);
-      interface_problem_ = reason;
-      if (!backend_) wait_because("an external interface: " + choice.reasons());
-      configure_timer_.start(kRetry);
-      return;
-    }
-    interface_problem_.reset();
-    base::log_info("external interface " + describe(*choice.chosen));
-    make_backend_for(*choice.chosen, read_host_routes(netlink_, choice.chosen->ifindex));
-    if (own_) {
-      attach();
-    } else {
-      peers_.use(*config_, backend_, std::nullopt);
-      reconciler_.reconcile(node_plan());
-    }
-    claim();
-  } catch (const base::ParseError& error) {
-    base::log_error("network configuration: " + std::string(error.what()));
-    config_problem_ = error.what();
-    wait_because("a network configuration that can be used: " + *config_problem_);
+    state_.peers.use(*state_.config, state_.backend, state_.own);
+    peers_timer_.cancel();
+    reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
+    apply_rules();
+    write_subnet_env();
+    readiness_.finish();
+    saved_.save_soon();
+    status_changed();
   } catch (const base::SystemError& error) {
-    try_again_because(error, configure_timer_);
+    try_again(Phase::data_path, error.what(), attach_timer_);
   }
 }
 
-/// Says why, but not again at each try.
-void Agent::try_again_because(const base::SystemError& error, Timer& timer) {
-  if (waiting_for_ != error.what()) base::log_error(error.what());
-  wait_because(error.what());
+/// Logs the reason, but not again at each try.
+void Agent::try_again(Phase phase, const std::string& reason, Timer& timer) {
+  if (readiness_.wait(phase, reason)) base::log_error(reason);
   timer.start(kRetry);
 }
 
+void Agent::apply_rules() {
+  if (!rules_)
+    rules_ = make_traffic_rules(loop_, state_.config->enable_nftables.value_or(true),
+                                options_.iptables_resync, [this] { status_changed(); });
+  rules_->apply(traffic_spec(state_, options_));
+}
+
+void Agent::write_subnet_env() {
+  const auto env = make_subnet_env(*state_.config, state_.own->key, state_.backend->mtu(), options_.ip_masq);
+  if (write_subnet_file(options_.subnet_file, env))
+    base::log_info(
+        fmt::format("wrote {}: subnet {}, MTU {}", options_.subnet_file, state_.own->key.str(), env.mtu));
+}
+
 void Agent::host_changed() {
-  if (!config_ || !external_) return;
+  if (!state_.config || !state_.external) return;
   try {
     const InterfaceChoice choice = choose_interface();
-    if (choice.chosen && is_same(*choice.chosen, *external_)) {
-      interface_problem_.reset();
-      routes_changed();
+    if (!choice.chosen || !is_same(*choice.chosen, *state_.external)) {
+      if (choice.chosen) base::log_info("the node's external interface has changed");
+      configure();
       return;
     }
-    if (choice.chosen) base::log_info("the node's external interface has changed");
-    configure();
+    state_.problems.interface.reset();
+    std::vector<HostRoute> routes = read_host_routes(netlink_, state_.external->ifindex);
+    if (routes == state_.host_routes) return;
+    make_backend_for(*state_.external, std::move(routes));  // other peers may be directly connected now
+    attach();
   } catch (const base::SystemError& error) {
-    base::log_warning("look at the node's interfaces: " + std::string(error.what()));
+    base::log_warning(fmt::format("look at the node's interfaces: {}", error.what()));
     configure_timer_.start(kRetry);
   }
 }
 
-/// Which peers are directly connected may be different now.
-void Agent::routes_changed() {
-  std::vector<HostRoute> routes = read_host_routes(netlink_, external_->ifindex);
-  if (routes == host_routes_) return;
-  make_backend_for(*external_, std::move(routes));
-  attach();
+/// The way from the store to the kernel, for lists and single changes.
+void Agent::apply_peers() {
+  saved_.save_soon();
+  if (!readiness_.is_done() || peers_timer_.armed()) return;
+  const auto quiet = EventLoop::Clock::now() - peers_applied_;
+  peers_timer_.start(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(kApplyGap - quiet)));
+}
+
+bool Agent::use_saved(const SavedState& saved) {
+  if (state_.own) return false;
+  try {
+    const NetworkConfig config = state_.config ? *state_.config : NetworkConfig::parse(saved.network_config);
+    if (const auto fault = find_fault(saved.own, config, nullptr))
+      throw base::ParseError(fmt::format("the lease of this node: {}", *fault));
+    state_.own = saved.own;
+    state_.peers.reset(saved.peers);
+    if (state_.config)
+      attach();
+    else
+      use_config(saved.network_config);
+    return true;
+  } catch (const base::ParseError& error) {
+    base::log_warning(fmt::format("use the saved leases: {}, ignoring", error.what()));
+    state_.own.reset();
+    return false;
+  }
+}
+
+std::optional<SavedState> Agent::state_to_save() const {
+  if (!state_.own) return std::nullopt;
+  SavedState saved{store_identity(options_), state_.config_text, *state_.own, {}};
+  for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);
+  return saved;
+}
+
+void Agent::status_changed() {
+  if (find_not_ready(readiness_, reconciler_.status(), rules_status())) return;
+  if (!readiness_.announce(state_.own->key.str())) return;
+  const size_t peers = state_.peers.plans().size();
+  base::log_info(fmt::format("ready: {} {} reached", peers, peers == 1 ? "peer is" : "peers are"));
+  confine_timer_.start(milliseconds(0));
 }
 
 void Agent::confine() {
   if (rules_->needs_programs()) return;
   try {
-    if (!forbid_programs()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
+    if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
   } catch (const base::SystemError& error) {
-    base::log_warning(std::string(error.what()) + ", ignoring");
+    base::log_warning(fmt::format("{}, ignoring", error.what()));
   }
 }
 
-void Agent::claim() {
-  if (!own_) wait_because("a lease from the " + store_->describe());
-  store_->claim({*config_, backend_->attributes(), own_ ? own_->key : previous_});
+Health Agent::health() const {
+  return {.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
+          .problems = find_problems(state_, readiness_, saved_, rules_status())};
 }
 
-NodePlan Agent::node_plan() const {
-  NodePlan plan = backend_->node_plan(own_ ? &own_->key : nullptr);
-  if (own_ && options_.ip_blackhole_route)
-    for (const auto& subnet : {own_->key.subnet, own_->key.ipv6_subnet})
-      if (subnet) plan.blackholes.push_back(*subnet);
-  return plan;
-}
-
-void Agent::apply_rules() {
-  TrafficSpec spec;
-  for (const base::Family family : base::kFamilies)
-    if (config_->of(family) && own_->key.of(family))
-      spec.networks.push_back(
-          {config_->of(family)->network, *own_->key.of(family), find_tunnel(*backend_, family)});
-  spec.masquerade = options_.ip_masq;
-  spec.fully_random = !options_.ip_masq_fully_random_disable;
-  spec.forward = options_.iptables_forward_rules;
-  if (!rules_)
-    rules_ = make_traffic_rules(loop_, config_->enable_nftables.value_or(true),
-                                seconds(options_.iptables_resync), [this] { status_changed(); });
-  rules_->apply(spec);
-}
-
-void Agent::write_subnet_env() {
-  const auto env = make_subnet_env(*config_, own_->key, backend_->mtu(), options_.ip_masq);
-  if (write_subnet_file(options_.subnet_file, env))
-    base::log_info("wrote " + options_.subnet_file + ": subnet " + own_->key.str() + ", MTU " +
-                   std::to_string(env.mtu));
-}
-
-void Agent::attach() {
-  if (!own_ || !backend_) return;
-  try {
-    peers_.use(*config_, backend_, own_);
-    peers_timer_.cancel();
-    reconciler_.reconcile(node_plan(), peers_.plans());
-    apply_rules();
-    write_subnet_env();
-    attached_ = true;
-    waiting_for_.clear();
-    save_soon();
-    status_changed();
-  } catch (const base::SystemError& error) {
-    try_again_because(error, attach_timer_);
-  }
-}
-
-void Agent::on(const LeaseClaimed& event) {
-  const Lease& own = event.own;
-  ++counters_.claims;
-  const bool moves = own_ && own_->key != own.key;
-  for (const std::string& subnet : event.refused)
-    base::log_warning("an earlier subnet is given up: " + subnet);
-  if (moves)
-    base::log_error("the subnet " + own_->key.str() +
-                    " is lost to another node; pods with its addresses cannot " +
-                    "be reached from other nodes and must be made anew");
-  base::log_info("lease " + own.key.str() + " acquired: " + describe(event.origin) + describe_expiry(own));
-  const bool is_new = !own_ || moves || !attached_;
-  own_ = own;
-  runs_from_saved_ = false;
-  saved_.reset();
-  if (is_new)
-    attach();
-  else
-    status_changed();
+AgentStatus Agent::status() const {
+  const Health now = health();
+  AgentStatus status;
+  status.store = store_->describe();
+  status.store_problem = state_.problems.store;
+  status.not_ready = now.not_ready;
+  status.problems = now.problems;
+  status.backend = state_.config ? state_.config->backend_type : "";
+  status.external = state_.external;
+  status.own = state_.own;
+  status.mtu = state_.backend ? state_.backend->mtu() : 0;
+  status.peers = state_.peers.leases();
+  status.plans = state_.peers.plans();
+  status.rejected = state_.peers.rejected();
+  status.kernel = reconciler_.status();
+  if (rules_) status.rules = rules_->status();
+  status.counters = state_.counters;
+  return status;
 }
 
 }  // namespace flanneld

@@ -1,5 +1,4 @@
-// How the agent stands, as plain data, and the forms in which it is shown: JSON, and metrics for
-// Prometheus. Pure: knows neither the agent nor HTTP.
+// The agent's state as plain data for others, and as JSON. Pure: knows neither the agent nor HTTP.
 #pragma once
 
 #include <chrono>
@@ -10,7 +9,8 @@
 #include <vector>
 
 #include "common/json/json.h"
-#include "flanneld/backend/backend.h"
+#include "flanneld/agent/node_state.h"
+#include "flanneld/backend/plan.h"
 #include "flanneld/kernel/reconciler.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/lease_table.h"
@@ -18,16 +18,6 @@
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
-
-/// Since the start.
-struct AgentCounters {
-  uint64_t lists = 0;        ///< complete lists of leases taken from the store
-  uint64_t changes = 0;      ///< lease changes taken from its watch
-  uint64_t skipped = 0;      ///< entries of the store that could not be read
-  uint64_t disconnects = 0;  ///< times that the store went away
-  uint64_t renewals = 0;     ///< of the own lease
-  uint64_t claims = 0;       ///< of the own lease, the first included
-};
 
 struct AgentStatus {
   std::string store;                         ///< LeaseStore::describe()
@@ -52,7 +42,5 @@ json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_secon
 json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_seconds now);
 /// Which routes, neighbours and FDB entries the peers need, for /routes.
 json::OrderedValue routes_json(const AgentStatus& status);
-/// Prometheus' text format 0.0.4, for /metrics.
-std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now);
 
 }  // namespace flanneld

@@ -1,21 +1,16 @@
-// What the agent does about each event of the store.
-#include <fmt/format.h>
+#include "flanneld/agent/store_events.h"
 
-#include <algorithm>
-#include <chrono>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "flanneld/agent/agent.h"
+#include "common/base/time_text.h"
 
 namespace flanneld {
 namespace {
 
-using std::chrono::milliseconds;
-
-/// A burst of changes goes to the kernel in portions, as each costs a pass over all peers.
-constexpr milliseconds kApplyGap{20};
-constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it tells the number
+constexpr size_t kNamedPeers = 5;  // peers that a log line names; of more it gives the number
 
 std::string name_of(const Lease& lease) {
   return fmt::format("{} at {}", lease.key.str(), node_address(lease.attributes));
@@ -23,108 +18,143 @@ std::string name_of(const Lease& lease) {
 
 void log_leases(const char* what, const std::vector<Lease>& leases) {
   if (leases.empty()) return;
-  std::string text = std::to_string(leases.size()) + (leases.size() == 1 ? " peer " : " peers ") + what;
-  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i)
-    text += (i == 0 ? ": " : ", ") + name_of(leases[i]);
-  base::log_info(leases.size() > kNamedPeers ? text + ", …" : text);
+  std::vector<std::string> names;
+  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i) names.push_back(name_of(leases[i]));
+  base::log_info(fmt::format("{} {} {}: {}{}", leases.size(), leases.size() == 1 ? "peer" : "peers", what,
+                             fmt::join(names, ", "), leases.size() > kNamedPeers ? ", …" : ""));
 }
 
-}  // namespace
-
-void Agent::on(const ConfigRead& event) {
-  const std::string& text = event.text;
-  if (!options_.network_config.empty() || (config_ && text == config_text_)) return;
-  if (config_ && !runs_from_saved_) {
-    base::log_warning("the network configuration in the store has changed; restart flanneld to apply it");
-    config_problem_ = "the network configuration in the store has changed; restart flanneld to apply it";
-    status_changed();
-    return;
-  }
-  base::log_info("network configuration read");
-  try {
-    use_config(text);
-  } catch (const base::ParseError& error) {
-    base::log_error("network configuration: " + std::string(error.what()));
-    config_problem_ = "network configuration: " + std::string(error.what());
-    if (!config_) wait_because("a network configuration that can be used: " + std::string(error.what()));
-  }
-}
-
-void Agent::on(const LeaseRenewed& event) {
-  const Lease& own = event.own;
-  ++counters_.renewals;
-  own_ = own;
-  base::log_info("lease " + own.key.str() + " renewed" + describe_expiry(own));
-}
-
-void Agent::on(const ClaimFailed& event) {
-  const std::string& reason = event.reason;
-  base::log_error("claim a lease: " + reason);
-  if (!own_) wait_because("a lease: " + reason);
-}
-
-void Agent::on(const LeasesListed& event) {
-  const bool is_wiped = event.extent == LeasesListed::Extent::after_wipe;
-  ++counters_.lists;
-  if (is_wiped) {
-    base::log_warning(
-        "the lease store was wiped, or this node was away for longer than a lease lasts; peers that it lacks "
-        "are kept for a minute");
-    if (saved_) peers_.reset(saved_->peers);
-  }
-  peers_changed(is_wiped ? peers_.merge(event.leases) : peers_.reset(event.leases));
-}
-
-void Agent::on(const LeasesChanged& event) {
-  counters_.changes += event.events.size();
-  peers_changed(peers_.apply(event.events));
-}
-
-/// The one way from the store to the kernel, for lists and for events.
-void Agent::peers_changed(const PeerChange& change) {
-  if (change.empty()) return;
-  save_soon();
-  if (!attached_) return;  // which lease is our own is not known yet
-  log_peers(change);
-  if (peers_timer_.armed()) return;
-  const auto quiet = EventLoop::Clock::now() - peers_applied_;
-  peers_timer_.start(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(kApplyGap - quiet)));
-}
-
-void Agent::apply_peers() {
-  reconciler_.apply(peers_.plans());
-  peers_applied_ = EventLoop::Clock::now();
-  status_changed();
-}
-
-void Agent::log_peers(const PeerChange& change) const {
+void log_peers(const PeerChange& change) {
   log_leases("joined", change.joined);
   log_leases("changed", change.changed);
   log_leases("left", change.left);
   for (const auto& [lease, reason] : change.rejected)
-    base::log_warning("the lease of the peer " + name_of(lease) + " cannot be used: " + reason);
+    base::log_warning(fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));
 }
 
-void Agent::on(const EntrySkipped& event) {
-  ++counters_.skipped;
-  base::log_warning("skip the store's entry '" + event.entry + "': " + event.reason);
-}
-
-void Agent::on(const StoreConnected&) {
-  if (store_problem_) base::log_info("the " + store_->describe() + " answers again");
-  store_problem_.reset();
-  status_changed();
-}
-
-void Agent::on(const StoreUnreachable& event) {
-  const std::string& reason = event.reason;
-  if (event.outage == StoreUnreachable::Outage::begins) {
-    ++counters_.disconnects;
-    base::log_warning(reason + (attached_ ? "; the data path stays as it is" : ""));
+const char* describe(SubnetOrigin origin) {
+  switch (origin) {
+    case SubnetOrigin::own_lease:
+      return "the node's own lease was in the store";
+    case SubnetOrigin::kept:
+      return "the subnet that the node had";
+    case SubnetOrigin::fresh:
+      return "fresh";
   }
-  store_problem_ = reason;
-  if (!attached_) wait_because(reason);
-  status_changed();
+  return "";
+}
+
+}  // namespace
+
+void StoreEvents::take(const StoreEvent& event) {
+  std::visit([this](const auto& one) { on(one); }, event);
+}
+
+void StoreEvents::on(const ConfigRead& event) {
+  if (!options_.network_config.empty() || (state_.config && event.text == state_.config_text)) return;
+  if (state_.config && !saved_.are_in_use()) {
+    state_.problems.config =
+        "the network configuration in the store has changed; restart flanneld to apply it";
+    base::log_warning(*state_.problems.config);
+    next_.status_changed();
+    return;
+  }
+  base::log_info("network configuration read");
+  try {
+    next_.use_config(event.text);
+  } catch (const base::ParseError& error) {
+    state_.problems.config = fmt::format("network configuration: {}", error.what());
+    base::log_error(*state_.problems.config);
+    if (!state_.config)
+      readiness_.wait(Phase::config,
+                      fmt::format("a network configuration that can be used: {}", error.what()));
+  }
+}
+
+void StoreEvents::on(const LeaseClaimed& event) {
+  const Lease& own = event.own;
+  ++state_.counters.claims;
+  const bool moves = state_.own && state_.own->key != own.key;
+  for (const std::string& subnet : event.refused)
+    base::log_warning(fmt::format("an earlier subnet is given up: {}", subnet));
+  if (moves)
+    base::log_error(
+        fmt::format("the subnet {} is lost to another node; pods with its addresses cannot be "
+                    "reached from other nodes and must be made anew",
+                    state_.own->key.str()));
+  base::log_info(
+      fmt::format("lease {} acquired: {}{}", own.key.str(), describe(event.origin), describe_expiry(own)));
+  const bool is_new = !state_.own || moves || !readiness_.is_done();
+  state_.own = own;
+  saved_.drop();
+  if (is_new)
+    next_.attach();
+  else
+    next_.status_changed();
+}
+
+void StoreEvents::on(const LeaseRenewed& event) {
+  ++state_.counters.renewals;
+  state_.own = event.own;
+  base::log_info(fmt::format("lease {} renewed{}", event.own.key.str(), describe_expiry(event.own)));
+}
+
+void StoreEvents::on(const ClaimFailed& event) {
+  base::log_error(fmt::format("claim a lease: {}", event.reason));
+  if (!state_.own) readiness_.wait(Phase::lease, fmt::format("a lease: {}", event.reason));
+}
+
+void StoreEvents::on(const LeasesListed& event) {
+  ++state_.counters.lists;
+  if (event.extent == LeasesListed::Extent::complete) {
+    peers_changed(state_.peers.reset(event.leases));
+    return;
+  }
+  base::log_warning(
+      "the lease store was wiped, or this node was away for longer than a lease lasts; peers that it lacks "
+      "are kept for a minute");
+  if (saved_.waiting()) state_.peers.reset(saved_.waiting()->peers);
+  peers_changed(state_.peers.merge(event.leases));
+}
+
+void StoreEvents::on(const LeasesChanged& event) {
+  state_.counters.changes += event.events.size();
+  peers_changed(state_.peers.apply(event.events));
+}
+
+/// Before the node has its lease nothing is logged: which lease of a list is its own is not known yet.
+void StoreEvents::peers_changed(const PeerChange& change) {
+  if (change.empty()) return;
+  if (readiness_.is_done()) log_peers(change);
+  next_.apply_peers();
+}
+
+void StoreEvents::on(const EntrySkipped& event) {
+  ++state_.counters.skipped;
+  base::log_warning(fmt::format("skip the store's entry '{}': {}", event.entry, event.reason));
+}
+
+void StoreEvents::on(const StoreConnected& /*event*/) {
+  if (state_.problems.store) base::log_info(fmt::format("the {} answers again", store_.describe()));
+  state_.problems.store.reset();
+  next_.status_changed();
+}
+
+void StoreEvents::on(const StoreUnreachable& event) {
+  if (event.outage == StoreUnreachable::Outage::begins) {
+    ++state_.counters.disconnects;
+    base::log_warning(
+        fmt::format("{}{}", event.reason, readiness_.is_done() ? "; the data path stays as it is" : ""));
+  }
+  state_.problems.store = event.reason;
+  if (!readiness_.is_done()) readiness_.wait(readiness_.phase(), event.reason);
+  next_.status_changed();
+}
+
+std::string StoreEvents::describe_expiry(const Lease& own) const {
+  if (!own.expiry) return ", a reservation that does not expire";
+  return fmt::format(", expires {}, next renewal {}", base::time_text(*own.expiry),
+                     base::time_text(*own.expiry - options_.subnet_lease_renew_margin));
 }
 
 }  // namespace flanneld

@@ -6,6 +6,7 @@
 
 #include "common/base/file.h"
 #include "common/json/json.h"
+#include "flanneld/agent/metrics.h"
 #include "flanneld/agent/status.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/node/subnet_file.h"

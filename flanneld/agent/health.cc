@@ -1,0 +1,51 @@
+#include "flanneld/agent/health.h"
+
+#include <fmt/format.h>
+
+namespace flanneld {
+namespace {
+
+constexpr size_t kNamedRejects = 20;  // unusable leases that are listed one by one
+
+void add_rejected(const PeerSet& peers, std::vector<std::string>& problems) {
+  size_t named = 0;
+  for (const auto& [key, reason] : peers.rejected()) {
+    if (++named > kNamedRejects) {
+      problems.push_back(
+          fmt::format("{} more leases cannot be used", peers.rejected().size() - kNamedRejects));
+      return;
+    }
+    problems.push_back(fmt::format("the lease {} of a peer cannot be used: {}", key.str(), reason));
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,
+                                          const TrafficStatus* rules) {
+  if (!readiness.is_done()) return fmt::format("waiting for {}", readiness.reason().value_or("a lease"));
+  if (!kernel.failures.empty())
+    return fmt::format("{} of the kernel's objects could not be made, the first: {}", kernel.failures.count(),
+                       kernel.failures.first());
+  if (!kernel.drift.empty())
+    return fmt::format("{} of the kernel's objects are not as wanted, and --heal is off; the first: {}",
+                       kernel.drift.count(), kernel.drift.first());
+  return rules ? rules->failure : std::nullopt;
+}
+
+std::vector<std::string> find_problems(const NodeState& state, const Readiness& readiness,
+                                       const SavedLeases& saved, const TrafficStatus* rules) {
+  std::vector<std::string> problems;
+  if (state.problems.store)
+    problems.push_back(fmt::format("{}{}", *state.problems.store,
+                                   saved.are_in_use() ? "; working with the leases saved on disk" : ""));
+  if (readiness.is_done() && readiness.reason())
+    problems.push_back(fmt::format("it waits for {}", *readiness.reason()));
+  for (const auto& problem : {state.problems.config, state.problems.interface, saved.problem()})
+    if (problem) problems.push_back(*problem);
+  add_rejected(state.peers, problems);
+  if (rules && rules->blocked) problems.push_back(*rules->blocked);
+  return problems;
+}
+
+}  // namespace flanneld

@@ -1,0 +1,27 @@
+// Whether pods can be made on the node, and what should be seen to. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flanneld/agent/node_state.h"
+#include "flanneld/agent/readiness.h"
+#include "flanneld/agent/saved_leases.h"
+#include "flanneld/kernel/reconciler.h"
+#include "flanneld/traffic/traffic_rules.h"
+
+namespace flanneld {
+
+struct Health {
+  std::optional<std::string> not_ready;  ///< what the node waits for; nullopt: pods can be made
+  std::vector<std::string> problems;     ///< what does not keep it from working
+};
+
+/// `rules` is null before there are any.
+std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,
+                                          const TrafficStatus* rules);
+std::vector<std::string> find_problems(const NodeState& state, const Readiness& readiness,
+                                       const SavedLeases& saved, const TrafficStatus* rules);
+
+}  // namespace flanneld

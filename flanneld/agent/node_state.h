@@ -1,0 +1,55 @@
+// What the agent knows, as data that its parts share: each fills in its own members and reads the others'.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flanneld/backend/backend.h"
+#include "flanneld/lease/lease.h"
+#include "flanneld/lease/network_config.h"
+#include "flanneld/node/external_interface.h"
+#include "flanneld/options/options.h"
+#include "flanneld/peers/peer_set.h"
+#include "flanneld/traffic/traffic_rules.h"
+
+namespace flanneld {
+
+/// Since the start.
+struct AgentCounters {
+  uint64_t lists = 0;        ///< complete lists of leases taken from the store
+  uint64_t changes = 0;      ///< lease changes taken from its watch
+  uint64_t skipped = 0;      ///< entries of the store that could not be read
+  uint64_t disconnects = 0;  ///< times that the store went away
+  uint64_t renewals = 0;     ///< of the own lease
+  uint64_t claims = 0;       ///< of the own lease, the first included
+};
+
+/// What is wrong although the agent works; nullopt: nothing.
+struct AgentProblems {
+  std::optional<std::string> store;      ///< it does not answer
+  std::optional<std::string> config;     ///< the store's configuration is another one, or cannot be used
+  std::optional<std::string> interface;  ///< no external interface serves
+};
+
+struct NodeState {
+  std::string config_text;
+  std::optional<NetworkConfig> config;
+  std::optional<ExternalInterface> external;
+  std::vector<HostRoute> host_routes;  ///< through the external interface
+  std::shared_ptr<const Backend> backend;
+  std::optional<LeaseKey> previous;  ///< the subnets that the node had before; nullopt: none are known
+  std::optional<Lease> own;
+  PeerSet peers;
+  AgentCounters counters;
+  AgentProblems problems;
+};
+
+/// What the node needs in the kernel, for the lease that it has. There must be a backend.
+NodePlan node_plan(const NodeState& state, const Options& options);
+/// What the packet filter is to do. There must be a backend and a lease.
+TrafficSpec traffic_spec(const NodeState& state, const Options& options);
+
+}  // namespace flanneld

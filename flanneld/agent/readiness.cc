@@ -1,0 +1,33 @@
+#include "flanneld/agent/readiness.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "flanneld/io/sd_notify.h"
+
+namespace flanneld {
+
+bool Readiness::wait(Phase phase, std::string reason) {
+  if (!is_done()) phase_ = phase;
+  const bool is_new = reason_ != reason;
+  reason_ = std::move(reason);
+  notify_service_manager(fmt::format("STATUS=waiting for {}", *reason_));
+  return is_new;
+}
+
+void Readiness::finish() {
+  phase_ = Phase::done;
+  reason_.reset();
+}
+
+void Readiness::restart() { phase_ = Phase::config; }
+
+bool Readiness::announce(const std::string& subnet) {
+  if (is_announced_) return false;
+  is_announced_ = true;
+  notify_service_manager(fmt::format("READY=1\nSTATUS=subnet {}", subnet));
+  return true;
+}
+
+}  // namespace flanneld

@@ -1,0 +1,58 @@
+// The leases that the agent saves for its next start, and those of its last run: with these the node comes up
+// when the store does not answer.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "flanneld/io/event_loop.h"
+#include "flanneld/options/options.h"
+#include "flanneld/store/saved_leases.h"
+
+namespace flanneld {
+
+class SavedLeases {
+ public:
+  struct Events {
+    /// The store has been silent for the grace time: the agent goes on with these leases, or returns false.
+    std::function<bool(const SavedState&)> use;
+    /// What is to be saved; nullopt: nothing yet.
+    std::function<std::optional<SavedState>()> collect;
+    /// Everything has been saved, and nothing changes any more.
+    std::function<void()> settled;
+  };
+  static constexpr std::chrono::milliseconds kStoreGrace{3000};
+
+  SavedLeases(EventLoop& loop, const Options& options, Events events,
+              std::chrono::milliseconds grace = kStoreGrace);
+
+  /// Reads the leases of the last run, and lets the grace time begin. A file that cannot be used is logged.
+  void load();
+  /// The store has answered: what it said counts from now on.
+  void drop();
+  /// Those of the last run, unless they have been used or dropped.
+  [[nodiscard]] const std::optional<SavedState>& waiting() const { return saved_; }
+  /// The agent works with saved leases.
+  [[nodiscard]] bool are_in_use() const { return in_use_; }
+
+  /// Saves within two seconds, together with further changes until then.
+  void save_soon();
+  /// Why the leases cannot be saved; nullopt: they can.
+  [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
+
+ private:
+  void use();
+  void save();
+
+  const Options& options_;
+  Events events_;
+  std::chrono::milliseconds grace_;
+  std::optional<SavedState> saved_;
+  bool in_use_ = false;
+  std::optional<std::string> problem_;
+  Timer grace_timer_, save_timer_;
+};
+
+}  // namespace flanneld

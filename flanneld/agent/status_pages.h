@@ -1,0 +1,38 @@
+// The agent's pages for probes and people, over HTTP.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flanneld/agent/health.h"
+#include "flanneld/agent/status.h"
+#include "flanneld/io/event_loop.h"
+#include "flanneld/io/http_server.h"
+#include "flanneld/options/options.h"
+
+namespace flanneld {
+
+class StatusPages {
+ public:
+  /// Asked at each request. The whole status is dear with thousands of peers; probes need only the health.
+  struct Sources {
+    std::function<Health()> health;
+    std::function<AgentStatus()> status;
+  };
+  StatusPages(Sources sources) : sources_(std::move(sources)) {}
+
+  /// Listens where the options say. Throws SystemError.
+  void listen(EventLoop& loop, const Options& options);
+
+  /// The page at a path, for --status-listen; the probes' pages alone, for --healthz-port.
+  [[nodiscard]] HttpAnswer page(const std::string& path) const;
+  [[nodiscard]] HttpAnswer probe(const std::string& path) const;
+
+ private:
+  Sources sources_;
+  std::vector<std::unique_ptr<StatusServer>> servers_;
+};
+
+}  // namespace flanneld

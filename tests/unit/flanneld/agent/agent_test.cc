@@ -1,0 +1,193 @@
+// The order of the agent's start: a real kernel in a namespace of its own, and a store that the test speaks
+// for.
+#include "flanneld/agent/agent.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/file.h"
+#include "flanneld/store/factory.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/flanneld/kernel/host.h"
+#include "tests/unit/flanneld/test_support.h"
+
+using namespace flanneld;
+using namespace flanneld_test;
+using std::chrono::milliseconds;
+
+namespace {
+
+const std::string kConfig = R"({"Network": "10.5.0.0/16", "Backend": {"Type": "host-gw"}})";
+
+class FakeStore final : public LeaseStore {
+ public:
+  explicit FakeStore(std::vector<Claim>& claims) : claims_(claims) {}
+  void start(StoreListener listener) override { send = std::move(listener); }
+  void claim(const Claim& claim) override { claims_.push_back(claim); }
+  [[nodiscard]] std::string describe() const override { return "store of the test"; }
+  StoreListener send;
+
+ private:
+  std::vector<Claim>& claims_;
+};
+
+Lease host_gw_lease(const std::string& name, const std::string& public_ip) {
+  Lease result = lease(name, public_ip);
+  result.attributes.backend_type = "host-gw";
+  return result;
+}
+
+/// A node with an agent that has not been started.
+struct Node : Host {
+  Node() {
+    options.iface = {"eth0"};
+    options.subnet_file = directory.path() + "/subnet.env";
+    options.state_file = directory.path() + "/leases.json";
+    options.lease_dir = "/of the test";
+    options.iptables_forward_rules = true;
+    options.iptables_resync = std::chrono::seconds(5);
+  }
+  void start(milliseconds grace = milliseconds(60'000)) {
+    auto made = std::make_unique<FakeStore>(claims);
+    store = made.get();
+    agent.emplace(
+        loop, options, std::move(made), [this] { return is_confined = true; }, grace);
+    agent->start();
+  }
+  void save(const std::string& config, const Lease& own, const std::vector<Lease>& peers) const {
+    save_state(options.state_file, {store_identity(options), config, own, peers});
+  }
+  void claimed(const Lease& own) const { store->send(LeaseClaimed{own, SubnetOrigin::fresh, {}}); }
+  [[nodiscard]] std::string subnet_env() const {
+    return base::read_file(options.subnet_file, 4096).value_or("");
+  }
+  [[nodiscard]] std::string not_ready() const { return agent->health().not_ready.value_or(""); }
+
+  test::TempDir directory{"/tmp/flanneld-agent.XXXXXX"};
+  Options options;
+  std::vector<Claim> claims;
+  FakeStore* store = nullptr;
+  bool is_confined = false;
+  std::optional<Agent> agent;
+};
+
+const Lease kOwn = host_gw_lease("10.5.1.0-24", "192.0.2.10"),
+            kPeer = host_gw_lease("10.5.2.0-24", "192.0.2.20");
+
+}  // namespace
+
+TEST_CASE_FIXTURE(
+    Node, "agent: claims once it has the configuration, writes no subnet.env before it has the lease") {
+  if (!made()) return;
+  start();
+  CHECK(contains(not_ready(), "waiting for the network configuration"));
+  CHECK(claims.empty());
+  store->send(ConfigRead{kConfig});
+  REQUIRE(claims.size() == 1);
+  CHECK(claims[0].attributes.public_ip == ip("192.0.2.10"));
+  CHECK(contains(not_ready(), "waiting for a lease from the store of the test"));
+  store->send(LeasesListed{{kPeer}});
+  run_for(milliseconds(50));
+  CHECK(subnet_env().empty());
+  CHECK(routes().empty());
+  claimed(kOwn);
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
+  CHECK(routes() == std::vector{net("10.5.2.0/24")});
+}
+
+TEST_CASE_FIXTURE(Node, "agent: is ready only when all routes and the packet filter's rules are there") {
+  if (!made()) return;
+  start();
+  store->send(ConfigRead{kConfig});
+  const Lease unreachable = host_gw_lease("10.5.3.0-24", "198.51.100.1");  // no gateway on this link
+  store->send(LeasesListed{{kPeer, unreachable}});
+  claimed(kOwn);
+  CHECK(
+      contains(not_ready(), "1 of the kernel's objects could not be made, the first: add route 10.5.3.0/24"));
+  CHECK_FALSE(is_confined);
+  store->send(LeasesChanged{{{LeaseEvent::Kind::removed, unreachable}}});
+  run_until([&] { return is_confined; });
+  CHECK(not_ready().empty());
+  CHECK(agent->status().rules.has_value());
+  CHECK_FALSE(agent->status().rules->failure);
+}
+
+TEST_CASE_FIXTURE(Node, "agent: goes on with the saved leases when the store is silent for the grace time") {
+  if (!made()) return;
+  save(kConfig, kOwn, {kPeer});
+  start(milliseconds(20));
+  run_until([&] { return !subnet_env().empty(); });
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
+  CHECK(routes() == std::vector{net("10.5.2.0/24")});
+  REQUIRE(claims.size() == 1);
+  CHECK(claims[0].previous == kOwn.key);
+}
+
+TEST_CASE_FIXTURE(Node, "agent: leaves the saved leases alone when the store answers in time") {
+  if (!made()) return;
+  save(kConfig, host_gw_lease("10.5.77.0-24", "192.0.2.10"), {});
+  start(milliseconds(20));
+  store->send(ConfigRead{kConfig});
+  store->send(LeasesListed{{kPeer}});
+  claimed(kOwn);
+  run_for(milliseconds(60));
+  CHECK(agent->status().own->key == kOwn.key);
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
+}
+
+TEST_CASE_FIXTURE(Node, "agent: begins again when the store has another configuration than was saved") {
+  if (!made()) return;
+  save(kConfig, kOwn, {});
+  start(milliseconds(20));
+  run_until([&] { return !subnet_env().empty(); });
+  store->send(ConfigRead{R"({"Network": "10.9.0.0/16", "Backend": {"Type": "host-gw"}})"});
+  CHECK(contains(not_ready(), "waiting for a lease"));
+  CHECK(claims.back().config.ipv4->network == net("10.9.0.0/16"));
+  CHECK(claims.back().previous == kOwn.key);
+  store->send(LeasesChanged{{{LeaseEvent::Kind::put, host_gw_lease("10.9.2.0-24", "192.0.2.20")}}});
+  claimed(host_gw_lease("10.9.1.0-24", "192.0.2.10"));
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.9.1.1/24\n"));
+  CHECK(routes() == std::vector{net("10.9.2.0/24")});
+}
+
+TEST_CASE_FIXTURE(Node, "agent: writes the new subnet when another node has taken its own") {
+  if (!made()) return;
+  start();
+  store->send(ConfigRead{kConfig});
+  claimed(kOwn);
+  store->send(
+      LeaseClaimed{host_gw_lease("10.5.9.0-24", "192.0.2.10"), SubnetOrigin::fresh, {"10.5.1.0/24: taken"}});
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.9.1/24\n"));
+  CHECK(agent->status().counters.claims == 2);
+}
+
+TEST_CASE_FIXTURE(Node, "agent: peers of a list and of a single change go the same way to the kernel") {
+  if (!made()) return;
+  start();
+  store->send(ConfigRead{kConfig});
+  claimed(kOwn);
+  store->send(LeasesListed{{kOwn, kPeer}});
+  run_until([&] { return routes().size() == 1; });
+  const auto writes = agent->status().kernel.writes;
+  store->send(LeasesListed{{kOwn, kPeer}});
+  run_for(milliseconds(50));
+  CHECK(agent->status().kernel.writes == writes);
+  store->send(LeasesChanged{{{LeaseEvent::Kind::removed, kPeer}}});
+  run_until([&] { return routes().empty(); });
+  CHECK(routes().empty());
+}
+
+TEST_CASE_FIXTURE(Node, "agent: says what is wrong with a configuration, and takes a better one") {
+  if (!made()) return;
+  start();
+  store->send(ConfigRead{R"({"Network": "10.5.0.0/16", "Backend": {"Type": "wormhole"}})"});
+  CHECK(contains(not_ready(), "a network configuration that can be used"));
+  CHECK(contains(not_ready(), "'wormhole'"));
+  CHECK(claims.empty());
+}
