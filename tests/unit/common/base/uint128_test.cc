@@ -1,7 +1,6 @@
 #include "common/base/uint128.h"
 
 #include <doctest/doctest.h>
-#include <initializer_list>
 
 #include <initializer_list>
 
