@@ -73,7 +73,8 @@ size_t ones(std::string_view mask) {
 /// True if the bits that the test compares are the network's prefix. Tests of a range's first address compare
 /// all bits.
 bool is_network(const NftTest& test, const base::IpNet& net) {
-  const std::string_view address(reinterpret_cast<const char*>(net.network().address.data()),
+  const base::IpNet network = net.network();
+  const std::string_view address(reinterpret_cast<const char*>(network.address.data()),
                                  net.address.size());
   if (test.value.empty() || test.value != address.substr(0, test.value.size())) return false;
   const size_t compared = test.mask.empty() ? 8 * test.value.size() : ones(test.mask);
