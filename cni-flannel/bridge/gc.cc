@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <set>
 
+#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
@@ -25,15 +26,6 @@ using netlink::Link;
 using netlink::NetlinkSocket;
 
 constexpr size_t kMaxNamedPods = 5;
-
-/// The container ID in an alias that link_alias() made; empty for a port of another maker.
-std::string container_of(const Link& port) {
-  const size_t first = port.alias.find('/');
-  const size_t second = port.alias.find('/', first + 1);
-  return first == std::string::npos || second == std::string::npos
-             ? std::string()
-             : port.alias.substr(first + 1, second - first - 1);
-}
 
 constexpr const char* kGatewayAlias = "gateway of ";  // no pod's: a network's name has no blank
 
@@ -67,7 +59,8 @@ std::string name_pods(const cni::Request& request, const IpNet& subnet, const st
   const auto holders = ipam::containers_within(request, subnet);
   std::set<std::string> containers(holders.begin(), holders.end());
   for (const Link& port : ports)
-    if (const std::string container = container_of(port); !container.empty()) containers.insert(container);
+    if (const std::string container = container_of(port.alias); !container.empty())
+      containers.insert(container);
   if (containers.empty()) return "unknown, on port " + ports.front().name;
   std::string names;
   size_t named = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/base/hash.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -10,8 +9,6 @@ namespace {
 
 using base::Family;
 using base::IpAddress;
-
-constexpr size_t kMaxAlias = 255;  // IFALIASZ - 1
 
 std::optional<IpAddress> first_gateway(const Plan& plan, Family family) {
   for (const cni::IpConfig& ip : plan.result_ips)
@@ -80,15 +77,6 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacA
   plan.container_mac = derived.value_or(mac);
   plan.dns = conf.dns.empty() ? ipam.dns : conf.dns;
   return plan;
-}
-
-std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt) {
-  const std::string text = fmt::format("{}/{}", attachment.container_id, attachment.ifname);
-  return fmt::format("veth{:08x}", base::fnv1a_32(text, base::kFnv32Start + attempt));
-}
-
-std::string link_alias(const std::string& network, const cni::Attachment& attachment) {
-  return (network + "/" + attachment.container_id + "/" + attachment.ifname).substr(0, kMaxAlias);
 }
 
 }  // namespace flannel

@@ -31,13 +31,4 @@ inline constexpr int kContainerInterface = 2;
 /// asked for another; else it is `mac`. Throws cni::Error(delegate_failed) when there is no address.
 Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac);
 
-/// The name of the host's end of an attachment's veth pair: "veth" and 8 hex digits that follow from
-/// the attachment, so that DEL finds it without the container's namespace. `attempt` counts up from
-/// 0 when another attachment has the name.
-std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt);
-inline constexpr unsigned kMaxHostNames = 4;
-
-/// Whose a link is, written on the host's end: "network/containerID/ifname", at most 255 bytes.
-std::string link_alias(const std::string& network, const cni::Attachment& attachment);
-
 }  // namespace flannel

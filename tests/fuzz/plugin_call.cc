@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"

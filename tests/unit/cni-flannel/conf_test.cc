@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
@@ -295,6 +296,8 @@ TEST_CASE("names: stable, distinct, within the kernel's limits") {
   CHECK(flannel::host_veth_name({"c1", "eth0"}, 0) != flannel::host_veth_name({"c1", "eth1"}, 0));
   CHECK(flannel::host_veth_name({"c1", "eth0"}, 0).size() == 12);
   CHECK(flannel::link_alias("net", {"id", "eth0"}) == "net/id/eth0");
+  CHECK(flannel::container_of("net/id/eth0") == "id");
+  for (const char* other : {"", "uplink", "a/b"}) CHECK(flannel::container_of(other).empty());
   CHECK(flannel::link_alias(std::string(200, 'n'), {std::string(200, 'i'), "eth0"}).size() == 255);
 }
 

@@ -1,0 +1,21 @@
+// The names by which an attachment is found again on the host, without its container's namespace.
+#pragma once
+
+#include <string>
+
+#include "common/cni/request.h"
+
+namespace flannel {
+
+/// The name of the host's end of an attachment's veth pair: "veth" and 8 hex digits that follow from the
+/// attachment. `attempt` counts up from 0 when another attachment has the name.
+std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt);
+inline constexpr unsigned kMaxHostNames = 4;
+
+/// Whose a link is, written on the host's end: "network/containerID/ifname", at most 255 bytes.
+std::string link_alias(const std::string& network, const cni::Attachment& attachment);
+
+/// The container ID in such an alias; empty in one of another maker.
+std::string container_of(const std::string& alias);
+
+}  // namespace flannel
