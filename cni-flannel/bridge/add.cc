@@ -1,6 +1,8 @@
 // ADD of the built-in delegate.
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/bridge/plan.h"
@@ -13,7 +15,7 @@
 namespace flannel::bridge {
 namespace {
 
-constexpr int kOperationalMilliseconds = 2500;  // the reference gives up after 2.55 s
+constexpr std::chrono::milliseconds kOperationalTime{2500};  // the reference gives up after 2.55 s
 
 cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
                         const netlink::Link& bridge, const netlink::Link& gateway_link,
@@ -85,7 +87,7 @@ json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container&
   add_filters(request, conf, plan, host_veth, undo);
 
   // A port that does not forward yet would eat the container's first ARP request, and a second with it.
-  const auto host_end = netlink::wait_operational(host, host_veth, kOperationalMilliseconds);
+  const auto host_end = netlink::wait_operational(host, host_veth, kOperationalTime);
   if (!host_end)
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      fmt::format("bridge port '{}' does not become operational", host_veth),

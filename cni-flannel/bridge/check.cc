@@ -82,17 +82,25 @@ void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, con
 }
 
 void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
+  std::vector<netlink::Route> present;
+  for (const base::Family family : base::kFamilies)
+    for (netlink::Route& route : netlink::routes_through(pod, container.ifindex, family))
+      present.push_back(std::move(route));
   for (const cni::Route& route : result.routes) {
-    netlink::RouteSpec wanted{
-        route.dst, route.dst.prefix == 0 ? std::nullopt : route.gw, 0, route.table, std::nullopt, 0, 0};
-    if (!netlink::has_route(pod, container, wanted))
-      fail("route " + wanted.str() + " is not on interface '" + container.name + "'");
+    netlink::Route expected{.dst = route.dst.network()};
+    if (route.dst.prefix != 0) expected.gw = route.gw;
+    expected.table = route.table.value_or(netlink::kMainTable);
+    const bool is_there = std::any_of(present.begin(), present.end(), [&](const netlink::Route& one) {
+      return one.dst == expected.dst && (!expected.gw || one.gw == expected.gw) &&
+             (!route.table || one.table == *route.table);
+    });
+    if (!is_there) fail("route " + expected.str() + " is not on interface '" + container.name + "'");
   }
 }
 
 void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
-  if (conf.promiscuous && !bridge.promiscuous) fail("bridge '" + bridge.name + "' is not promiscuous");
+  if (conf.promiscuous && !bridge.is_promiscuous()) fail("bridge '" + bridge.name + "' is not promiscuous");
   if (!conf.is_gateway) return;
   const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(node, conf.vlan_gateway());
   if (!gateway || !gateway->is_up()) fail("interface '" + conf.vlan_gateway() + "' is gone or down");

@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
+#include "common/netlink/steps.h"
 #include "common/netlink/sysctl.h"
 
 namespace flannel {
 namespace {
 
-constexpr int kSettleMilliseconds = 5000;  // the reference's limit for duplicate address detection
+constexpr std::chrono::seconds kSettleTime{5};  // the reference's limit for duplicate address detection
 
 /// A setting that the kernel may lack and that only makes things nicer.
 void try_sysctl(const std::string& name, std::string_view value) {
@@ -40,42 +43,18 @@ void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, co
   netlink::write_sysctl(v6 + "keep_addr_on_down", "1");
 }
 
-/// Requests that are sent as one; the kernel serves them in order. What is there already is fine.
-class Steps {
- public:
-  explicit Steps(netlink::NetlinkSocket& socket) : socket_(socket) {}
-
-  void add(const netlink::Message& request, const std::string& doing) {
-    requests_.add(request);
-    doing_.push_back(doing);
-  }
-
-  /// Throws NetlinkError for the first one that is refused; those behind it were tried all the same.
-  void run() {
-    for (const auto& refusal : socket_.send_packed(requests_, "configure the container's interface"))
-      if (refusal.error_number != EEXIST)
-        throw netlink::NetlinkError(refusal.error_number, doing_.at(refusal.place), refusal.kernel_text);
-    requests_.clear();
-    doing_.clear();
-  }
-
- private:
-  netlink::NetlinkSocket& socket_;
-  netlink::PackedRequests requests_;
-  std::vector<std::string> doing_;
-};
-
-void add_container_routes(Steps& steps, const netlink::Link& link, const Plan& plan) {
-  const auto is_connected = [&](const netlink::RouteSpec& route) {
+void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) {
+  const auto is_connected = [&](const netlink::Route& route) {
     return std::any_of(
-        plan.container_addresses.begin(), plan.container_addresses.end(),
-        [&](const base::IpNet& address) { return !route.table && address.network() == route.dst.network(); });
+        plan.container_addresses.begin(), plan.container_addresses.end(), [&](const base::IpNet& address) {
+          return route.table == netlink::kMainTable && address.network() == route.dst.network();
+        });
   };
-  for (const netlink::RouteSpec& route : plan.container_routes) {
+  for (netlink::Route route : plan.container_routes) {
     // The cluster's network may be no larger than the node's subnet; the kernel made that route.
-    if (!is_connected(route))
-      steps.add(netlink::new_route_request(link, route),
-                "add route " + route.str() + " on link '" + link.name + "'");
+    if (is_connected(route)) continue;
+    route.ifindex = ifindex;
+    steps.add(netlink::add_route_request(route), fmt::format("add route {}", route.str()));
   }
 }
 
@@ -118,23 +97,20 @@ void configure_container(Container& container, const std::string& ifname, const 
   if (!ifindex)
     throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container",
                                 "it went away");
-  netlink::Link link;
-  link.ifindex = *ifindex;
-  link.name = ifname;
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
-  Steps steps(container.socket);
+  netlink::Steps steps;
   for (const base::IpNet& address : plan.container_addresses)
-    steps.add(netlink::new_address_request(link, address, dad),
-              "add address " + address.str() + " to link '" + link.name + "'");
-  steps.add(
-      plan.mac_follows_address ? netlink::up_request(link, plan.container_mac) : netlink::up_request(link),
-      "set link '" + link.name + "' up");
+    steps.add(netlink::add_address_request(*ifindex, address, dad),
+              fmt::format("add address {} to link {}", address, base::quoted(ifname)));
+  steps.add(netlink::up_request(*ifindex,
+                                plan.mac_follows_address ? std::optional(plan.container_mac) : std::nullopt),
+            fmt::format("set link {} up", base::quoted(ifname)));
   if (has_v6 && dad == netlink::Dad::yes) {
-    steps.run();
-    netlink::wait_addresses_settled(container.socket, container.netns, link, kSettleMilliseconds);
+    steps.run(container.socket, EEXIST);
+    netlink::wait_addresses_settled(container.socket, container.netns, *ifindex, kSettleTime);
   }
-  add_container_routes(steps, link, plan);
-  steps.run();
+  add_container_routes(steps, *ifindex, plan);
+  steps.run(container.socket, EEXIST);
 }
 
 }  // namespace flannel

@@ -12,6 +12,7 @@
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/neighbour.h"
+#include "common/netlink/steps.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/veth.h"
 
@@ -171,7 +172,7 @@ Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
     netlink::set_mtu(node, bridge.link, conf.mtu);
     bridge.link.mtu = conf.mtu;
   }
-  if (conf.promiscuous && !bridge.link.promiscuous) netlink::set_promiscuous(node, bridge.link);
+  if (conf.promiscuous && !bridge.link.is_promiscuous()) netlink::set_promiscuous(node, bridge.link);
   return bridge.link;
 }
 
@@ -199,7 +200,7 @@ std::optional<ReadyBridge> find_ready_bridge(NetlinkSocket& host, const BridgeCo
   if (conf.vlan != 0 && conf.is_gateway) return std::nullopt;  // the gateway is on a link of its own
   const auto link = netlink::find_link(host, conf.bridge);
   if (!link || link->kind != "bridge" || !link->is_up() || (conf.mtu != 0 && link->mtu != conf.mtu) ||
-      (conf.promiscuous && !link->promiscuous) || (conf.needs_vlan_filtering() && !link->vlan_filtering))
+      (conf.promiscuous && !link->is_promiscuous()) || (conf.needs_vlan_filtering() && !link->vlan_filtering))
     return std::nullopt;
   if (!conf.is_gateway) return ReadyBridge{.link = *link, .addresses = {}};
   if (conf.subnets.empty()) return std::nullopt;
@@ -264,13 +265,11 @@ void remove_host_veth(NetlinkSocket& host, const HostVeth& veth) {
 }
 
 void correct_neighbours(NetlinkSocket& node, const Link& gateway_link, const Plan& plan) {
-  netlink::PackedRequests requests;
+  netlink::Steps steps;
   for (const IpNet& address : plan.container_addresses)
-    requests.add(netlink::correct_neighbour({gateway_link.ifindex, address.address, plan.container_mac}));
-  const std::string doing = "correct the node's neighbour entries of the container's addresses";
-  for (const auto& refusal : node.send_packed(requests, doing))
-    if (refusal.error_number != ENOENT)
-      throw netlink::NetlinkError(refusal.error_number, doing, refusal.kernel_text);
+    steps.add(netlink::correct_neighbour_request({gateway_link.ifindex, address.address, plan.container_mac}),
+              fmt::format("correct the node's neighbour entry of {}", address.address));
+  steps.run(node, ENOENT);
 }
 
 std::optional<Link> find_host_veth(NetlinkSocket& node, const std::string& network,

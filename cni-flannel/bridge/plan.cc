@@ -39,9 +39,15 @@ void add_ip(Plan& plan, const BridgeConf& conf, cni::IpConfig ip) {
   plan.result_ips.push_back(ip);
 }
 
-netlink::RouteSpec resolve(const cni::Route& route, const Plan& plan) {
-  netlink::RouteSpec spec{route.dst,   route.gw,  route.priority, route.table,
-                          route.scope, route.mtu, route.advmss};
+netlink::Route resolve(const cni::Route& route, const Plan& plan) {
+  netlink::Route spec{.dst = route.dst,
+                      .gw = route.gw,
+                      .protocol = netlink::kProtocolBoot,
+                      .priority = route.priority,
+                      .scope = static_cast<uint8_t>(route.scope.value_or(0)),
+                      .table = route.table.value_or(netlink::kMainTable),
+                      .mtu = route.mtu,
+                      .advmss = route.advmss};
   constexpr uint32_t kLinkScope = 253;  // RT_SCOPE_LINK: on the wire itself, by no gateway
   if (!spec.gw && route.scope != kLinkScope) spec.gw = first_gateway(plan, route.dst.address.family());
   return spec;

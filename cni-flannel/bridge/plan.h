@@ -13,8 +13,8 @@ namespace flannel {
 
 struct Plan {
   std::vector<base::IpNet> container_addresses;
-  std::vector<netlink::RouteSpec> container_routes;  ///< gateways filled in, each once
-  std::vector<base::IpNet> gateway_addresses;        ///< the gateways, with the containers' prefix lengths
+  std::vector<netlink::Route> container_routes;  ///< gateways filled in, each once
+  std::vector<base::IpNet> gateway_addresses;    ///< the gateways, with the containers' prefix lengths
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;

@@ -1,119 +1,107 @@
 #include "common/netlink/address.h"
 
+#include <fmt/format.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "common/base/deadline.h"
+#include "common/base/text.h"
+#include "common/netlink/object.h"
 
 namespace netlink {
 namespace {
 
-Message address_message(int type, int flags, const Link& link, const base::IpNet& net,
-                        uint8_t address_flags) {
+AddressObject address_object(int ifindex, const base::IpNet& net) {
+  auto address = own<AddressObject>(rtnl_addr_alloc());
+  rtnl_addr_set_ifindex(address.get(), ifindex);
+  check(rtnl_addr_set_local(address.get(), to_nl(net).get()));
+  rtnl_addr_set_scope(address.get(), RT_SCOPE_UNIVERSE);
+  return address;
+}
+
+/// Of all links if `ifindex` is 0.
+std::vector<Address> list_addresses(NetlinkSocket& socket, int ifindex, int family,
+                                    const std::string& doing) {
   ifaddrmsg header{};
-  header.ifa_family = static_cast<uint8_t>(net.address.af());
-  header.ifa_prefixlen = net.prefix;
-  header.ifa_flags = address_flags;
-  header.ifa_scope = RT_SCOPE_UNIVERSE;
-  header.ifa_index = static_cast<uint32_t>(link.ifindex);
-  Message message(type, flags);
-  message.header(header);
-  message.put(IFA_LOCAL, net.address.data(), net.address.size());
-  message.put(IFA_ADDRESS, net.address.data(), net.address.size());
-  return message;
+  header.ifa_family = static_cast<uint8_t>(family);
+  header.ifa_index = static_cast<uint32_t>(ifindex);
+  Message query(RTM_GETADDR, 0);
+  query.header(header);
+  auto addresses = socket.list(query, doing, parse_address);
+  // Old kernels do not filter, and those without IPv6 list IPv4.
+  std::erase_if(addresses, [&](const Address& address) {
+    return (ifindex != 0 && address.ifindex != ifindex) ||
+           (family != AF_UNSPEC && address.net.address.af() != family);
+  });
+  return addresses;
 }
 
 }  // namespace
 
 std::optional<Address> parse_address(const nlmsghdr* message) {
-  const auto* header = static_cast<const ifaddrmsg*>(nlmsg_data(message));
-  const Attributes attributes = Attributes::of(message, sizeof *header);
-  const auto bytes = attributes.find(IFA_LOCAL) ? attributes.bytes(IFA_LOCAL) : attributes.bytes(IFA_ADDRESS);
-  const auto ip = base::IpAddress::from_bytes(bytes.data(), bytes.size());
+  const auto object = parse<AddressObject>(message);
+  const auto ip = object ? to_ip(rtnl_addr_get_local(object.get())) : std::nullopt;
   if (!ip) return std::nullopt;
-  const uint32_t flags = attributes.find(IFA_FLAGS) ? attributes.u32(IFA_FLAGS) : header->ifa_flags;
-  Address address{{*ip, header->ifa_prefixlen}};
+  const unsigned flags = rtnl_addr_get_flags(object.get());
+  Address address{{*ip, static_cast<uint8_t>(rtnl_addr_get_prefixlen(object.get()))}};
+  address.ifindex = rtnl_addr_get_ifindex(object.get());
+  address.scope = static_cast<uint8_t>(rtnl_addr_get_scope(object.get()));
   address.tentative = (flags & IFA_F_TENTATIVE) != 0;
   address.dad_failed = (flags & IFA_F_DADFAILED) != 0;
-  address.link_scope = header->ifa_scope == RT_SCOPE_LINK;
-  address.ifindex = static_cast<int>(header->ifa_index);
-  address.scope = header->ifa_scope;
   address.permanent = (flags & IFA_F_PERMANENT) != 0;
   address.deprecated = (flags & IFA_F_DEPRECATED) != 0;
   address.secondary = (flags & IFA_F_SECONDARY) != 0;
-  address.label = attributes.string(IFA_LABEL);
+  if (const char* label = rtnl_addr_get_label(object.get())) address.label = label;
   return address;
 }
 
 std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
                                   std::optional<base::Family> family) {
-  ifaddrmsg header{};
-  if (family) header.ifa_family = static_cast<uint8_t>(base::default_route(*family).address.af());
-  header.ifa_index = static_cast<uint32_t>(link.ifindex);
-  Message query(RTM_GETADDR, 0);
-  query.header(header);
-  std::vector<Address> addresses;
-  socket.dump(
-      query, "list the addresses of link '" + link.name + "'", [&] { addresses.clear(); },
-      [&](const nlmsghdr* message) {
-        auto address = parse_address(message);
-        // Old kernels do not filter, and those without IPv6 list IPv4.
-        if (address && address->ifindex == link.ifindex &&
-            (!family || address->net.address.family() == *family))
-          addresses.push_back(*address);
-      });
-  return addresses;
+  return list_addresses(socket, link.ifindex, family ? base::af(*family) : AF_UNSPEC,
+                        fmt::format("list the addresses of link {}", base::quoted(link.name)));
 }
 
 std::vector<Address> all_addresses(NetlinkSocket& socket) {
-  Message query(RTM_GETADDR, 0);
-  query.header(ifaddrmsg{});
-  std::vector<Address> addresses;
-  socket.dump(
-      query, "list the addresses", [&] { addresses.clear(); },
-      [&](const nlmsghdr* message) {
-        if (auto address = parse_address(message)) addresses.push_back(*address);
-      });
-  return addresses;
+  return list_addresses(socket, 0, AF_UNSPEC, "list the addresses");
 }
 
-Message new_address_request(const Link& link, const base::IpNet& net, Dad dad) {
-  const bool v4 = net.address.is_v4();
-  const auto flags = static_cast<uint8_t>(!v4 && dad == Dad::no ? IFA_F_NODAD : 0);
-  Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, net, flags);
-  const base::IpAddress broadcast = net.last();
-  if (v4 && net.prefix < 31) message.put(IFA_BROADCAST, broadcast.data(), broadcast.size());
-  return message;
+Message add_address_request(int ifindex, const base::IpNet& net, Dad dad) {
+  const AddressObject address = address_object(ifindex, net);
+  if (!net.address.is_v4() && dad == Dad::no) rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+  if (net.address.is_v4() && net.prefix < 31)
+    check(rtnl_addr_set_broadcast(address.get(), to_nl(net.last()).get()));
+  return build(rtnl_addr_build_add_request, address, NLM_F_EXCL);
 }
 
 bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad) {
-  return socket.request_unless(EEXIST, new_address_request(link, net, dad),
-                               "add address " + net.str() + " to link '" + link.name + "'");
+  return socket.request_unless(EEXIST, add_address_request(link.ifindex, net, dad),
+                               fmt::format("add address {} to link {}", net, base::quoted(link.name)));
 }
 
 bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net) {
-  return socket.request_unless(EADDRNOTAVAIL, address_message(RTM_DELADDR, 0, link, net, 0),
-                               "remove address " + net.str() + " from link '" + link.name + "'");
+  return socket.request_unless(EADDRNOTAVAIL,
+                               build(rtnl_addr_build_delete_request, address_object(link.ifindex, net)),
+                               fmt::format("remove address {} from link {}", net, base::quoted(link.name)));
 }
 
-void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Link& link, int milliseconds) {
-  const std::string doing = "wait for the addresses of link '" + link.name + "'";
+void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, int ifindex,
+                            std::chrono::milliseconds at_most) {
+  const std::string doing = fmt::format("wait for the addresses of link {}", ifindex);
   std::optional<NetlinkSocket> notifications;
-  const base::Deadline deadline{std::chrono::milliseconds(milliseconds)};
+  const base::Deadline deadline(at_most);
   for (;;) {
-    const auto addresses = addresses_of(socket, link);
+    const auto addresses = list_addresses(socket, ifindex, AF_UNSPEC, doing);
     for (const Address& address : addresses)
       if (address.dad_failed)
-        throw NetlinkError(EADDRINUSE, doing, address.net.str() + " is in use by another host");
+        throw NetlinkError(EADDRINUSE, doing, fmt::format("{} is in use by another host", address.net));
     if (std::none_of(addresses.begin(), addresses.end(), [](const Address& one) { return one.tentative; }))
       return;
     if (deadline.passed()) throw NetlinkError(ETIMEDOUT, doing, "duplicate address detection did not end");
     if (notifications) {
-      notifications->wait_notification(std::chrono::milliseconds(deadline.milliseconds_left()));
+      notifications->wait_notification(deadline);
     } else {  // look once more after subscribing, so that no change falls in between
       const NetnsScope inside = netns.enter();
       notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_IPV6_IFADDR);

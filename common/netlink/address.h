@@ -1,6 +1,7 @@
 // Addresses of a link.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,41 +15,41 @@ namespace netlink {
 
 struct Address {
   base::IpNet net;
-  bool tentative = false;   ///< duplicate address detection still runs
-  bool dad_failed = false;  ///< and this address lost
-  bool link_scope = false;  ///< fe80::/10 that the kernel made, or 169.254/16
   int ifindex = 0;          ///< of the link that has it
   uint8_t scope = 0;        ///< RT_SCOPE_*
+  bool tentative = false;   ///< duplicate address detection still runs
+  bool dad_failed = false;  ///< another host has this address
   bool permanent = false;   ///< no lifetime: set by hand, not by DHCP or a router advertisement
   bool deprecated = false;  ///< its preferred lifetime is over
   bool secondary = false;   ///< IPv4: not the first of its network; IPv6: a temporary (privacy) address
   std::string label = {};   ///< IPv4 only, the link's name or an alias such as "eth0:1"
 };
 
-/// Of one family, or of both. One is cheaper: recent kernels list it without the lock under which links
-/// are changed.
+/// The addresses of one link, of one family or of both. Recent kernels list one family without the lock under
+/// which links are changed.
 std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
                                   std::optional<base::Family> family = {});
 
 /// The addresses of every link of the namespace, of both families, in the kernel's order.
 std::vector<Address> all_addresses(NetlinkSocket& socket);
 
-/// Reads RTM_NEWADDR or RTM_DELADDR; nullopt when it tells no address.
+/// Reads RTM_NEWADDR or RTM_DELADDR; nullopt when it tells of no address.
 std::optional<Address> parse_address(const nlmsghdr* message);
 
 enum class Dad { no, yes };
 
 /// Adds an address; false if the link has it already. With Dad::no an IPv6 address can be used at
-/// once, without the second or two that the kernel asks around for duplicates.
+/// once, without the second or two in which the kernel looks for duplicates.
 bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no);
-/// What it sends. The kernel refuses with EEXIST what is there.
-Message new_address_request(const Link& link, const base::IpNet& net, Dad dad);
+/// The kernel refuses it with EEXIST if the link has the address already.
+Message add_address_request(int ifindex, const base::IpNet& net, Dad dad);
 
 /// False if the link did not have it.
 bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net);
 
-/// Waits until no address of `link` is tentative, as the kernel tells of it, at most `milliseconds`.
-/// Throws NetlinkError when one turns out to be a duplicate, or at the end of the time.
-void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, const Link& link, int milliseconds);
+/// Waits until duplicate address detection has ended for all addresses of a link of `netns`.
+/// Throws NetlinkError when one is in use by another host, or at the end of the time.
+void wait_addresses_settled(NetlinkSocket& socket, const Netns& netns, int ifindex,
+                            std::chrono::milliseconds at_most);
 
 }  // namespace netlink

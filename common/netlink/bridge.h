@@ -16,14 +16,14 @@ struct BridgeSpec {
   bool vlan_filtering = false;
 };
 
-/// What there is, or a new bridge: up, and with a hardware address that does not change when ports
-/// come and go. An existing one is brought up and gets vlan_filtering if asked for; its MTU stays.
-/// Throws NetlinkError, with EOPNOTSUPP when the kernel cannot filter VLANs, with EEXIST when the
-/// name belongs to a link of another kind.
 struct EnsuredBridge {
   Link link;
   bool created = false;
 };
+/// Finds or creates a bridge. A new one is up, and its hardware address does not change when ports come and
+/// go. An existing one is brought up and gets vlan_filtering if asked for; its MTU stays. Throws
+/// NetlinkError: EOPNOTSUPP when the kernel cannot filter VLANs, EEXIST when a link of another kind has the
+/// name.
 EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec);
 
 struct PortOptions {
@@ -40,7 +40,7 @@ struct Vlan {
   bool pvid_untagged = false;    ///< the VLAN of untagged frames, both ways
 };
 
-/// Adds VLANs to a bridge port; removes those it has first if `remove_default` is true.
+/// Adds VLANs to a bridge port; first removes those that it has if `remove_default` is true.
 void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,
                     bool remove_default);
 

@@ -1,5 +1,6 @@
 #include "common/netlink/link.h"
 
+#include <fmt/format.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -7,12 +8,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "common/base/deadline.h"
+#include "common/base/text.h"
+#include "common/netlink/object.h"
 
 namespace netlink {
 namespace {
+
+using base::quoted;
 
 /// Statistics are most of a link's answer, and nobody here reads them.
 Message link_query(int ifindex) {
@@ -25,56 +29,48 @@ Message link_query(int ifindex) {
 
 std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std::string& doing) {
   std::optional<Link> link;
-  socket.get(query, doing, [&](const nlmsghdr* message) { link = parse_link(message); });
+  const bool exists = socket.get(query, doing, [&](const nlmsghdr* message) { link = parse_link(message); });
+  if (exists && !link) throw NetlinkError(EBADMSG, doing, "libnl cannot read the answer");
   return link;
 }
 
-Message flag_request(const Link& link, unsigned flag) {
-  ifinfomsg header{};
-  header.ifi_index = link.ifindex;
-  header.ifi_flags = flag;
-  header.ifi_change = flag;
-  return std::move(Message(RTM_NEWLINK, 0).header(header));
-}
+std::string text(const char* text_or_null) { return text_or_null ? text_or_null : ""; }
 
 }  // namespace
 
-Link parse_link(const nlmsghdr* message) {
-  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
-  const Attributes attributes = Attributes::of(message, sizeof *header);
+std::optional<Link> parse_link(const nlmsghdr* message) {
+  const auto object = parse<LinkObject>(message);
+  if (!object) return std::nullopt;
   Link link;
-  link.ifindex = header->ifi_index;
-  link.flags = header->ifi_flags;
-  link.name = attributes.string(IFLA_IFNAME);
-  link.mtu = attributes.u32(IFLA_MTU);
-  link.master = static_cast<int>(attributes.u32(IFLA_MASTER));
-  link.peer = static_cast<int>(attributes.u32(IFLA_LINK));
-  link.operstate = attributes.u8(IFLA_OPERSTATE);
-  link.alias = attributes.string(IFLA_IFALIAS);
-  link.promiscuous = (header->ifi_flags & IFF_PROMISC) != 0;
-  if (const auto mac = attributes.bytes(IFLA_ADDRESS); mac.size() == link.mac.bytes.size())
-    std::memcpy(link.mac.bytes.data(), mac.data(), mac.size());
-  const Attributes info = attributes.nested(IFLA_LINKINFO);
-  link.kind = info.string(IFLA_INFO_KIND);
-  if (link.kind == "bridge")
+  link.ifindex = rtnl_link_get_ifindex(object.get());
+  link.name = text(rtnl_link_get_name(object.get()));
+  link.kind = text(rtnl_link_get_type(object.get()));
+  link.mac = to_mac(rtnl_link_get_addr(object.get())).value_or(base::MacAddress{});
+  link.mtu = rtnl_link_get_mtu(object.get());
+  link.flags = rtnl_link_get_flags(object.get());
+  link.master = rtnl_link_get_master(object.get());
+  link.peer = rtnl_link_get_link(object.get());
+  link.operstate = rtnl_link_get_operstate(object.get());
+  link.alias = text(rtnl_link_get_ifalias(object.get()));
+  if (link.kind == "bridge") {  // of a bridge's options libnl 3.7 reads none
+    const Attributes info = Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_LINKINFO);
     link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
-  if (info.string(IFLA_INFO_SLAVE_KIND) == "bridge") {
-    const Attributes port = info.nested(IFLA_INFO_SLAVE_DATA);
-    link.hairpin = port.u8(IFLA_BRPORT_MODE) != 0;
-    link.isolated = port.u8(IFLA_BRPORT_ISOLATED) != 0;
   }
   return link;
 }
 
 bool Link::is_up() const { return (flags & IFF_UP) != 0; }
 
+bool Link::is_promiscuous() const { return (flags & IFF_PROMISC) != 0; }
+
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) return std::nullopt;  // no link can have such a name
-  return find(socket, link_query(0).put_string(IFLA_IFNAME, name), "look up link '" + name + "'");
+  return find(socket, link_query(0).put_string(IFLA_IFNAME, name),
+              fmt::format("look up link {}", quoted(name)));
 }
 
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
-  return find(socket, link_query(ifindex), "look up link with index " + std::to_string(ifindex));
+  return find(socket, link_query(ifindex), fmt::format("look up link with index {}", ifindex));
 }
 
 std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name) {
@@ -83,67 +79,66 @@ std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name) 
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   if (::ioctl(socket.fd(), SIOCGIFINDEX, &request) == 0) return request.ifr_ifindex;
   if (errno == ENODEV) return std::nullopt;
-  base::throw_errno("look up link '" + name + "'");
+  base::throw_errno(fmt::format("look up link {}", quoted(name)));
 }
 
 std::vector<Link> all_links(NetlinkSocket& socket) {
-  std::vector<Link> links;
-  socket.dump(
-      link_query(0), "list the links", [&] { links.clear(); },
-      [&](const nlmsghdr* message) { links.push_back(parse_link(message)); });
+  std::vector<Link> links = socket.list(link_query(0), "list the links", parse_link);
   std::sort(links.begin(), links.end(), [](const Link& a, const Link& b) { return a.ifindex < b.ifindex; });
   return links;
 }
 
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
-  std::vector<Link> ports;
-  const Message query = std::move(link_query(0).put_u32(IFLA_MASTER, static_cast<uint32_t>(master_ifindex)));
-  socket.dump(
-      query, "list the ports of the bridge", [&] { ports.clear(); },
-      [&](const nlmsghdr* message) {
-        Link link = parse_link(message);
-        if (link.master == master_ifindex) ports.push_back(std::move(link));  // old kernels do not filter
-      });
+  Message query = link_query(0);
+  query.put_u32(IFLA_MASTER, static_cast<uint32_t>(master_ifindex));
+  std::vector<Link> ports = socket.list(query, "list the ports of the bridge", parse_link);
+  std::erase_if(ports, [&](const Link& link) { return link.master != master_ifindex; });  // an old kernel's
   return ports;
 }
 
-Message up_request(const Link& link) { return flag_request(link, IFF_UP); }
-
-Message up_request(const Link& link, const base::MacAddress& mac) {
-  Message message = up_request(link);
-  message.put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size());
-  return message;
+Message up_request(int ifindex, const std::optional<base::MacAddress>& mac) {
+  const LinkObject link = link_at(ifindex);
+  rtnl_link_set_flags(link.get(), IFF_UP);
+  if (mac) rtnl_link_set_addr(link.get(), to_nl(*mac).get());
+  return build(rtnl_link_build_add_request, link);
 }
 
 void set_up(NetlinkSocket& socket, const Link& link) {
-  socket.request(up_request(link), "set link '" + link.name + "' up");
+  socket.request(up_request(link.ifindex), fmt::format("set link {} up", quoted(link.name)));
 }
 
 void set_promiscuous(NetlinkSocket& socket, const Link& link) {
-  socket.request(flag_request(link, IFF_PROMISC), "set link '" + link.name + "' promiscuous");
+  const LinkObject change = link_at(link.ifindex);
+  rtnl_link_set_flags(change.get(), IFF_PROMISC);
+  socket.request(build(rtnl_link_build_add_request, change),
+                 fmt::format("set link {} promiscuous", quoted(link.name)));
 }
 
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu) {
-  ifinfomsg header{};
-  header.ifi_index = link.ifindex;
-  socket.request(Message(RTM_NEWLINK, 0).header(header).put_u32(IFLA_MTU, mtu),
-                 "set the MTU of link '" + link.name + "' to " + std::to_string(mtu));
+  const LinkObject change = link_at(link.ifindex);
+  rtnl_link_set_mtu(change.get(), mtu);
+  socket.request(build(rtnl_link_build_add_request, change),
+                 fmt::format("set the MTU of link {} to {}", quoted(link.name), mtu));
 }
 
 void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac) {
-  ifinfomsg header{};
-  header.ifi_index = link.ifindex;
-  socket.request(Message(RTM_NEWLINK, 0).header(header).put(IFLA_ADDRESS, mac.bytes.data(), mac.bytes.size()),
-                 "set the address of link '" + link.name + "' to " + mac.str());
+  const LinkObject change = link_at(link.ifindex);
+  rtnl_link_set_addr(change.get(), to_nl(mac).get());
+  socket.request(build(rtnl_link_build_add_request, change),
+                 fmt::format("set the address of link {} to {}", quoted(link.name), mac));
 }
 
 bool remove_link(NetlinkSocket& socket, const std::string& name) {
-  return socket.request_unless(ENODEV,
-                               Message(RTM_DELLINK, 0).header(ifinfomsg{}).put_string(IFLA_IFNAME, name),
-                               "remove link '" + name + "'");
+  if (name.empty() || name.size() >= IFNAMSIZ) return false;
+  const LinkObject link = link_at(0);
+  set_name(link.get(), name);
+  nl_msg* request = nullptr;
+  check(rtnl_link_build_delete_request(link.get(), &request));
+  return socket.request_unless(ENODEV, Message(request), fmt::format("remove link {}", quoted(name)));
 }
 
-std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name, int milliseconds) {
+std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name,
+                                     std::chrono::milliseconds at_most) {
   const auto find_operational = [&] {
     auto link = find_link(socket, name);
     if (link && link->operstate != IF_OPER_UP && link->operstate != IF_OPER_UNKNOWN) link.reset();
@@ -151,11 +146,11 @@ std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& n
   };
   if (auto link = find_operational()) return link;
   NetlinkSocket notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_LINK);
-  const base::Deadline deadline{std::chrono::milliseconds(milliseconds)};
+  const base::Deadline deadline(at_most);
   for (;;) {
     if (auto link = find_operational()) return link;
     if (deadline.passed()) return std::nullopt;
-    notifications.wait_notification(std::chrono::milliseconds(deadline.milliseconds_left()));
+    notifications.wait_notification(deadline);
   }
 }
 

@@ -1,6 +1,7 @@
-// Network interfaces of any kind: looking up, switching, removing.
+// Network interfaces of any kind: looking up, changing, removing.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,39 +17,36 @@ struct Link {
   std::string name;
   std::string kind;  ///< "veth", "bridge", …; empty for hardware
   base::MacAddress mac;
-  uint32_t mtu = 0;       ///< bytes
-  uint32_t flags = 0;     ///< IFF_*
-  int master = 0;         ///< ifindex of the bridge it is a port of; 0: none
-  int peer = 0;           ///< IFLA_LINK: the other end's ifindex for veth, the parent for macvlan
-  uint8_t operstate = 0;  ///< IF_OPER_*
-  std::string alias;      ///< free text; ours say whose the link is
-  bool promiscuous = false;
-  bool hairpin = false, isolated = false;  ///< of a bridge port
-  bool vlan_filtering = false;             ///< of a bridge
+  uint32_t mtu = 0;             ///< bytes
+  uint32_t flags = 0;           ///< IFF_*
+  int master = 0;               ///< ifindex of the bridge it is a port of; 0: none
+  int peer = 0;                 ///< ifindex of a veth's other end, or of the link that another kind stands on
+  uint8_t operstate = 0;        ///< IF_OPER_*
+  std::string alias;            ///< free text; ours say whose the link is
+  bool vlan_filtering = false;  ///< of a bridge
 
   [[nodiscard]] bool is_up() const;
+  [[nodiscard]] bool is_promiscuous() const;
 };
 
 /// nullopt when there is no such link.
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name);
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex);
 
-/// Only its index. Does not wait for the lock under which links are changed, as find_link() has to.
+/// Only its index. Unlike find_link() it does not wait for the lock under which the kernel changes links.
 std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name);
 
 /// Every link of the namespace, in the order of their indexes.
 std::vector<Link> all_links(NetlinkSocket& socket);
-
-/// Reads RTM_NEWLINK or RTM_DELLINK.
-Link parse_link(const nlmsghdr* message);
-
 /// The ports of a bridge.
 std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 
+/// Reads RTM_NEWLINK or RTM_DELLINK; nullopt when libnl cannot.
+std::optional<Link> parse_link(const nlmsghdr* message);
+
 void set_up(NetlinkSocket& socket, const Link& link);
-Message up_request(const Link& link);
-/// Also gives it a hardware address, before it comes up.
-Message up_request(const Link& link, const base::MacAddress& mac);
+/// Also gives it that hardware address, before it comes up.
+Message up_request(int ifindex, const std::optional<base::MacAddress>& mac = {});
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
 void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac);
 /// Administrative promiscuous mode.
@@ -58,8 +56,10 @@ void set_promiscuous(NetlinkSocket& socket, const Link& link);
 /// Returns when the kernel has finished, which takes it about 20 ms (RCU grace periods).
 bool remove_link(NetlinkSocket& socket, const std::string& name);
 
-/// Waits until `name` is operational (RFC 2863) as the kernel tells of it, at most `milliseconds`.
-/// nullopt when it is not by then or is gone.
-std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name, int milliseconds);
+/// Waits until link `name` is operational (RFC 2863), which the kernel announces. nullopt when it is not in
+/// time, or is gone. `socket` must be of the caller's network namespace: there the announcements are
+/// received.
+std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name,
+                                     std::chrono::milliseconds at_most);
 
 }  // namespace netlink

@@ -2,17 +2,23 @@
 
 #include <endian.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
+
+#include "common/base/error.h"
 
 namespace netlink {
 namespace {
 
-void check(int failed) {
-  if (failed < 0) throw std::bad_alloc();  // libnl's only failure here is that the message is full
+/// For libnl's functions whose only failure is that the message is full.
+template <class Result>
+Result checked(Result result, bool failed) {
+  if (failed) throw base::SystemError(EMSGSIZE, "build a netlink message");
+  return result;
 }
 
-/// A number of at most 8 bytes in host order; 0 when absent or of another size.
+/// A number in host order.
 template <class Number>
 Number number(const nlattr* attribute) {
   Number value = 0;
@@ -23,16 +29,21 @@ Number number(const nlattr* attribute) {
 
 }  // namespace
 
-Message::Message(int type, int flags) : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
+Message::Message(int type, int flags) : Message(nlmsg_alloc_simple(type, flags)) {}
+
+Message::Message(nl_msg* built) : message_(built) {
   if (!message_) throw std::bad_alloc();
+  raw()->nlmsg_flags |= NLM_F_REQUEST;
 }
 
 void Message::append(const void* bytes, size_t length) {
-  check(nlmsg_append(message_.get(), const_cast<void*>(bytes), length, NLMSG_ALIGNTO));
+  const int error = nlmsg_append(message_.get(), const_cast<void*>(bytes), length, NLMSG_ALIGNTO);
+  checked(error, error < 0);
 }
 
 Message& Message::put(int attribute, const void* bytes, size_t length) {
-  check(nla_put(message_.get(), attribute, static_cast<int>(length), bytes));
+  const int error = nla_put(message_.get(), attribute, static_cast<int>(length), bytes);
+  checked(error, error < 0);
   return *this;
 }
 
@@ -45,8 +56,17 @@ Message& Message::put_be64(int attribute, uint64_t value) {
 
 nlattr* Message::begin_nest(int attribute) {
   nlattr* start = nla_nest_start(message_.get(), attribute);
-  if (!start) throw std::bad_alloc();
-  return start;
+  return checked(start, start == nullptr);
+}
+
+std::vector<nlattr*> Message::find_containers(std::initializer_list<int> path, size_t header_bytes) const {
+  std::vector<nlattr*> containers;
+  Attributes inner = Attributes::of(raw(), header_bytes);
+  for (const int type : path) {
+    containers.insert(containers.begin(), const_cast<nlattr*>(inner.find(type)));
+    inner = inner.nested(type);
+  }
+  return containers;
 }
 
 void PackedRequests::add(const Message& message) {
@@ -54,11 +74,6 @@ void PackedRequests::add(const Message& message) {
   starts_.push_back(bytes_.size());
   bytes_.resize(bytes_.size() + NLMSG_ALIGN(header->nlmsg_len));
   std::memcpy(bytes_.data() + starts_.back(), header, header->nlmsg_len);
-}
-
-void PackedRequests::clear() {
-  bytes_.clear();
-  starts_.clear();
 }
 
 nlmsghdr* PackedRequests::at(size_t place) {

@@ -6,6 +6,7 @@
 #include <netlink/msg.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,11 +14,14 @@
 
 namespace netlink {
 
-/// A request under construction. Attributes go in one after the other; `nest` opens a container.
+/// A request under construction, of at most 4 KiB: what no longer fits throws SystemError(EMSGSIZE).
+/// Attributes go in one after the other; `nest` opens a container.
 class Message {
  public:
   /// `flags` besides NLM_F_REQUEST.
   Message(int type, int flags);
+  /// Takes what libnl has built. Throws std::bad_alloc for nullptr.
+  explicit Message(nl_msg* built);
 
   /// The family's fixed header, right behind the netlink header.
   template <class Header>
@@ -43,20 +47,26 @@ class Message {
     nla_nest_end(message_.get(), start);
     return *this;
   }
-
-  [[nodiscard]] nlmsghdr* raw() const { return nlmsg_hdr(message_.get()); }
-  /// Bytes of a fixed header, also inside a container.
-  void append(const void* bytes, size_t length);
-  template <class Header>
-  void append(const Header& value) {
-    append(&value, sizeof value);
+  /// Opens a container again that ends the message, by its path from the outermost one.
+  template <class Fill>
+  Message& extend(std::initializer_list<int> path, size_t header_bytes, Fill&& fill) {
+    const std::vector<nlattr*> containers = find_containers(path, header_bytes);
+    fill();
+    for (nlattr* container : containers) nla_nest_end(message_.get(), container);
+    return *this;
   }
+
+  [[nodiscard]] nl_msg* get() const { return message_.get(); }
+  [[nodiscard]] nlmsghdr* raw() const { return nlmsg_hdr(message_.get()); }
 
  private:
   struct Free {
     void operator()(nl_msg* message) const { nlmsg_free(message); }
   };
+  void append(const void* bytes, size_t length);
   nlattr* begin_nest(int attribute);
+  [[nodiscard]] std::vector<nlattr*> find_containers(std::initializer_list<int> path,
+                                                     size_t header_bytes) const;
   std::unique_ptr<nl_msg, Free> message_;
 };
 
@@ -65,10 +75,9 @@ class Message {
 class PackedRequests {
  public:
   void add(const Message& message);
-  void clear();
   [[nodiscard]] size_t count() const { return starts_.size(); }
   [[nodiscard]] nlmsghdr* at(size_t place);
-  /// Those of the places [first, end).
+  /// The bytes of the places [first, end).
   [[nodiscard]] std::string_view bytes(size_t first, size_t end) const;
 
  private:
@@ -84,6 +93,7 @@ class Attributes {
   static Attributes of(const nlmsghdr* message, size_t header_bytes);
 
   [[nodiscard]] const nlattr* find(int type) const;
+  /// Numbers; 0 when absent or too short.
   [[nodiscard]] uint32_t u32(int type) const;
   [[nodiscard]] uint64_t be64(int type) const;
   [[nodiscard]] uint8_t u8(int type) const;

@@ -20,22 +20,24 @@ std::optional<Object> object(std::optional<Parsed> parsed) {
   return parsed ? std::optional<Object>(std::move(*parsed)) : std::nullopt;
 }
 
-std::optional<Object> parse(const nlmsghdr* message) {
+std::optional<Object> parse_change(const nlmsghdr* message) {
   switch (message->nlmsg_type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
-      // Bridges tell about their ports in the same words, also of the end of a membership.
+      // Bridges use these messages for changes of their ports, with a family of their own.
       if (static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_family != AF_UNSPEC) return std::nullopt;
-      return parse_link(message);
+      return object(parse_link(message));
     case RTM_NEWADDR:
     case RTM_DELADDR:
       return object(parse_address(message));
     case RTM_NEWROUTE:
     case RTM_DELROUTE:
-      return object(parse_route(message));
+      if (auto route = parse_route(message); route && route->table == kMainTable) return *route;
+      return std::nullopt;
     case RTM_NEWNEIGH:
     case RTM_DELNEIGH:
-      if (auto neighbour = parse_neighbour(message)) return *neighbour;
+      if (static_cast<const ndmsg*>(nlmsg_data(message))->ndm_family != AF_BRIDGE)
+        return object(parse_neighbour(message));
       return object(parse_fdb(message));
     default:
       return std::nullopt;
@@ -60,7 +62,8 @@ Monitor Monitor::open() {
 
 bool Monitor::drain(const std::function<void(const Change&)>& visit) {
   return socket_.drain_notifications([&](const nlmsghdr* message) {
-    if (auto parsed = parse(message)) visit({tells_removal(message), message->nlmsg_pid, std::move(*parsed)});
+    if (auto parsed = parse_change(message))
+      visit({tells_removal(message), message->nlmsg_pid, std::move(*parsed)});
   });
 }
 

@@ -13,7 +13,7 @@
 
 namespace netlink {
 
-/// One object that was added, changed or removed.
+/// One object that was added, changed or removed. Routes are those of the main table.
 struct Change {
   bool removed = false;
   uint32_t by_port = 0;  ///< port_id() of the socket that asked for it, where the kernel tells; else 0
@@ -26,9 +26,10 @@ class Monitor {
   /// Throws SystemError.
   static Monitor open();
 
-  /// Readable when notifications wait.
+  /// Readable while notifications wait.
   [[nodiscard]] int fd() const { return socket_.fd(); }
-  /// Shows all that wait, without blocking; false when the kernel had to drop some: look for yourself then.
+  /// Shows notifications that wait, up to about a thousand, without blocking. False when the kernel had to
+  /// drop some: then read the state itself.
   bool drain(const std::function<void(const Change&)>& visit);
 
  private:

@@ -20,7 +20,7 @@ struct Neighbour {
   bool operator==(const Neighbour&) const = default;
 };
 
-/// A row of the device's own table (NTF_SELF): frames to `mac` go to the node at `dst`.
+/// An entry of the device's own table (NTF_SELF): frames to `mac` go to the node at `dst`.
 struct FdbEntry {
   int ifindex = 0;
   base::MacAddress mac;
@@ -29,23 +29,23 @@ struct FdbEntry {
   bool operator==(const FdbEntry&) const = default;
 };
 
-/// Adds an entry, or gives the one of that address another MAC.
-Message put_neighbour(const Neighbour& neighbour);
-Message remove_neighbour(const Neighbour& neighbour);
-/// Gives an entry that exists another MAC, for the kernel to confirm when it is used; else ENOENT.
-Message correct_neighbour(const Neighbour& neighbour);
+/// Adds an entry, or gives the entry of that address another MAC.
+Message put_neighbour_request(const Neighbour& neighbour);
+Message remove_neighbour_request(const Neighbour& neighbour);
+/// Gives an existing entry another MAC, which the kernel confirms at the next use. ENOENT if there is none.
+Message correct_neighbour_request(const Neighbour& neighbour);
 
-/// Adds a row, or replaces the (first) destination of the row of that MAC.
-Message put_fdb(const FdbEntry& entry);
-/// Removes one destination of that MAC, and with the last one the row.
-Message remove_fdb(const FdbEntry& entry);
+/// Adds an entry, or replaces the (first) destination of the entry of that MAC.
+Message put_fdb_request(const FdbEntry& entry);
+/// Removes one destination of that MAC, and with the last one the entry.
+Message remove_fdb_request(const FdbEntry& entry);
 
-/// The entries of one link and family; those without a hardware address are left out.
+/// The entries of one link and family; those without a hardware address have the MAC 00:00:00:00:00:00.
 std::vector<Neighbour> neighbours_of(NetlinkSocket& socket, int ifindex, base::Family family);
-/// The rows of one VXLAN device.
+/// The entries of one VXLAN device.
 std::vector<FdbEntry> fdb_of(NetlinkSocket& socket, int ifindex);
 
-/// Reads RTM_NEWNEIGH or RTM_DELNEIGH; nullopt when it is of the other kind or of another family.
+/// Reads RTM_NEWNEIGH or RTM_DELNEIGH; nullopt when it tells of the other kind or of another family.
 std::optional<Neighbour> parse_neighbour(const nlmsghdr* message);
 std::optional<FdbEntry> parse_fdb(const nlmsghdr* message);
 

@@ -41,12 +41,4 @@ Netns::Lookup Netns::look_up(const std::string& path) {
   base::throw_errno("open network namespace '" + path + "'");
 }
 
-Netns Netns::open(const std::string& path) {
-  base::UniqueFd fd = open_path(path);
-  if (!fd.valid()) base::throw_errno("open network namespace '" + path + "'");
-  if (namespace_type(fd.get()) != CLONE_NEWNET)
-    throw base::SystemError(EINVAL, "open network namespace '" + path + "': it is no network namespace");
-  return {std::move(fd), path};
-}
-
 }  // namespace netlink

@@ -29,8 +29,6 @@ class Netns {
   struct Lookup;
   /// What `path` names: "absent" also when a part of it is missing. Throws SystemError for other failures.
   static Lookup look_up(const std::string& path);
-  /// Throws SystemError, with EINVAL when the path names something else.
-  static Netns open(const std::string& path);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -268,12 +268,12 @@ bool NetlinkSocket::drain_notifications(const Visitor& visit) {
   return complete;
 }
 
-bool NetlinkSocket::wait_notification(std::chrono::milliseconds at_most) {
+void NetlinkSocket::wait_notification(const base::Deadline& deadline) {
   pollfd readable{fd_.get(), POLLIN, 0};
-  if (::poll(&readable, 1, static_cast<int>(at_most.count())) <= 0) return false;
-  std::array<char, kReceiveBytes> discarded;
-  // ENOBUFS says that notifications were lost: reason enough to look again.
-  return ::recv(fd_.get(), discarded.data(), discarded.size(), MSG_DONTWAIT) >= 0 || errno == ENOBUFS;
+  if (::poll(&readable, 1, deadline.milliseconds_left()) <= 0) return;
+  bool ended = false;
+  receive(
+      MSG_DONTWAIT, [](const nlmsghdr*) { return true; }, ended);
 }
 
 }  // namespace netlink

@@ -3,13 +3,13 @@
 
 #include <linux/netlink.h>
 
-#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/base/deadline.h"
 #include "common/base/unique_fd.h"
 #include "common/netlink/error.h"
 #include "common/netlink/message.h"
@@ -44,6 +44,18 @@ class NetlinkSocket {
   /// it is then read again, and `restart` is called before each attempt.
   void dump(const Message& message, const std::string& doing, const std::function<void()>& restart,
             const Visitor& visit);
+  /// Like dump(), but returns what `parse` makes of the messages, without those it answers with nullopt.
+  template <class Object>
+  std::vector<Object> list(const Message& query, const std::string& doing,
+                           std::optional<Object> (*parse)(const nlmsghdr*)) {
+    std::vector<Object> objects;
+    const auto keep = [&](const nlmsghdr* message) {
+      if (auto object = parse(message)) objects.push_back(std::move(*object));
+    };
+    dump(
+        query, doing, [&] { objects.clear(); }, keep);
+    return objects;
+  }
 
   /// A request that the kernel refused, by its place among those sent with it.
   struct Refusal {
@@ -62,8 +74,8 @@ class NetlinkSocket {
 
   /// Joins one more multicast group.
   void subscribe(unsigned group);
-  /// Waits for a notification and drops it; false when none came in time.
-  bool wait_notification(std::chrono::milliseconds at_most);
+  /// Waits for a notification and drops it; returns at the deadline at the latest.
+  void wait_notification(const base::Deadline& deadline);
   /// Shows notifications that have arrived, without blocking: all of them, or as many as leave other work its
   /// turn; then fd() stays readable. False when some were lost.
   bool drain_notifications(const Visitor& visit);

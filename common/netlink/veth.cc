@@ -1,42 +1,36 @@
 #include "common/netlink/veth.h"
 
+#include <fmt/format.h>
 #include <linux/if.h>
-#include <linux/rtnetlink.h>
-#include <linux/veth.h>
+#include <netlink/route/link/veth.h>
 
 #include <cerrno>
+
+#include "common/base/text.h"
+#include "common/netlink/object.h"
 
 namespace netlink {
 namespace {
 
-void put_end(Message& message, const VethEnd& end, uint32_t mtu) {
-  message.put_string(IFLA_IFNAME, end.name);
-  message.put(IFLA_ADDRESS, end.mac.bytes.data(), end.mac.bytes.size());
-  if (mtu != 0) message.put_u32(IFLA_MTU, mtu);
+void set_end(rtnl_link* link, const VethEnd& end, uint32_t mtu) {
+  set_name(link, end.name);
+  rtnl_link_set_addr(link, to_nl(end.mac).get());
+  if (mtu != 0) rtnl_link_set_mtu(link, mtu);
 }
 
 }  // namespace
 
 bool create_veth(NetlinkSocket& socket, const VethPair& pair) {
-  ifinfomsg header{};
-  header.ifi_flags = IFF_UP;
-  header.ifi_change = IFF_UP;
-  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(header);
-  put_end(message, pair.local, pair.mtu);
-  if (pair.master != 0) message.put_u32(IFLA_MASTER, static_cast<uint32_t>(pair.master));
-  message.nest(IFLA_LINKINFO, [&] {
-    message.put_string(IFLA_INFO_KIND, "veth");
-    message.nest(IFLA_INFO_DATA, [&] {
-      message.nest(VETH_INFO_PEER, [&] {
-        message.append(ifinfomsg{});  // flags here are refused: the peer cannot come up in this message
-        put_end(message, pair.peer, pair.mtu);
-        if (pair.peer_netns) message.put_u32(IFLA_NET_NS_FD, static_cast<uint32_t>(pair.peer_netns->fd()));
-      });
-    });
-  });
-  return socket.request_unless(EEXIST, message,
-                               "create veth pair '" + pair.local.name + "' and '" + pair.peer.name + "'");
+  const auto local = own<LinkObject>(rtnl_link_veth_alloc());
+  set_end(local.get(), pair.local, pair.mtu);
+  rtnl_link_set_flags(local.get(), IFF_UP);
+  if (pair.master != 0) rtnl_link_set_master(local.get(), pair.master);
+  const LinkObject peer(rtnl_link_veth_get_peer(local.get()));
+  set_end(peer.get(), pair.peer, pair.mtu);  // its flags would be refused: it cannot come up in this message
+  if (pair.peer_netns) rtnl_link_set_ns_fd(peer.get(), pair.peer_netns->fd());
+  return socket.request_unless(
+      EEXIST, build(rtnl_link_build_add_request, local, NLM_F_CREATE | NLM_F_EXCL),
+      fmt::format("create veth pair {} and {}", base::quoted(pair.local.name), base::quoted(pair.peer.name)));
 }
 
 }  // namespace netlink

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "common/base/mac.h"
@@ -11,8 +10,8 @@
 
 namespace netlink {
 
-/// One end of a pair. With an address given at its creation the kernel calls it "set by the user",
-/// and no udev rule changes it afterwards.
+/// One end of a pair. An address that is given at creation counts as "set by the user" for the kernel, and no
+/// udev rule changes it afterwards.
 struct VethEnd {
   std::string name;
   base::MacAddress mac;
@@ -26,9 +25,8 @@ struct VethPair {
   uint32_t mtu = 0;                   ///< bytes, both ends; 0: the kernel's default
 };
 
-/// Makes both ends where they belong, by one message: a link that is moved to another namespace
-/// afterwards costs milliseconds of kernel grace periods.
-/// False when one of the names is taken; nothing is made then.
+/// Makes both ends where they belong, by one message: moving a link to another namespace afterwards costs
+/// milliseconds of kernel grace periods. False when one of the names is taken; nothing is made then.
 bool create_veth(NetlinkSocket& socket, const VethPair& pair);
 
 }  // namespace netlink

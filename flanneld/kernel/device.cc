@@ -107,8 +107,8 @@ DeviceLook look_at_device(netlink::NetlinkSocket& socket, const Device& device) 
 std::optional<Device> read_device(netlink::NetlinkSocket& socket, const netlink::Link& link) {
   if (link.kind != VxlanDevice::kLinkKind) return std::nullopt;
   const auto state = netlink::find_vxlan(socket, link.name);
-  if (!state || !state->is_vxlan) return std::nullopt;
-  const netlink::VxlanSpec& spec = state->actual;
+  if (!state || !state->actual) return std::nullopt;
+  const netlink::VxlanSpec& spec = *state->actual;
   Device device;
   device.name = spec.name;
   device.mtu = spec.mtu;

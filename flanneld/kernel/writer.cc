@@ -1,9 +1,11 @@
 #include "flanneld/kernel/writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 
-#include "common/netlink/error.h"
+#include "common/netlink/steps.h"
 
 namespace flanneld {
 namespace {
@@ -24,32 +26,30 @@ std::string waiting_text(const std::string& link, size_t objects) {
 }  // namespace
 
 void KernelWriter::send(const KernelWrites& writes) {
-  send_all(Verb::add, writes.put_neighbours, netlink::put_neighbour);
-  send_all(Verb::add, writes.put_fdb, netlink::put_fdb);
-  send_all(Verb::add, writes.put_routes, netlink::put_route);
-  send_all(Verb::remove, writes.remove_routes, netlink::remove_route);
-  send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb);
-  send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour);
+  send_all(Verb::add, writes.put_neighbours, netlink::put_neighbour_request);
+  send_all(Verb::add, writes.put_fdb, netlink::put_fdb_request);
+  send_all(Verb::add, writes.put_routes, netlink::put_route_request);
+  send_all(Verb::remove, writes.remove_routes, netlink::remove_route_request);
+  send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb_request);
+  send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour_request);
   for (const auto& [link, objects] : writes.missing_links) failures_.push_back(waiting_text(link, objects));
 }
 
 template <class Object>
 void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
                             netlink::Message (*make)(const Object&)) {
-  const std::string doing = verb == Verb::add ? "add " : "remove ";
-  netlink::PackedRequests requests;
+  const char* doing = verb == Verb::add ? "add" : "remove";
   for (size_t first = 0; first < objects.size(); first += kPortion) {
     const size_t end = std::min(objects.size(), first + kPortion);
-    requests.clear();
-    for (size_t i = first; i < end; ++i) requests.add(make(objects[i]));
-    const auto refusals = socket_.send_packed(requests, doing + describe(objects[first]) + " and others");
+    netlink::Steps steps;
+    for (size_t i = first; i < end; ++i)
+      steps.add(make(objects[i]), fmt::format("{} {}", doing, describe(objects[i])));
+    const auto refusals = steps.send(socket_);
     writes_ += end - first - refusals.size();
-    for (const auto& refusal : refusals) {
-      const Object& object = objects[first + refusal.place];
-      if (verb == Verb::remove && is_absence(refusal.error_number)) continue;
-      if (verb == Verb::add && make_room(object, refusal.error_number)) continue;
-      failures_.emplace_back(
-          netlink::NetlinkError(refusal.error_number, doing + describe(object), refusal.kernel_text).what());
+    for (const auto& [place, error] : refusals) {
+      if (verb == Verb::remove && is_absence(error.error_number())) continue;
+      if (verb == Verb::add && make_room(objects[first + place], error.error_number())) continue;
+      failures_.emplace_back(error.what());
     }
     sent_();
   }
@@ -60,11 +60,13 @@ bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
   netlink::Route in_the_way;
   in_the_way.dst = route.dst;
   in_the_way.priority = route.priority;
-  netlink::PackedRequests requests;
-  requests.add(netlink::remove_route(in_the_way));
-  requests.add(netlink::put_route(route));
-  const auto refusals = socket_.send_packed(requests, "replace " + describe(route));
-  writes_ += requests.count() - refusals.size();
+  const std::string doing = fmt::format("replace {}", describe(route));
+  netlink::Steps steps;
+  steps.add(netlink::remove_route_request(in_the_way), doing);
+  steps.add(netlink::put_route_request(route), doing);
+  const size_t sent = steps.count();
+  const auto refusals = steps.send(socket_);
+  writes_ += sent - refusals.size();
   return refusals.empty() || refusals.back().place != 1;
 }
 

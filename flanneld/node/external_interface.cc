@@ -158,15 +158,15 @@ class Chooser {
   }
 
   /// The one interface of the default route in use. Throws Reject.
-  [[nodiscard]] const HostInterface& route_interface(const std::vector<netlink::DefaultRoute>& routes,
+  [[nodiscard]] const HostInterface& route_interface(const std::vector<netlink::Route>& routes,
                                                      Family family) const {
     if (routes.empty()) throw Reject{fmt::format("there is no {} default route", family_name(family))};
-    const auto& paths = routes.front().ifindexes;
-    if (paths.empty() ||
-        std::any_of(paths.begin(), paths.end(), [&](int one) { return one != paths.front(); }))
+    const netlink::Route& route = routes.front();
+    const int ifindex = route.paths.empty() ? route.ifindex : route.paths.front();
+    if (std::any_of(route.paths.begin(), route.paths.end(), [&](int one) { return one != ifindex; }))
       throw Reject{
           fmt::format("the {} default route has paths over several interfaces", family_name(family))};
-    return interface_at(paths.front());
+    return interface_at(ifindex);
   }
 
   void check_family(const IpAddress& ip) const {

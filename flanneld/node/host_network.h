@@ -32,11 +32,11 @@ struct HostInterface {
 };
 
 struct HostNetwork {
-  std::vector<HostInterface> interfaces;          ///< in the order of their indexes
-  std::vector<netlink::DefaultRoute> default_v4;  ///< the one in use first
-  std::vector<netlink::DefaultRoute> default_v6;
+  std::vector<HostInterface> interfaces;   ///< in the order of their indexes
+  std::vector<netlink::Route> default_v4;  ///< the one in use first
+  std::vector<netlink::Route> default_v6;
   /// The kernel's route to an address; nullopt if it has none.
-  std::function<std::optional<netlink::RouteAnswer>(const base::IpAddress&)> route_toward;
+  std::function<std::optional<netlink::Route>(const base::IpAddress&)> route_toward;
 };
 
 /// Reads the snapshot from the kernel. Its route_toward asks through `socket`, which must outlive it.

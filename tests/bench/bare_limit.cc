@@ -31,7 +31,7 @@ unsigned container_number() {
 void add(const char* self) {
   const std::string config = base::read_all(STDIN_FILENO, 1 << 20, "stdin");
   base::run_process({.program = self, .arguments = {"ipam"}, .environment = {}, .input = config});
-  const netlink::Netns netns = netlink::Netns::open(env("CNI_NETNS"));
+  const netlink::Netns netns = netlink::Netns::look_up(env("CNI_NETNS")).netns.value();
   auto node = netlink::NetlinkSocket::open();
   auto pod = netlink::NetlinkSocket::open_in(netns);
   const netlink::Link bridge = netlink::ensure_bridge(node, {"limit0", 1450, false}).link;
@@ -45,11 +45,13 @@ void add(const char* self) {
   const base::IpAddress gateway = *base::IpAddress::parse("10.98.0.1");
   netlink::add_address(pod, *link, {gateway.plus(1 + container_number()), 16});
   netlink::set_up(pod, *link);
-  netlink::add_route(pod, *link, {base::default_route(base::Family::v4), gateway, 0, {}, {}, 0, 0});
+  const netlink::Route route{
+      .dst = base::default_route(base::Family::v4), .gw = gateway, .ifindex = link->ifindex};
+  pod.request(netlink::add_route_request(route), "add route");
 }
 
 void del() {
-  auto pod = netlink::NetlinkSocket::open_in(netlink::Netns::open(env("CNI_NETNS")));
+  auto pod = netlink::NetlinkSocket::open_in(netlink::Netns::look_up(env("CNI_NETNS")).netns.value());
   netlink::remove_link(pod, "eth0");
 }
 

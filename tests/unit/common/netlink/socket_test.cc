@@ -45,7 +45,7 @@ TEST_CASE_FIXTURE(ScopedNetns, "netlink socket: adds 20,000 routes in one call")
   auto socket = NetlinkSocket::open();
   netlink::set_up(socket, *netlink::find_link(socket, "lo"));
   const int lo = netlink::find_ifindex(socket, "lo").value();
-  auto requests = route_requests(lo, netlink::put_route);
+  auto requests = route_requests(lo, netlink::put_route_request);
   CHECK(socket.send_packed(requests, "add many routes").empty());
   CHECK(netlink::routes_of(socket, lo, base::Family::v4).size() == kManyRoutes);
 }
@@ -53,7 +53,7 @@ TEST_CASE_FIXTURE(ScopedNetns, "netlink socket: adds 20,000 routes in one call")
 TEST_CASE_FIXTURE(ScopedNetns, "netlink socket: reports each of 20,000 refused requests") {
   if (!made()) return;
   auto socket = NetlinkSocket::open();
-  auto requests = route_requests(netlink::find_ifindex(socket, "lo").value(), netlink::remove_route);
+  auto requests = route_requests(netlink::find_ifindex(socket, "lo").value(), netlink::remove_route_request);
   const auto refusals = socket.send_packed(requests, "remove many routes");
   REQUIRE(refusals.size() == kManyRoutes);
   CHECK(refusals.front().error_number == ESRCH);
@@ -93,7 +93,7 @@ TEST_CASE_FIXTURE(ScopedNetns, "netlink socket: shows notifications in portions 
   const int lo = netlink::find_ifindex(socket, "lo").value();
   netlink::set_up(socket, *netlink::find_link(socket, "lo"));
   auto notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_IPV4_ROUTE);
-  auto requests = route_requests(lo, netlink::put_route);
+  auto requests = route_requests(lo, netlink::put_route_request);
   REQUIRE(socket.send_packed(requests, "add many routes").empty());
   bool complete = true;
   size_t shown = 0, most = 0;

@@ -15,8 +15,8 @@ TEST_CASE("vxlan device: addresses, MTU and lower link change in place, port and
   spec.name = "flannel.1";
   spec.vni = 1;
   spec.local = ip("192.0.2.1");
-  netlink::VxlanState state{{}, true, spec, false};
-  state.actual.port = 8472;
+  netlink::VxlanState state{.link = {}, .actual = spec};
+  state.actual->port = 8472;
   CHECK_FALSE(incompatibility(state, spec));
   spec.mtu = 1400;
   spec.mac = base::MacAddress{{2, 0, 0, 0, 0, 5}};
@@ -33,9 +33,9 @@ TEST_CASE("vxlan device: addresses, MTU and lower link change in place, port and
   spec.gbp = true;
   CHECK(incompatibility(state, spec));
   spec.gbp = false;
-  state.actual.vni = 2;
+  state.actual->vni = 2;
   CHECK(incompatibility(state, spec));
-  state.is_vxlan = false;
+  state.actual.reset();
   state.link.kind = "bridge";
   CHECK(incompatibility(state, spec).value() == "it is a 'bridge' device");
 }

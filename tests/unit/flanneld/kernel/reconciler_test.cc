@@ -36,7 +36,7 @@ struct ReconciledHost : Host {
   void remove_route(const std::string& subnet) const {
     auto socket = netlink::NetlinkSocket::open();
     for (const netlink::Route& route : netlink::routes_of(socket, ifindex, base::Family::v4))
-      if (route.dst == net(subnet)) socket.request(netlink::remove_route(route), "remove a route");
+      if (route.dst == net(subnet)) socket.request(netlink::remove_route_request(route), "remove a route");
   }
 
   NodePlan node;

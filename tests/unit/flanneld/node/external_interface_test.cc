@@ -12,6 +12,12 @@ using flanneld::InterfaceRequest;
 
 namespace {
 
+/// With several links a multipath route.
+netlink::Route default_route(std::vector<int> links) {
+  if (links.size() == 1) return {.ifindex = links.front()};
+  return {.paths = std::move(links)};
+}
+
 /// lo, eth0 with the default routes, eth1, and a VLAN on it.
 HostNetwork usual() {
   HostNetwork host;
@@ -21,12 +27,12 @@ HostNetwork usual() {
       interface(3, "eth1", {"192.168.1.10/24", "192.168.1.11/24", "fd00:1::10/64", "fe80::3/64"}),
       interface(4, "eth1.7", {"172.16.7.10/24"}),
   };
-  host.default_v4 = {{100, {2}}, {200, {3}}};
-  host.default_v6 = {{1024, {2}}};
-  host.route_toward = [](const base::IpAddress& to) -> std::optional<netlink::RouteAnswer> {
-    if (to == ip("192.168.1.1")) return netlink::RouteAnswer{3, ip("192.168.1.11"), {}};
-    if (to == ip("fd00:1::1")) return netlink::RouteAnswer{3, ip("fd00:1::10"), {}};
-    if (to == ip("10.9.9.9")) return netlink::RouteAnswer{77, {}, {}};
+  host.default_v4 = {default_route({2}), default_route({3})};
+  host.default_v6 = {default_route({2})};
+  host.route_toward = [](const base::IpAddress& to) -> std::optional<netlink::Route> {
+    if (to == ip("192.168.1.1")) return netlink::Route{.ifindex = 3, .prefsrc = ip("192.168.1.11")};
+    if (to == ip("fd00:1::1")) return netlink::Route{.ifindex = 3, .prefsrc = ip("fd00:1::10")};
+    if (to == ip("10.9.9.9")) return netlink::Route{.ifindex = 77};
     return std::nullopt;
   };
   return host;
@@ -49,18 +55,18 @@ TEST_CASE("external interface: the default route in use decides when no flag doe
   CHECK(choice(host, v4()) == "eth0 10.0.2.15 - 10.0.2.15 - by default route");
   CHECK(choice(host, v6()) == "eth0 - fd00:2::15 - fd00:2::15 by default route");
   CHECK(choice(host, dual()) == "eth0 10.0.2.15 fd00:2::15 10.0.2.15 fd00:2::15 by default route");
-  host.default_v4 = {{0, {3}}};
+  host.default_v4 = {default_route({3})};
   CHECK(choice(host, dual()) ==
         "none: default route: the default routes differ: IPv4 goes through 'eth1', IPv6 through 'eth0'");
-  host.default_v4 = {{0, {3, 2}}};
+  host.default_v4 = {default_route({3, 2})};
   CHECK(choice(host, v4()) ==
         "none: default route: the IPv4 default route has paths over several interfaces");
-  host.default_v4 = {{0, {3, 3}}};
+  host.default_v4 = {default_route({3, 3})};
   CHECK(choice(host, v4()) == "eth1 192.168.1.10 - 192.168.1.10 - by default route");
   host.default_v4.clear();
   CHECK(choice(host, v4()) == "none: default route: there is no IPv4 default route");
   host.interfaces.resize(1);  // loopback only
-  host.default_v4 = {{0, {1}}};
+  host.default_v4 = {default_route({1})};
   CHECK(choice(host, v4()) == "none: default route: interface 'lo' has no usable IPv4 address");
 }
 

@@ -1,15 +1,12 @@
 #include "flanneld/node/host_network.h"
 
 #include <doctest/doctest.h>
-#include <sched.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include "common/netlink/link.h"
-#include "common/netlink/netns.h"
 #include "common/netlink/veth.h"
+#include "tests/support/scoped_netns.h"
 #include "tests/unit/flanneld/node/host_support.h"
 
 using namespace flanneld_test;
@@ -35,35 +32,8 @@ TEST_CASE("host network: global, permanent and stable addresses come first, unus
   CHECK(first(link_local, base::Family::v6) == "fe80::1");
 }
 
-namespace {
-
-/// A network namespace of its own for the length of a test.
-class ScopedNetns {
- public:
-  ScopedNetns() {
-    home_.emplace(netlink::Netns::open("/proc/thread-self/ns/net"));
-    is_made_ = ::unshare(CLONE_NEWNET) == 0;
-  }
-  ScopedNetns(const ScopedNetns&) = delete;
-  ScopedNetns& operator=(const ScopedNetns&) = delete;
-  ~ScopedNetns() {
-    if (is_made_ && ::setns(home_->fd(), CLONE_NEWNET) != 0) ::abort();
-  }
-  [[nodiscard]] bool made() const { return is_made_; }
-
- private:
-  std::optional<netlink::Netns> home_;
-  bool is_made_ = false;
-};
-
-}  // namespace
-
-TEST_CASE("host network: interfaces, addresses and routes are read from the kernel") {
-  const ScopedNetns netns;
-  if (!netns.made()) {
-    MESSAGE("skipped: no right to make a network namespace");
-    return;
-  }
+TEST_CASE_FIXTURE(ScopedNetns, "host network: interfaces, addresses and routes are read from the kernel") {
+  if (!made()) return;
   auto socket = netlink::NetlinkSocket::open();
   CHECK(choice(flanneld::read_host_network(socket), v4()) ==
         "none: default route: there is no IPv4 default route");
@@ -81,11 +51,10 @@ TEST_CASE("host network: interfaces, addresses and routes are read from the kern
   netlink::add_address(socket, eth1, base::IpNet::parse("198.51.100.10/24").value());
   netlink::add_address(socket, eth0, base::IpNet::parse("fd00:1::10/64").value());
   const auto add_default = [&](const netlink::Link& link, const char* gw, uint32_t priority) {
-    netlink::RouteSpec route;
-    route.gw = ip(gw);
+    netlink::Route route{.gw = ip(gw), .ifindex = link.ifindex, .protocol = netlink::kProtocolBoot};
     route.dst = base::default_route(route.gw->family());
     route.priority = priority;
-    REQUIRE(netlink::add_route(socket, link, route));
+    socket.request(netlink::add_route_request(route), "add a default route");
   };
   add_default(eth0, "192.0.2.1", 200);
   add_default(eth1, "198.51.100.1", 100);
