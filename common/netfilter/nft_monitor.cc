@@ -4,21 +4,15 @@
 
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <sys/socket.h>
 
-#include <array>
-#include <cerrno>
+#include <string_view>
 
-#include "common/base/error.h"
 #include "common/netfilter/nft_message.h"
 
 namespace netfilter {
 namespace {
 
 using netlink::Attributes;
-
-constexpr size_t kReceiveBytes = 32768;
-constexpr int kMaxReads = 64;  // then other descriptors get their turn
 
 /// A string attribute without a copy.
 std::string_view view(const Attributes& attributes, int type) {
@@ -35,16 +29,20 @@ void show(const nlmsghdr* message, const std::function<void(const NftChange&)>& 
   switch (type) {
     case NFT_MSG_NEWTABLE:
     case NFT_MSG_DELTABLE:
-      visit({*family, view(attributes, NFTA_TABLE_NAME), {}, false});
+      visit({.family = *family, .table = view(attributes, NFTA_TABLE_NAME), .chain = {}});
       break;
     case NFT_MSG_NEWCHAIN:
     case NFT_MSG_DELCHAIN:
-      visit({*family, view(attributes, NFTA_CHAIN_TABLE), view(attributes, NFTA_CHAIN_NAME),
-             attributes.find(NFTA_CHAIN_HOOK) != nullptr});
+      visit({.family = *family,
+             .table = view(attributes, NFTA_CHAIN_TABLE),
+             .chain = view(attributes, NFTA_CHAIN_NAME),
+             .is_base = attributes.find(NFTA_CHAIN_HOOK) != nullptr});
       break;
     case NFT_MSG_NEWRULE:
     case NFT_MSG_DELRULE:
-      visit({*family, view(attributes, NFTA_RULE_TABLE), view(attributes, NFTA_RULE_CHAIN), false});
+      visit({.family = *family,
+             .table = view(attributes, NFTA_RULE_TABLE),
+             .chain = view(attributes, NFTA_RULE_CHAIN)});
       break;
     default:  // sets and their elements, generations
       break;
@@ -54,38 +52,10 @@ void show(const nlmsghdr* message, const std::function<void(const NftChange&)>& 
 }  // namespace
 
 NftMonitor::NftMonitor()
-    : fd_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER)) {
-  if (!fd_.valid()) base::throw_errno("open netlink socket for nftables");
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  if (::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    base::throw_errno("bind netlink socket for nftables");
-  const int group = NFNLGRP_NFTABLES;
-  if (::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
-    base::throw_errno("subscribe to nftables changes");
-}
+    : socket_(netlink::NetlinkSocket::open_subscribed(NETLINK_NETFILTER, NFNLGRP_NFTABLES)) {}
 
 bool NftMonitor::drain(const std::function<void(const NftChange&)>& visit) {
-  alignas(nlmsghdr) std::array<char, kReceiveBytes> buffer;
-  bool complete = true;
-  for (int reads = 0; reads < kMaxReads; ++reads) {
-    const ssize_t received = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_TRUNC);
-    if (received < 0 && errno == EINTR) continue;
-    if (received < 0 && errno == ENOBUFS) {
-      complete = false;
-      continue;
-    }
-    if (received < 0) break;  // EAGAIN: all read
-    if (static_cast<size_t>(received) > buffer.size()) {
-      complete = false;
-      continue;
-    }
-    auto length = static_cast<int>(received);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, length);
-         header = nlmsg_next(header, &length))
-      show(header, visit);
-  }
-  return complete;
+  return socket_.drain_notifications([&](const nlmsghdr* message) { show(message, visit); });
 }
 
 }  // namespace netfilter

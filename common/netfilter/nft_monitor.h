@@ -1,37 +1,36 @@
-// Being told of nftables changes, whoever makes them. Says where something changed, not what: kube-proxy
-// may change its tables hundreds of times a second, and who listens to another table has to skip that fast.
+// Notifications of nf_tables about anyone's changes. They tell where something changed, not what: kube-proxy
+// may change its tables hundreds of times a second, and listeners to another table must skip that fast.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string_view>
 
-#include "common/base/unique_fd.h"
 #include "common/netfilter/nft_table.h"
+#include "common/netlink/socket.h"
 
 namespace netfilter {
 
-/// The strings live as long as the callback runs.
+/// The strings live only during the callback.
 struct NftChange {
   NftFamily family = NftFamily::inet;
   std::string_view table;
   std::string_view chain;  ///< empty: the table itself, or a set
-  bool is_base = false;    ///< a base chain came, went or changed
+  bool is_base = false;    ///< a base chain was made, changed or deleted
 };
 
 class NftMonitor {
  public:
-  /// Subscribes in the current namespace. Throws SystemError.
+  /// Subscribes in the current network namespace. Throws SystemError.
   NftMonitor();
 
-  /// Readable when there is something to drain.
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  /// Shows what has changed since the last call, at most some hundreds of messages, without waiting.
-  /// False when the kernel had to drop notifications.
+  /// Readable when drain() has something to show.
+  [[nodiscard]] int fd() const { return socket_.fd(); }
+  /// Shows changes since the last call without waiting, at most some hundreds; then fd() stays readable.
+  /// False when some were lost.
   bool drain(const std::function<void(const NftChange&)>& visit);
 
  private:
-  base::UniqueFd fd_;
+  netlink::NetlinkSocket socket_;
 };
 
 }  // namespace netfilter
