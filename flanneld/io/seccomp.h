@@ -1,15 +1,12 @@
-// What the agent gives up once it has no more use for it.
+// Giving up the right to start programs.
 #pragma once
 
 namespace flanneld {
 
-/// From now on neither this process nor what it starts can start a program: execve and execveat fail with
-/// EPERM, as do all calls by another architecture's numbers. Cannot be undone. False, and nothing is done,
-/// while the process has other threads, which would not be bound. Throws base::SystemError where the
-/// kernel has no seccomp filters.
+/// From now on neither this process nor its children can start a program: execve and execveat fail with
+/// EPERM, as do all calls by the numbers of another architecture. Cannot be undone. Returns false, and does
+/// nothing, while the process has other threads, which would not be bound. Throws base::SystemError where the
+/// kernel lacks seccomp filters.
 bool forbid_programs();
-
-/// Whether it has been done.
-bool programs_are_forbidden();
 
 }  // namespace flanneld

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cerrno>
 
-#include "flanneld/io/seccomp.h"
+#include "common/base/error.h"
 #include "flanneld/traffic/iptables_nft.h"
 #include "flanneld/traffic/iptables_programs.h"
 #include "flanneld/traffic/nftables_rules.h"
@@ -92,13 +92,20 @@ void settle_nft(netlink::NetlinkSocket& socket, Family family, const TrafficPlan
 /// What of the legacy variant still blocks.
 std::optional<std::string> settle_legacy(Family family, const TrafficPlan* plan) {
   if (!has_legacy_tables(family)) return std::nullopt;
-  if (programs_are_forbidden())
-    return std::string("the kernel has had rules of ") + iptables_name(family) +
-           "-legacy since flanneld gave up starting programs: restart it, and it looks at them";
   if (!has_iptables(family, IptablesVariant::legacy))
     return std::string("the kernel has rules of ") + iptables_name(family) +
            "-legacy, and the program to look at them is missing: install it";
-  const IptablesSaved saved = save_iptables(family, IptablesVariant::legacy);
+  IptablesSaved saved;
+  try {
+    saved = save_iptables(family, IptablesVariant::legacy);
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EPERM) throw;
+    return fmt::format(
+        "the kernel has had rules of {}-legacy since flanneld gave up starting programs: restart it, and it "
+        "looks "
+        "at them",
+        iptables_name(family));
+  }
   const bool wanted = plan && has_legacy_drop(saved);
   const std::string changes = iptables_forward_changes(saved, wanted ? plan : nullptr);
   if (!changes.empty() && !restore_iptables(family, IptablesVariant::legacy, changes))
