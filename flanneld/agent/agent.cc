@@ -167,9 +167,18 @@ void Agent::attach() {
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
     apply_rules();
+  } catch (const base::SystemError& error) {
+    try_again(Phase::data_path, error.what(), attach_timer_);
+  }
+}
+
+void Agent::finish_attach() {
+  if (!state_.own || !state_.backend) return;
+  try {
     write_subnet_env();
     readiness_.finish();
     saved_.save_soon();
+    if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();
   } catch (const base::SystemError& error) {
     try_again(Phase::data_path, error.what(), attach_timer_);
@@ -186,7 +195,10 @@ void Agent::apply_rules() {
   if (!rules_)
     rules_ = make_traffic_rules(loop_, state_.config->enable_nftables.value_or(true),
                                 options_.iptables_resync, [this] { status_changed(); });
-  rules_->apply(traffic_spec(state_, options_));
+  if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
+  applies_rules_ = true;
+  rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
+  applies_rules_ = false;
 }
 
 void Agent::write_subnet_env() {

@@ -48,7 +48,8 @@ class Agent final {
   void use_config(const std::string& text);  ///< throws base::ParseError
   void configure();                          ///< external interface, backend and device
   void claim();
-  void attach();  ///< all that the own lease needs, subnet.env last
+  void attach();         ///< all that the own lease needs
+  void finish_attach();  ///< subnet.env, when the packet filter's rules are written
 
   // What happens later.
   void host_changed();
@@ -78,6 +79,7 @@ class Agent final {
   std::unique_ptr<TrafficRules> rules_;
   StatusPages pages_;
   EventLoop::Clock::time_point peers_applied_;
+  bool applies_rules_ = false;  ///< finish_attach() is called by attach(), not later
   Timer configure_timer_, attach_timer_, peers_timer_, confine_timer_;
 };
 

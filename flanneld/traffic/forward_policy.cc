@@ -1,14 +1,12 @@
 #include "flanneld/traffic/forward_policy.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cerrno>
 
-#include "common/base/error.h"
+#include "common/base/text.h"
+#include "common/netfilter/iptables.h"
+#include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/iptables_nft.h"
-#include "flanneld/traffic/iptables_programs.h"
-#include "flanneld/traffic/nftables_rules.h"
+#include "flanneld/traffic/nft_rule.h"
 
 namespace flanneld {
 namespace {
@@ -77,40 +75,16 @@ bool has_legacy_drop(const IptablesSaved& saved) {
 }
 
 /// The forward rules are in iptables' tables where these drop, and only there.
-void settle_nft(netlink::NetlinkSocket& socket, Family family, const TrafficPlan* plan,
-                const std::vector<ForwardChain>& chains) {
+void settle_family(netlink::NetlinkSocket& socket, Family family, const TrafficPlan* plan,
+                   const std::vector<NftChainInfo>& chains) {
   const netfilter::NftTable filter = iptables_nft_table(family, "filter");
-  const bool drops = std::any_of(chains.begin(), chains.end(), [&](const ForwardChain& one) {
-    return one.chain.table == filter && is_iptables_forward(one.chain) && one.chain.policy_drop;
+  const bool drops = std::any_of(chains.begin(), chains.end(), [&](const NftChainInfo& chain) {
+    return chain.table == filter && is_iptables_forward(chain) && chain.policy_drop;
   });
   if (drops && plan && !plan->forward.empty())
     ensure_iptables_nft_forward(socket, *plan);
   else
     remove_iptables_nft_chain(socket, family, kForwardPlace);
-}
-
-/// What of the legacy variant still blocks.
-std::optional<std::string> settle_legacy(Family family, const TrafficPlan* plan) {
-  if (!has_legacy_tables(family)) return std::nullopt;
-  if (!has_iptables(family, IptablesVariant::legacy))
-    return std::string("the kernel has rules of ") + iptables_name(family) +
-           "-legacy, and the program to look at them is missing: install it";
-  IptablesSaved saved;
-  try {
-    saved = save_iptables(family, IptablesVariant::legacy);
-  } catch (const base::SystemError& error) {
-    if (error.error_number() != EPERM) throw;
-    return fmt::format(
-        "the kernel has had rules of {}-legacy since flanneld gave up starting programs: restart it, and it "
-        "looks "
-        "at them",
-        iptables_name(family));
-  }
-  const bool wanted = plan && has_legacy_drop(saved);
-  const std::string changes = iptables_forward_changes(saved, wanted ? plan : nullptr);
-  if (!changes.empty() && !restore_iptables(family, IptablesVariant::legacy, changes))
-    return std::string(iptables_name(family)) + "-legacy refused a change of its FORWARD chain";
-  return std::nullopt;
 }
 
 }  // namespace
@@ -147,7 +121,7 @@ std::optional<Obstacle> find_obstacle(const IptablesSaved& legacy, Family family
   const std::string jump = fmt::format(" -j {}", kIptablesForwardChain);
   if (std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) { return rule.ends_with(jump); }))
     return std::nullopt;
-  const std::string name = fmt::format("{}-legacy", iptables_name(family));
+  const std::string name = fmt::format("{}-legacy", netfilter::iptables_name(family));
   return Obstacle{
       .finding = fmt::format("chain 'FORWARD' of {} drops by its policy what its rules do not accept", name),
       .advice =
@@ -162,21 +136,22 @@ std::vector<Obstacle> find_nft_obstacles(netlink::NetlinkSocket& socket,
   return obstacles;
 }
 
-std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
-                                               const std::vector<TrafficPlan>& plans) {
-  const auto chains = read_forward_chains(socket, plans);
+std::optional<std::string> obstacle_text(const std::vector<Obstacle>& obstacles) {
+  if (obstacles.empty()) return std::nullopt;
   std::vector<std::string> texts;
-  bool is_wanted = false;
-  for (const Family family : base::kFamilies) {
-    const TrafficPlan* plan = plan_of(plans, family);
-    is_wanted = is_wanted || (plan && !plan->forward.empty());
-    settle_nft(socket, family, plan, chains);
-    if (auto text = settle_legacy(family, plan)) texts.push_back(std::move(*text));
-  }
-  if (!is_wanted) return std::nullopt;  // somebody else's business, says the operator
-  for (const Obstacle& obstacle : find_nft_obstacles(socket, plans)) texts.push_back(obstacle.text());
-  if (texts.empty()) return std::nullopt;
+  texts.reserve(obstacles.size());
+  for (const Obstacle& obstacle : obstacles) texts.push_back(obstacle.text());
   return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans) {
+  std::vector<NftChainInfo> chains = netfilter::nft_chains(socket);
+  std::erase_if(chains, [&](const NftChainInfo& chain) { return !concerns(chain, plans); });
+  for (const Family family : base::kFamilies) settle_family(socket, family, plan_of(plans, family), chains);
+}
+
+std::string open_legacy_forward_chain(const IptablesSaved& actual, const TrafficPlan* plan) {
+  return iptables_forward_changes(actual, has_legacy_drop(actual) ? plan : nullptr);
 }
 
 }  // namespace flanneld

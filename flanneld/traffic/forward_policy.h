@@ -1,5 +1,6 @@
-// Who drops the packets that pods send and get through this node. An accept of ours ends only the chain that
-// it is in: a packet passes if every base chain at the forward hook lets it, so another's drop wins.
+// Finds what drops the packets that pods send and receive through this node. Accepting a packet in our chain
+// ends only that chain: it passes if every base chain at the forward hook lets it, so a drop anywhere else
+// wins.
 #pragma once
 
 #include <optional>
@@ -16,7 +17,8 @@ namespace flanneld {
 struct ForwardChain {
   netfilter::NftChainInfo chain;
   std::vector<netfilter::NftRuleInfo> rules;
-  bool names_pods = false;  ///< its table has a rule about the pods' network or bridge: someone saw to it
+  bool names_pods =
+      false;  ///< a rule of its table names the pods' network or bridge: its owner knows of pods
 };
 
 /// A chain that drops packets of pods.
@@ -37,9 +39,15 @@ std::optional<Obstacle> find_obstacle(const IptablesSaved& legacy, base::Family 
 std::vector<Obstacle> find_nft_obstacles(netlink::NetlinkSocket& socket,
                                          const std::vector<TrafficPlan>& plans);
 
-/// Puts flannel's forward rules into the FORWARD chains of iptables that drop by policy, of both variants,
-/// and takes them out of those that don't. What still blocks, as one text.
-std::optional<std::string> open_forward_chains(netlink::NetlinkSocket& socket,
-                                               const std::vector<TrafficPlan>& plans);
+/// All of them as one text; nullopt if there are none.
+std::optional<std::string> obstacle_text(const std::vector<Obstacle>& obstacles);
+
+/// Puts flannel's forward rules into those FORWARD chains of iptables' nf_tables variant that drop by policy,
+/// and removes them from the others. Throws SystemError.
+void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans);
+
+/// Input for iptables-restore that does the same for the legacy variant; empty if nothing is to be done.
+/// nullptr plans nothing.
+std::string open_legacy_forward_chain(const IptablesSaved& actual, const TrafficPlan* plan);
 
 }  // namespace flanneld

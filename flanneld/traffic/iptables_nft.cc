@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
+#include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
+#include "flanneld/traffic/nft_rule.h"
 
 namespace flanneld {
 namespace {
@@ -28,31 +31,6 @@ bool is_as_planned(const std::vector<NftRuleInfo>& rules, const TrafficPlan& pla
 
 }  // namespace
 
-netfilter::NftTable iptables_nft_table(base::Family family, const char* name) {
-  return {family == base::Family::v4 ? netfilter::NftFamily::ip : netfilter::NftFamily::ip6, name};
-}
-
-NftRule make_nft_rule(const TrafficRule& rule, base::Family family, bool fully_random, bool counted) {
-  NftRule result(iptables_nft_table(family, "").family);
-  if (rule.kube_mark) result.mark_is(kKubeMasqueradeMark, kKubeMasqueradeMark);
-  if (rule.source) result.source(rule.source->net, rule.source->is_within);
-  if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
-  if (!rule.input_link.empty()) result.input_interface_is(rule.input_link);
-  if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
-  if (counted) result.counter();
-  switch (rule.action) {
-    case TrafficAction::return_:
-      return result.return_();
-    case TrafficAction::accept:
-      return result.accept();
-    case TrafficAction::masquerade:
-      return result.masquerade(fully_random);
-    case TrafficAction::drop:
-      return result.drop();
-  }
-  return result;
-}
-
 bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
                                const IptablesPlace& place) {
   const netfilter::NftTable table = iptables_nft_table(family, place.table);
@@ -62,8 +40,8 @@ bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family fami
     transaction.delete_rule(place.built_in, handle);
   transaction.flush_chain(place.chain);
   transaction.delete_chain(place.chain);
-  return transaction.commit(socket,
-                            "remove chain '" + std::string(place.chain) + "' of table '" + table.str() + "'");
+  return transaction.commit(socket, fmt::format("remove chain {} of table {}", base::quoted(place.chain),
+                                                base::quoted(table.str())));
 }
 
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan) {
@@ -74,7 +52,7 @@ bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPl
     transaction.ensure_chain(kIptablesForwardChain);
     transaction.flush_chain(kIptablesForwardChain);
     for (const TrafficRule& rule : plan.forward)
-      transaction.add_rule(kIptablesForwardChain, make_nft_rule(rule, plan.family, false, true),
+      transaction.add_rule(kIptablesForwardChain, make_nft_rule(rule, plan.family, {.counted = true}),
                            kForwardComment);
   }
   if (jumps.size() != 1) {
@@ -83,7 +61,8 @@ bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPl
                          kForwardComment);
   }
   if (transaction.empty()) return false;
-  return transaction.commit(socket, "accept pods' packets in table '" + filter.str() + "'");
+  return transaction.commit(socket,
+                            fmt::format("accept pods' packets in table {}", base::quoted(filter.str())));
 }
 
 }  // namespace flanneld

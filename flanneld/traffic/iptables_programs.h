@@ -1,33 +1,27 @@
-// Starting iptables-save and iptables-restore: one process per call, no shell. The only part of the rules
-// that starts programs.
+// iptables for commands, which may block: the agent uses IptablesQueue.
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "common/base/ip.h"
+#include "common/netfilter/iptables.h"
 #include "flanneld/traffic/iptables_text.h"
 
 namespace flanneld {
 
-/// Which of the two implementations: the one that `iptables` stands for on this node, or that which keeps
-/// its rules outside nf_tables.
-enum class IptablesVariant { usual, legacy };
+using netfilter::has_iptables;
+using netfilter::iptables_name;
+using netfilter::IptablesVariant;
 
-/// True if the node has the programs.
-bool has_iptables(base::Family family, IptablesVariant variant);
+/// How long a program may take, the wait for other users of iptables included.
+inline constexpr std::chrono::seconds kIptablesTimeout{10};
 
-/// What there is. Throws base::SystemError.
+/// The actual rules. Throws base::SystemError.
 IptablesSaved save_iptables(base::Family family, IptablesVariant variant);
 
-/// Changes the tables. False when iptables-restore refused, which it explained on stderr.
-/// Throws base::SystemError.
-bool restore_iptables(base::Family family, IptablesVariant variant, const std::string& input);
+/// Removes flannel's chains and the jumps to them; false if there were none. Throws base::SystemError.
+bool remove_iptables_rules(base::Family family, IptablesVariant variant);
 
-/// True if the kernel holds tables of the legacy variant that flannel has chains in.
+/// True if the kernel has tables of the legacy variant in which flannel has chains.
 bool has_legacy_tables(base::Family family);
-
-/// "iptables" or "ip6tables".
-const char* iptables_name(base::Family family);
 
 }  // namespace flanneld

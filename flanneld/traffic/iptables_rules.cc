@@ -1,110 +1,112 @@
 #include "flanneld/traffic/iptables_rules.h"
 
-#include <fmt/format.h>
 #include <linux/netlink.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
+#include <utility>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
+#include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/forward_policy.h"
-#include "flanneld/traffic/nftables_rules.h"
+#include "flanneld/traffic/iptables_programs.h"
 
 namespace flanneld {
-namespace {
 
 using base::Family;
-
-[[noreturn]] void throw_refused(Family family) {
-  throw base::SystemError(EIO, std::string("write the rules: ") + iptables_name(family) +
-                                   "-restore refused them and told stderr why");
-}
-
-/// What drops pods' packets in nf_tables; nothing on a kernel that has none.
-std::vector<Obstacle> nft_obstacles(const std::vector<TrafficPlan>& plans) {
-  try {
-    auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-    return find_nft_obstacles(socket, plans);
-  } catch (const base::SystemError&) {
-    return {};
-  }
-}
-
-}  // namespace
-
-bool remove_iptables_rules(Family family, IptablesVariant variant) {
-  const std::string changes = iptables_changes(save_iptables(family, variant), nullptr);
-  if (changes.empty()) return false;
-  if (!restore_iptables(family, variant, changes)) throw_refused(family);
-  return true;
-}
 
 IptablesRules::IptablesRules(EventLoop& loop, std::chrono::seconds resync, std::function<void()> changed)
     : resync_(std::max(resync, std::chrono::seconds(1))),
       changed_(std::move(changed)),
-      check_(loop, [this] { reconcile(true); }) {
+      queue_(loop),
+      check_(loop, [this] { begin(Cause::checked); }) {
   status_.engine = "iptables";
 }
 
-void IptablesRules::apply(const TrafficSpec& spec) {
+void IptablesRules::apply(const TrafficSpec& spec, std::function<void()> applied) {
+  applied_ = std::move(applied);
   plans_ = plan_traffic(spec);
   leftovers_removed_ = false;
-  reconcile(false);
+  begin(Cause::asked);
 }
 
-void IptablesRules::reconcile(bool is_check) {
-  const TrafficStatus before = status_;
-  try {
-    bool written = false;
-    for (const TrafficPlan& plan : plans_) written = reconcile_family(plan) || written;
-    if (written && is_check && !before.failure) ++status_.restored;
-    status_.failure.reset();
-    remove_leftovers();
-  } catch (const base::SystemError& error) {
-    status_.failure = error.what();
+void IptablesRules::begin(Cause cause) {
+  queue_.clear();
+  check_.cancel();
+  pass_ = {.cause = cause, .has_written = false, .failure = {}};
+  for (TrafficPlan plan : plans_) {
+    plan.fully_random = plan.fully_random && !fully_random_refused_;
+    queue_.update(
+        plan.family, IptablesVariant::usual,
+        [plan](const IptablesSaved& actual) { return iptables_changes(actual, &plan); },
+        [this, plan](const IptablesOutcome& outcome) { updated(plan, outcome); });
   }
-  check_.start(resync_);
-  if (before != status_ && changed_) changed_();
+  queue_.then([this] { remove_leftovers(); });
 }
 
-bool IptablesRules::reconcile_family(const TrafficPlan& wanted) {
-  TrafficPlan plan = wanted;
-  plan.fully_random = wanted.fully_random && !fully_random_refused_;
-  const IptablesSaved saved = save_iptables(plan.family, IptablesVariant::usual);
-  const std::string changes = iptables_changes(saved, &plan);
-  if (!changes.empty() && !restore_iptables(plan.family, IptablesVariant::usual, changes)) {
-    // iptables before 1.6.2 does not know --random-fully.
-    if (!plan.fully_random || plan.nat.empty()) throw_refused(plan.family);
-    plan.fully_random = false;
-    if (!restore_iptables(plan.family, IptablesVariant::usual, iptables_changes(saved, &plan)))
-      throw_refused(plan.family);
-    fully_random_refused_ = true;
+void IptablesRules::updated(const TrafficPlan& plan, const IptablesOutcome& outcome) {
+  using Kind = IptablesOutcome::Kind;
+  if (outcome.kind == Kind::unchanged) return;
+  if (outcome.kind == Kind::changed) {
+    pass_.has_written = true;
+    return;
   }
-  return !changes.empty();
+  // iptables before 1.6.2 does not know --random-fully.
+  if (outcome.kind == Kind::refused && plan.fully_random && !plan.nat.empty()) {
+    TrafficPlan plain = plan;
+    plain.fully_random = false;
+    queue_.update_next(
+        plain.family, IptablesVariant::usual,
+        [plain](const IptablesSaved& actual) { return iptables_changes(actual, &plain); },
+        [this, plain](const IptablesOutcome& second) {
+          fully_random_refused_ = second.kind == Kind::changed;
+          updated(plain, second);
+        });
+    return;
+  }
+  if (!pass_.failure) pass_.failure = outcome.reason;
 }
 
-/// After the rules are in place, so that no packet misses them: the tables of the other engine, and the
-/// rules of a family that is not enabled any more.
+/// After the rules are in place, so that no packet misses them: the tables of the other engine, and the rules
+/// of a family that is not enabled any more.
 void IptablesRules::remove_leftovers() {
-  status_.blocked.reset();
-  const bool forwards = std::any_of(plans_.begin(), plans_.end(),
-                                    [](const TrafficPlan& plan) { return !plan.forward.empty(); });
-  if (forwards)
-    for (const Obstacle& obstacle : nft_obstacles(plans_))
-      status_.blocked =
-          status_.blocked ? fmt::format("{}; {}", *status_.blocked, obstacle.text()) : obstacle.text();
-  if (leftovers_removed_) return;
+  if (leftovers_removed_ || pass_.failure) return finish();
   leftovers_removed_ = true;
   for (const Family family : base::kFamilies) {
     try {
       auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
       remove_flannel_table(socket, family);
-      if (!plan_of(plans_, family) && has_iptables(family, IptablesVariant::usual))
-        remove_iptables_rules(family, IptablesVariant::usual);
     } catch (const base::SystemError&) {
-      // No nf_tables, or no IPv6 in this kernel: then there is nothing of it either.
+      // A kernel without nf_tables has no table either.
     }
+    if (plan_of(plans_, family) || !has_iptables(family, IptablesVariant::usual)) continue;
+    queue_.update(
+        family, IptablesVariant::usual,
+        [](const IptablesSaved& actual) { return iptables_changes(actual, nullptr); },
+        [](const IptablesOutcome&) {});  // fails on a kernel without IPv6, which has no rules either
+  }
+  queue_.then([this] { finish(); });
+}
+
+void IptablesRules::finish() {
+  const TrafficStatus before = status_;
+  if (pass_.has_written && pass_.cause == Cause::checked && !before.failure) ++status_.restored;
+  status_.failure = pass_.failure;
+  if (!pass_.failure) status_.blocked = find_blocked();
+  check_.start(resync_);
+  if (before != status_ && changed_) changed_();
+  if (const auto applied = std::exchange(applied_, nullptr)) applied();
+}
+
+std::optional<std::string> IptablesRules::find_blocked() const {
+  const bool forwards = std::any_of(plans_.begin(), plans_.end(),
+                                    [](const TrafficPlan& plan) { return !plan.forward.empty(); });
+  if (!forwards) return std::nullopt;
+  try {
+    auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+    return obstacle_text(find_nft_obstacles(socket, plans_));
+  } catch (const base::SystemError&) {
+    return std::nullopt;  // a kernel without nf_tables
   }
 }
 

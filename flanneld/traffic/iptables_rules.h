@@ -1,42 +1,50 @@
-// The traffic rules in iptables, exactly as upstream has them. iptables tells nobody of changes, so they are
-// checked now and then: one process per family, two when there is something to mend.
+// The traffic rules in iptables, exactly as upstream has them. iptables does not report changes, so they are
+// checked now and then: one process per family, two where a change is to be undone.
 #pragma once
 
 #include <chrono>
 #include <functional>
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "flanneld/traffic/iptables_programs.h"
+#include "flanneld/traffic/iptables_queue.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
 
-/// Removes flannel's chains and the jumps to them; false if there was nothing to remove.
-/// Throws base::SystemError.
-bool remove_iptables_rules(base::Family family, IptablesVariant variant);
-
 class IptablesRules : public TrafficRules {
  public:
   IptablesRules(EventLoop& loop, std::chrono::seconds resync, std::function<void()> changed);
 
-  void apply(const TrafficSpec& spec) override;
+  void apply(const TrafficSpec& spec, std::function<void()> applied) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
   [[nodiscard]] bool needs_programs() const override { return true; }
 
  private:
-  void reconcile(bool is_check);
-  bool reconcile_family(const TrafficPlan& wanted);
+  enum class Cause { asked, checked };
+  /// One look at all families: begin(), updated() for each, remove_leftovers(), finish().
+  struct Pass {
+    Cause cause = Cause::asked;
+    bool has_written = false;
+    std::optional<std::string> failure;
+  };
+
+  void begin(Cause cause);
+  void updated(const TrafficPlan& plan, const IptablesOutcome& outcome);
   void remove_leftovers();
+  void finish();
+  [[nodiscard]] std::optional<std::string> find_blocked() const;
 
   std::chrono::seconds resync_;
-  std::function<void()> changed_;
+  std::function<void()> changed_, applied_;
   TrafficStatus status_;
   std::vector<TrafficPlan> plans_;
   bool fully_random_refused_ = false;
   bool leftovers_removed_ = false;
+  Pass pass_;
+  IptablesQueue queue_;
   Timer check_;
 };
 

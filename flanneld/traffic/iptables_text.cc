@@ -1,6 +1,9 @@
 #include "flanneld/traffic/iptables_text.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "common/base/text.h"
 
 namespace flanneld {
 namespace {
@@ -13,36 +16,42 @@ bool is_of_interest(std::string_view table, std::string_view chain) {
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
 
-std::string address_text(const char* option, const AddressMatch& match) {
-  return std::string(match.is_within ? " " : " ! ") + option + " " + match.net.str();
+std::string match_text(const IptablesPlace& place) {
+  return fmt::format("-m comment --comment \"{}\"", place.comment);
+}
+
+std::string address_text(const char* option, const std::optional<AddressMatch>& match) {
+  if (!match) return {};
+  return fmt::format("{}{} {} ", match->is_within ? "" : "! ", option, match->net);
+}
+
+const char* target_of(const TrafficRule& rule, bool fully_random) {
+  switch (rule.action) {
+    case TrafficAction::return_:
+      return "RETURN";
+    case TrafficAction::accept:
+      return "ACCEPT";
+    case TrafficAction::masquerade:
+      return fully_random ? "MASQUERADE --random-fully" : "MASQUERADE";
+    case TrafficAction::drop:
+      return "DROP";
+  }
+  return "";
 }
 
 /// Upstream's order, which is also iptables-save's: source, destination, interface, protocol, matches,
 /// target.
 std::string rule_line(const IptablesPlace& place, const TrafficRule& rule, bool fully_random) {
-  std::string line = std::string("-A ") + place.chain;
-  if (rule.source) line += address_text("-s", *rule.source);
-  if (rule.destination) line += address_text("-d", *rule.destination);
-  if (!rule.input_link.empty()) line += " -i " + rule.input_link;
-  if (rule.udp_port != 0) line += " -p udp -m udp --dport " + std::to_string(rule.udp_port);
-  if (rule.kube_mark) line += " -m mark --mark 0x4000/0x4000";
-  line += std::string(" -m comment --comment \"") + place.comment + "\" -j ";
-  switch (rule.action) {
-    case TrafficAction::return_:
-      return line + "RETURN";
-    case TrafficAction::accept:
-      return line + "ACCEPT";
-    case TrafficAction::masquerade:
-      return line + "MASQUERADE" + (fully_random ? " --random-fully" : "");
-    case TrafficAction::drop:
-      return line + "DROP";
-  }
-  return line;
+  return fmt::format("-A {} {}{}{}{}{}{} -j {}", place.chain, address_text("-s", rule.source),
+                     address_text("-d", rule.destination),
+                     rule.input_link.empty() ? "" : fmt::format("-i {} ", rule.input_link),
+                     rule.udp_port == 0 ? "" : fmt::format("-p udp -m udp --dport {} ", rule.udp_port),
+                     rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", match_text(place),
+                     target_of(rule, fully_random));
 }
 
 std::string jump_line(const IptablesPlace& place) {
-  return std::string("-A ") + place.built_in + " -m comment --comment \"" + place.comment + "\" -j " +
-         place.chain;
+  return fmt::format("-A {} {} -j {}", place.built_in, match_text(place), place.chain);
 }
 
 std::vector<std::string> lines_of(const IptablesPlace& place, const std::vector<TrafficRule>& rules,
@@ -57,7 +66,7 @@ std::vector<std::string> lines_of(const IptablesPlace& place, const std::vector<
 std::vector<std::string> jumps_to(const IptablesPlace& place, const IptablesChain* built_in) {
   std::vector<std::string> jumps;
   if (!built_in) return jumps;
-  const std::string target = std::string(" -j ") + place.chain;
+  const std::string target = fmt::format(" -j {}", place.chain);
   for (const std::string& rule : built_in->rules)
     if (rule.ends_with(target)) jumps.push_back(rule);
   return jumps;
@@ -70,25 +79,30 @@ const IptablesChain* find_chain(const IptablesSaved& saved, const char* table, c
   return found == found_table->second.end() ? nullptr : &found->second;
 }
 
-/// The part of one table; empty when it is as wanted.
+/// The input for one chain and the jump to it; empty if both are as desired.
 std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved,
-                       const std::vector<std::string>& wanted) {
-  const IptablesChain* there = find_chain(saved, place.table, place.chain);
+                       const std::vector<std::string>& desired) {
+  const IptablesChain* actual = find_chain(saved, place.table, place.chain);
   const auto jumps = jumps_to(place, find_chain(saved, place.table, place.built_in));
-  std::string body;
-  const std::vector<std::string> one_jump{jump_line(place)};
-  const bool keep_jump = !wanted.empty() && jumps == one_jump;
-  // A chain that is declared is emptied first; the whole is one change.
-  if (!wanted.empty() && (!there || there->rules != wanted)) {
-    body += std::string(":") + place.chain + " - [0:0]\n";
-    for (const std::string& line : wanted) body += line + "\n";
+  const std::string jump = jump_line(place);
+  const bool keep_jump = !desired.empty() && jumps == std::vector<std::string>{jump};
+  std::vector<std::string> lines;
+  if (!desired.empty() && (!actual || actual->rules != desired)) {
+    lines.push_back(fmt::format(":{} - [0:0]", place.chain));  // which also empties it
+    lines.insert(lines.end(), desired.begin(), desired.end());
   }
-  if (!keep_jump) {
-    for (const std::string& jump : jumps) body.append("-D").append(jump, 2).append("\n");
-    if (!wanted.empty()) body += one_jump.front() + "\n";
-  }
-  if (wanted.empty() && there) body += std::string("-F ") + place.chain + "\n-X " + place.chain + "\n";
-  return body.empty() ? body : std::string("*") + place.table + "\n" + body + "COMMIT\n";
+  if (!keep_jump)
+    for (const std::string& one : jumps) lines.push_back(fmt::format("-D{}", one.substr(2)));
+  if (!keep_jump && !desired.empty()) lines.push_back(jump);
+  if (desired.empty() && actual) lines.push_back(fmt::format("-F {0}\n-X {0}", place.chain));
+  if (lines.empty()) return {};
+  return fmt::format("*{}\n{}\nCOMMIT\n", place.table, fmt::join(lines, "\n"));
+}
+
+std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved, const TrafficPlan* plan,
+                       std::vector<TrafficRule> TrafficPlan::*rules) {
+  if (!plan) return changes_of(place, saved, std::vector<std::string>{});
+  return changes_of(place, saved, lines_of(place, plan->*rules, plan->fully_random));
 }
 
 }  // namespace
@@ -114,17 +128,14 @@ IptablesSaved parse_iptables_save(std::string_view text) {
 }
 
 std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  const auto changes = [&](const IptablesPlace& place, const std::vector<TrafficRule> TrafficPlan::*rules) {
-    return changes_of(place, saved,
-                      plan ? lines_of(place, plan->*rules, plan->fully_random) : std::vector<std::string>{});
-  };
-  return changes(kNatPlace, &TrafficPlan::nat) + changes(kTunnelInputPlace, &TrafficPlan::tunnel_input) +
-         changes(kTunnelForwardPlace, &TrafficPlan::tunnel_forward) + iptables_forward_changes(saved, plan);
+  return fmt::format("{}{}{}{}", changes_of(kNatPlace, saved, plan, &TrafficPlan::nat),
+                     changes_of(kTunnelInputPlace, saved, plan, &TrafficPlan::tunnel_input),
+                     changes_of(kTunnelForwardPlace, saved, plan, &TrafficPlan::tunnel_forward),
+                     iptables_forward_changes(saved, plan));
 }
 
 std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  return changes_of(kForwardPlace, saved,
-                    plan ? lines_of(kForwardPlace, plan->forward, false) : std::vector<std::string>{});
+  return changes_of(kForwardPlace, saved, plan, &TrafficPlan::forward);
 }
 
 }  // namespace flanneld

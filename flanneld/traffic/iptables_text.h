@@ -1,5 +1,5 @@
-// The language of iptables-save and iptables-restore: reading what is there, and writing what turns it into
-// what should be. Pure.
+// The language of iptables-save and iptables-restore: reads the actual rules, and writes what turns them into
+// the desired ones. Pure.
 #pragma once
 
 #include <map>
@@ -16,15 +16,15 @@ struct IptablesChain {
   std::vector<std::string> rules;  ///< "-A CHAIN …" as printed
 };
 
-/// Table and chain, "nat" and "POSTROUTING", to what is in it. Only the chains of flannel and those that lead
-/// to them are kept: a node may have ten thousands of others.
+/// Chains by table and name, such as "nat" and "POSTROUTING". Holds only flannel's chains and those that jump
+/// to them: a node may have tens of thousands of others.
 using IptablesSaved = std::map<std::string, std::map<std::string, IptablesChain>>;
 IptablesSaved parse_iptables_save(std::string_view text);
 
-/// Input for iptables-restore --noflush that makes the tables as planned; what is not planned goes. Empty
-/// when nothing is to be done. nullptr plans nothing.
+/// Input for iptables-restore --noflush that makes flannel's chains as planned and removes those that are not
+/// planned: all of them for nullptr. Empty if nothing is to be done.
 std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan);
-/// Of the forward rules only.
+/// Likewise, for the forward rules alone.
 std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan);
 
 }  // namespace flanneld

@@ -1,24 +1,22 @@
-// The traffic rules in tables of our own in nf_tables. In steady state no program is started: the kernel
-// tells of changes, and what is there is compared with what was written. Knows no iptables syntax.
+// The traffic rules in tables of our own in nf_tables. In steady state this starts no program: the kernel
+// reports changes, and the actual rules are compared with those that were written. Knows no iptables syntax.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "common/base/error.h"
 #include "common/netfilter/nft_monitor.h"
 #include "common/netfilter/nft_query.h"
+#include "flanneld/traffic/iptables_queue.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
-
-/// "ip flannel-ipv4", "ip6 flannel-ipv6": upstream's names, so that either takes over from the other.
-netfilter::NftTable flannel_table(base::Family family);
-
-/// False if the table was not there.
-bool remove_flannel_table(netlink::NetlinkSocket& socket, base::Family family);
 
 class NftablesRules : public TrafficRules {
  public:
@@ -27,29 +25,45 @@ class NftablesRules : public TrafficRules {
   NftablesRules(const NftablesRules&) = delete;
   NftablesRules& operator=(const NftablesRules&) = delete;
 
-  void apply(const TrafficSpec& spec) override;
+  void apply(const TrafficSpec& spec, std::function<void()> applied) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
   [[nodiscard]] bool needs_programs() const override;
 
  private:
   enum class Cause { asked, watched };
+  /// What is found out about other tables than ours, until finish().
+  struct Pass {
+    std::optional<std::string> failure;
+    std::vector<std::string> legacy_notes;  ///< why the legacy variant may block pods
+  };
+
   void open();
   void read_changes();
+  /// Makes our tables as planned, then sees to the others.
   void reconcile(Cause cause);
-  bool settle_others();
+  void count_restored();
   bool reconcile_family(base::Family family);
   void write(const TrafficPlan& plan);
-  void remove_iptables_leftovers();
+  void settle_others();
+  void settle_legacy(base::Family family);
+  void legacy_settled(base::Family family, const IptablesOutcome& outcome);
+  void finish();
+  void fail(const base::SystemError& error);
+  [[nodiscard]] std::optional<std::string> find_blocked();
+  /// Tells of a new status, and of the end of apply().
+  void end_pass();
 
   EventLoop& loop_;
-  std::function<void()> changed_;
-  TrafficStatus status_;
+  std::function<void()> changed_, applied_;
+  TrafficStatus status_, told_;
   std::vector<TrafficPlan> plans_;
   std::map<base::Family, netfilter::NftTableInfo> written_;  ///< as the kernel showed it afterwards
   bool fully_random_refused_ = false;
   bool iptables_leftovers_removed_ = false;
   std::optional<netlink::NetlinkSocket> socket_;
   std::optional<netfilter::NftMonitor> monitor_;
+  Pass pass_;
+  IptablesQueue queue_;
   Timer settle_, check_;
   bool checks_soon_ = false;  ///< check_ is set to less than its usual time
   std::chrono::milliseconds settle_delay_;

@@ -6,40 +6,41 @@ namespace {
 /// Upstream's list for iptables. Its list for nftables differs: it compares the mark without a mask, and
 /// lets what comes from a node go to other nodes' pods unmasqueraded, so that its last rule has no effect.
 std::vector<TrafficRule> nat_rules(const TrafficNetwork& family) {
-  const AddressMatch cluster{family.network.network(), true}, outside{family.network.network(), false};
-  const AddressMatch local{family.subnet.network(), true};
-  const AddressMatch not_multicast{base::multicast(family.network.address.family()), false};
+  const AddressMatch cluster{.net = family.network.network()};
+  const AddressMatch outside{.net = family.network.network(), .is_within = false};
+  const AddressMatch local{.net = family.subnet.network()};
+  const AddressMatch not_multicast{.net = base::multicast(family.network.address.family()),
+                                   .is_within = false};
+  using enum TrafficAction;
   return {
-      {true, {}, {}, TrafficAction::return_},
-      {false, local, cluster, TrafficAction::return_},
-      {false, cluster, local, TrafficAction::return_},
-      // From outside to a pod here: the pod sees who it is.
-      {false, outside, local, TrafficAction::return_},
-      {false, cluster, not_multicast, TrafficAction::masquerade},
+      {.kube_mark = true, .action = return_},
+      {.source = local, .destination = cluster, .action = return_},
+      {.source = cluster, .destination = local, .action = return_},
+      // From outside to a pod here: the pod sees the real source.
+      {.source = outside, .destination = local, .action = return_},
+      {.source = cluster, .destination = not_multicast, .action = masquerade},
       // From a node's own address to a pod elsewhere: answers must come back through the overlay.
-      {false, outside, cluster, TrafficAction::masquerade},
+      {.source = outside, .destination = cluster, .action = masquerade},
   };
 }
 
 std::vector<TrafficRule> forward_rules(const TrafficNetwork& family) {
-  const AddressMatch cluster{family.network.network(), true};
-  return {{false, cluster, {}, TrafficAction::accept}, {false, {}, cluster, TrafficAction::accept}};
+  const AddressMatch cluster{.net = family.network.network()};
+  return {{.source = cluster, .action = TrafficAction::accept},
+          {.destination = cluster, .action = TrafficAction::accept}};
 }
 
 TrafficRule drop_tunnel(const Tunnel& tunnel) {
-  TrafficRule rule;
-  rule.action = TrafficAction::drop;
-  rule.udp_port = tunnel.port;
-  return rule;
+  return {.action = TrafficAction::drop, .udp_port = tunnel.port};
 }
 
-/// What pods send, by their addresses and, as a pod may be able to forge these too, by their bridge; also
-/// out of the tunnel, whose other end's pods are no better.
+/// Against what pods send: by their addresses, and by their bridge because a pod may forge its address; also
+/// against what comes out of the tunnel, from other nodes' pods.
 std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
   std::vector<TrafficRule> rules;
   const auto drop_from = [&](const base::IpNet& net) {
     rules.push_back(drop_tunnel(*family.tunnel));
-    rules.back().source = AddressMatch{net, true};
+    rules.back().source = AddressMatch{.net = net};
   };
   const auto drop_through = [&](const std::string& link) {
     rules.push_back(drop_tunnel(*family.tunnel));
@@ -55,9 +56,10 @@ std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
 /// From pods to other nodes. To other pods they may go: a cluster within the cluster may use the same port.
 std::vector<TrafficRule> tunnel_forward_rules(const TrafficNetwork& family) {
   TrafficRule by_address = drop_tunnel(*family.tunnel), by_bridge = by_address;
-  by_address.source = AddressMatch{family.network.network(), true};
+  by_address.source = AddressMatch{.net = family.network.network()};
   by_bridge.input_link = kPodBridge;
-  by_address.destination = by_bridge.destination = AddressMatch{family.network.network(), false};
+  by_address.destination = by_bridge.destination =
+      AddressMatch{.net = family.network.network(), .is_within = false};
   return {by_address, by_bridge};
 }
 

@@ -1,4 +1,4 @@
-// Which packet filter rules a node needs, as data: what both engines write. Pure; knows neither of them.
+// Which packet filter rules a node needs, as data that both engines write. Pure; knows neither engine.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/base/ip.h"
-#include "flanneld/traffic/traffic_rules.h"
+#include "flanneld/traffic/traffic_spec.h"
 
 namespace flanneld {
 
@@ -23,36 +23,36 @@ inline constexpr const char* kIptablesForwardChain = "FLANNEL-FWD";
 // Ours alone.
 inline constexpr const char* kTunnelComment = "flanneld tunnel";
 
-/// One of flannel's chains in iptables' tables: where it is, and where packets come into it from.
+/// One of flannel's chains in iptables' tables, and the built-in chain that jumps to it.
 struct IptablesPlace {
   const char *table, *chain, *built_in, *comment;
 };
 inline constexpr IptablesPlace kNatPlace{"nat", kIptablesNatChain, "POSTROUTING", kMasqueradeComment};
 inline constexpr IptablesPlace kForwardPlace{"filter", kIptablesForwardChain, "FORWARD", kForwardComment};
-// In the table that comes before the one in which others accept.
+// Table mangle comes before filter, where other programs accept packets.
 inline constexpr IptablesPlace kTunnelInputPlace{"mangle", "FLANNEL-TUNNEL-IN", "INPUT", kTunnelComment};
 inline constexpr IptablesPlace kTunnelForwardPlace{"mangle", "FLANNEL-TUNNEL-FWD", "FORWARD", kTunnelComment};
 inline constexpr std::array kIptablesPlaces{kNatPlace, kTunnelInputPlace, kTunnelForwardPlace, kForwardPlace};
 
-/// The bridge that pods are on if their network names no other.
+/// The bridge of pods whose network configuration names no other.
 inline constexpr const char* kPodBridge = "cni0";
 
 enum class TrafficAction : uint8_t { return_, accept, masquerade, drop };
 
-/// Addresses inside a network, or outside of it.
+/// Addresses inside a network, or outside it.
 struct AddressMatch {
   base::IpNet net;
   bool is_within = true;
   bool operator==(const AddressMatch&) const = default;
 };
 
-/// Holds for a packet that has all that is given.
+/// Matches packets that meet all the given conditions.
 struct TrafficRule {
-  bool kube_mark = false;
-  std::optional<AddressMatch> source, destination;
+  bool kube_mark = false;  ///< has kube-proxy's mark
+  std::optional<AddressMatch> source = {}, destination = {};
   TrafficAction action = TrafficAction::return_;
   std::string input_link = {};  ///< empty: any
-  uint16_t udp_port = 0;        ///< it is UDP to this port; 0: any packet
+  uint16_t udp_port = 0;        ///< UDP to this port; 0: any packet
   bool operator==(const TrafficRule&) const = default;
 };
 
@@ -60,9 +60,9 @@ struct TrafficRule {
 struct TrafficPlan {
   base::Family family = base::Family::v4;
   base::IpNet network;
-  std::vector<TrafficRule> nat;      ///< of what leaves the node; empty: nothing is masqueraded
-  std::vector<TrafficRule> forward;  ///< of what passes through the node
-  /// Of forged packets of the tunnel: to the node itself, and through it to another.
+  std::vector<TrafficRule> nat;      ///< for packets that leave the node; empty: nothing is masqueraded
+  std::vector<TrafficRule> forward;  ///< for packets that pass through the node
+  /// Against forged tunnel packets: to the node itself, and through it to another.
   std::vector<TrafficRule> tunnel_input, tunnel_forward;
   bool fully_random = true;
   bool operator==(const TrafficPlan&) const = default;
@@ -71,10 +71,10 @@ struct TrafficPlan {
   }
 };
 
-/// One plan per family of the spec, also when it is without rules.
+/// One plan per family of the spec, even if it has no rules.
 std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);
 
-/// The plan of a family; nullptr when that is not enabled.
+/// The plan of a family; nullptr if the family is not enabled.
 const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family);
 
 }  // namespace flanneld

@@ -4,7 +4,9 @@
 #include <linux/netlink.h>
 
 #include "common/base/error.h"
+#include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/iptables_nft.h"
+#include "flanneld/traffic/iptables_programs.h"
 #include "flanneld/traffic/iptables_rules.h"
 #include "flanneld/traffic/nftables_rules.h"
 
@@ -13,13 +15,13 @@ namespace {
 
 using base::Family;
 
-/// Runs `remove`, and notes `what` when that removed something, or why it could not.
+/// Runs `remove` and notes `what` if that removed something, or why it could not.
 template <class Remove>
 void note(std::vector<Removal>& removals, const std::string& what, Remove&& remove) {
   try {
-    if (remove()) removals.push_back({what, std::nullopt});
+    if (remove()) removals.push_back({.what = what, .failure = {}});
   } catch (const base::SystemError& error) {
-    removals.push_back({what, error.what()});
+    removals.push_back({.what = what, .failure = error.what()});
   }
 }
 

@@ -235,6 +235,52 @@ is_ready_without_but() {
   sources_are_right
 }
 
+# iptables_restore_hangs HOST: from now on until the host's /run/hang is removed; /run/hangs says that one does.
+iptables_restore_hangs() {
+  on "$1" node_exec bash -euc 'cp /usr/sbin/xtables-nft-multi /run/real
+    cat >/run/wrapper && chmod +x /run/wrapper && touch /run/hang
+    mount --bind /run/wrapper "$(realpath /usr/sbin/iptables-restore)"' <<'WRAPPER'
+#!/bin/bash
+if [[ $0 == *restore ]]; then
+  while [[ -e /run/hang ]]; do touch /run/hangs && sleep 0.05; done
+fi
+exec -a "$0" /run/real "$@"
+WRAPPER
+}
+
+hangs() {
+  on "$1" node_exec test -e /run/hangs
+}
+
+@test "an iptables program that hangs delays no answer, and its rules come when it goes on" {
+  engine_config false
+  agent_start a --ip-masq --iptables-resync 1
+  local i wanted
+  wanted=$(wanted_iptables "$(on a subnet_of).0/24")
+  assert_equal "$(iptables_of a)" "$wanted"
+  iptables_restore_hangs a
+  on a node_exec nft flush ruleset
+  wait_until 5 hangs a
+  for i in {1..20}; do
+    assert_equal "$(on a node_exec curl -sS --max-time 1 http://127.0.0.1:7000/healthz)" "flanneld is running"
+  done
+  on a node_exec rm /run/hang
+  wait_until 5 iptables_are a "$wanted" || fail "when it goes on: $(iptables_of a)"
+}
+
+@test "an iptables program that hangs at the start keeps the agent from being ready, and is given up after 10 s" {
+  engine_config false
+  iptables_restore_hangs a
+  on a flanneld_start --lease-dir "$NODE_DIR/leases" --ip-masq --iptables-resync 1
+  wait_until 5 hangs a
+  run ! on a node_exec test -e /run/flannel/subnet.env
+  assert_match "$(on a status_get /readyz)" "not ready yet: waiting for the packet filter's rules"
+  wait_until 15 tells_of a "iptables-restore': Connection timed out"
+  on a node_exec rm /run/hang
+  on a flanneld_wait_ready
+  assert_match "$(iptables_of a)" "FLANNEL-POSTRTG"
+}
+
 # forge HOST POD DESTINATION [OUTER_SOURCE]: a pod's hand-made tunnel packet for the device of host a, in it an
 # echo request to the web pod.
 forge() {

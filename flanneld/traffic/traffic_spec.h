@@ -1,0 +1,44 @@
+// What the packet filter is asked for, and what it tells of itself. Pure data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+
+namespace flanneld {
+
+/// A tunnel between nodes: UDP to this port, which the node receives for this device. Pods must not send it.
+struct Tunnel {
+  std::string link;
+  uint16_t port = 0;
+  bool operator==(const Tunnel&) const = default;
+};
+
+/// One address family: the network of all pods of the cluster, and the subnet of this node's pods.
+struct TrafficNetwork {
+  base::IpNet network, subnet;
+  std::optional<Tunnel> tunnel = {};
+  bool operator==(const TrafficNetwork&) const = default;
+};
+
+struct TrafficSpec {
+  std::vector<TrafficNetwork> networks;  ///< one per enabled family
+  bool masquerade = false;               ///< --ip-masq
+  bool fully_random = true;              ///< choose the ports of masqueraded connections at random
+  bool forward = true;                   ///< --iptables-forward-rules
+  bool operator==(const TrafficSpec&) const = default;
+};
+
+struct TrafficStatus {
+  std::string engine;                  ///< "nftables" or "iptables"
+  uint64_t restored = 0;               ///< how often another program's change was undone
+  std::optional<std::string> failure;  ///< why the rules are not as desired
+  /// Another program's rules drop packets that the forward rules accept: which chain, and what to do.
+  std::optional<std::string> blocked;
+  bool operator==(const TrafficStatus&) const = default;
+};
+
+}  // namespace flanneld
