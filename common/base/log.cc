@@ -1,5 +1,7 @@
 #include "common/base/log.h"
 
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,9 +25,13 @@ struct LevelName {
 constexpr std::array<LevelName, 4> kLevels{
     {{"error", "<3>"}, {"warning", "<4>"}, {"info", "<6>"}, {"debug", "<7>"}}};
 
+/// Whether stderr leads to systemd's journal: then JOURNAL_STREAM, "device:inode", names it. A program whose
+/// stderr was redirected inherits the variable nevertheless.
 bool is_journal() {
-  static const bool answer = std::getenv("JOURNAL_STREAM") != nullptr;
-  return answer;
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  return stream && ::fstat(STDERR_FILENO, &status) == 0 &&
+         fmt::format("{}:{}", status.st_dev, status.st_ino) == stream;
 }
 
 std::string timestamp() {
@@ -39,7 +45,7 @@ void set_log_level(LogLevel most) { most_logged = most; }
 void log(LogLevel level, std::string_view text) {
   if (level > most_logged) return;
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
-  std::string line = is_journal() ? name.journal : timestamp() + " " + name.name + " ";
+  std::string line = is_journal() ? name.journal : fmt::format("{} {} ", timestamp(), name.name);
   for (const char one : text.substr(0, kMaxLine))
     line += static_cast<unsigned char>(one) < 0x20 || one == 0x7f ? ' ' : one;
   if (text.size() > kMaxLine) line += " …";

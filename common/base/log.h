@@ -10,9 +10,9 @@ enum class LogLevel { error, warning, info, debug };
 /// Lines above `most` are dropped. Default: info.
 void set_log_level(LogLevel most);
 
-/// One line, "<time> <level> <text>"; under systemd's journal, which knows the time, "<N>text" with its
-/// level (sd-daemon(3)). Control characters in the text are replaced, so that no input can forge a line, and
-/// what is behind 4096 bytes is left out.
+/// Writes one line, "<time> <level> <text>". When stderr is systemd's journal, which adds the time, the line
+/// is "<N>text" with the level as a number (sd-daemon(3)). Control characters become spaces, so that no input
+/// can forge a line; text beyond 4096 bytes is cut off.
 void log(LogLevel level, std::string_view text);
 
 inline void log_error(std::string_view text) { log(LogLevel::error, text); }

@@ -1,4 +1,4 @@
-// A directory of a test's own, which goes with it.
+// A directory of a test's own, removed when the test ends.
 #pragma once
 
 #include <cstdlib>
@@ -13,7 +13,7 @@ namespace test {
 class TempDir {
  public:
   /// `pattern` is mkdtemp's: a path that ends in XXXXXX. Throws base::SystemError.
-  explicit TempDir(std::string pattern) : path_(std::move(pattern)) {
+  explicit TempDir(std::string pattern = "/tmp/flannel-test-XXXXXX") : path_(std::move(pattern)) {
     if (!::mkdtemp(path_.data())) base::throw_errno("make a temporary directory");
   }
   TempDir(const TempDir&) = delete;
