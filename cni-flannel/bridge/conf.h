@@ -9,12 +9,13 @@
 #include "cni-flannel/filter/masquerade.h"
 #include "common/base/mac.h"
 #include "common/cni/request.h"
+#include "common/flannel/names.h"
 #include "common/netlink/bridge.h"
 
 namespace flannel {
 
 struct BridgeConf {
-  std::string bridge = "cni0";
+  std::string bridge = kPodBridge;
   bool is_gateway = false;          ///< the bridge gets the gateway's address, the node forwards
   bool is_default_gateway = false;  ///< and the pod's default route points there
   bool force_address = false;       ///< replace another address of the bridge instead of failing

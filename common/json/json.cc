@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace json {
 namespace {
@@ -12,13 +13,11 @@ constexpr int kMaxDepth = 64;
 constexpr double kTwoTo63 = 9223372036854775808.0;
 
 bool equal_fold(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && base::lower(a) == base::lower(b);
 }
 
-/// How many brackets are open at once at most; those in strings do not count. Of text that is no JSON any
-/// number.
+/// The most brackets that are open at once, those in strings not counted. For text that is no JSON the answer
+/// means nothing.
 int bracket_depth(std::string_view text) {
   int depth = 0, deepest = 0;
   bool in_string = false;
@@ -41,13 +40,13 @@ int bracket_depth(std::string_view text) {
 }
 
 [[noreturn]] void throw_too_deep(const std::string& what) {
-  throw base::ParseError(what + " is nested deeper than " + std::to_string(kMaxDepth) + " levels");
+  throw base::ParseError(fmt::format("{} is nested deeper than {} levels", what, kMaxDepth));
 }
 
 [[noreturn]] void throw_type(std::string_view where, std::string_view key, const Value& value,
                              const std::string& wanted) {
-  throw base::ParseError("key '" + join_path(where, key) + "' must be " + wanted + ", not " +
-                         value.type_name());
+  throw base::ParseError(
+      fmt::format("key '{}' must be {}, not {}", join_path(where, key), wanted, value.type_name()));
 }
 
 }  // namespace
@@ -64,7 +63,7 @@ Value parse(std::string_view text, const std::string& what) {
   } catch (const Value::exception& error) {
     std::string_view reason = error.what();  // "[json.exception.parse_error.101] parse error at …"
     if (const size_t end = reason.find("] "); end != std::string_view::npos) reason.remove_prefix(end + 2);
-    throw base::ParseError(what + " is not valid JSON: " + std::string(reason.substr(0, 300)));
+    throw base::ParseError(fmt::format("{} is not valid JSON: {}", what, reason.substr(0, 300)));
   }
 }
 
@@ -112,8 +111,8 @@ std::optional<int64_t> get_integer(const Value& object, std::string_view key, st
                                  : !value->is_number_float() || std::abs(value->get<double>()) < kTwoTo63;
   const auto number = representable ? value->get<int64_t>() : 0;
   if (!representable || number < min || number > max)
-    throw base::ValueError("key '" + join_path(where, key) + "' is " + value->dump() + ", must be from " +
-                           std::to_string(min) + " to " + std::to_string(max));
+    throw base::ValueError(
+        fmt::format("key '{}' is {}, must be from {} to {}", join_path(where, key), value->dump(), min, max));
   return number;
 }
 
@@ -148,12 +147,13 @@ std::optional<base::IpAddress> get_address(const Value& object, std::string_view
   if (text.empty()) return std::nullopt;
   const auto address = base::IpAddress::parse(text);
   if (!address)
-    throw base::ValueError("key '" + join_path(where, key) + "': '" + text + "' is not an IP address");
+    throw base::ValueError(
+        fmt::format("key '{}': {} is not an IP address", join_path(where, key), base::quoted(text)));
   return address;
 }
 
 std::string join_path(std::string_view where, std::string_view key) {
-  return where.empty() ? std::string(key) : std::string(where) + "." + std::string(key);
+  return where.empty() ? std::string(key) : fmt::format("{}.{}", where, key);
 }
 
 }  // namespace json

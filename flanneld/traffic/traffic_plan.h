@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/ip.h"
+#include "common/flannel/names.h"
 #include "flanneld/traffic/traffic_spec.h"
 
 namespace flanneld {
@@ -34,8 +35,8 @@ inline constexpr IptablesPlace kTunnelInputPlace{"mangle", "FLANNEL-TUNNEL-IN", 
 inline constexpr IptablesPlace kTunnelForwardPlace{"mangle", "FLANNEL-TUNNEL-FWD", "FORWARD", kTunnelComment};
 inline constexpr std::array kIptablesPlaces{kNatPlace, kTunnelInputPlace, kTunnelForwardPlace, kForwardPlace};
 
-/// The bridge of pods whose network configuration names no other.
-inline constexpr const char* kPodBridge = "cni0";
+/// The bridge that pods are on if their network names no other.
+using flannel::kPodBridge;
 
 enum class TrafficAction : uint8_t { return_, accept, masquerade, drop };
 
