@@ -3,12 +3,14 @@
 
 int main(int argc, char** argv) {
   const cni::Plugin plugin{
-      "flannel",
-      "Connects a container to the pod network of this node, as flanneld describes it in subnet.env.",
-      flannel::add,
-      flannel::del,
-      flannel::check,
-      flannel::gc,
-      flannel::status};
+      .name = "flannel",
+      .purpose =
+          "Connects a container to the pod network of this node, as flanneld describes it in subnet.env.",
+      .add = [](const cni::Request& request) -> cni::AddAnswer { return flannel::add(request); },
+      .del = flannel::del,
+      .check = flannel::check,
+      .gc = flannel::gc,
+      .status = flannel::status,
+  };
   return cni::plugin_main(plugin, argc, argv);
 }

@@ -22,19 +22,11 @@ const char* advice_for(int error_number) {
   }
 }
 
-cni::ErrorCode code_of(const base::SystemError& error) {
-  try {
-    throw base::SystemError(error);
-  } catch (...) {
-    return cni::current_error().code();
-  }
-}
-
 }  // namespace
 
 cni::Error store_error(const std::string& doing, const base::SystemError& error) {
   const int number = error.error_number();
-  return {code_of(error), doing + ": " + base::errno_text(number), advice_for(number)};
+  return {cni::code_of(number), fmt::format("{}: {}", doing, base::errno_text(number)), advice_for(number)};
 }
 
 }  // namespace ipam

@@ -1,5 +1,7 @@
 #include "common/cni/error.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <new>
 
@@ -9,13 +11,17 @@
 namespace cni {
 namespace {
 
-/// errno values that a caller may see vanish by itself.
+/// Whether the cause may pass without anybody's help.
 bool is_transient(int error_number) {
   return error_number == ETIMEDOUT || error_number == ETXTBSY || error_number == EAGAIN ||
          error_number == ENOMEM || error_number == EMFILE || error_number == ENFILE;
 }
 
 }  // namespace
+
+ErrorCode code_of(int error_number) {
+  return is_transient(error_number) ? ErrorCode::try_again_later : ErrorCode::io_failure;
+}
 
 Error current_error() {
   try {
@@ -30,8 +36,7 @@ Error current_error() {
     return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::kernel_refused,
             error.what()};
   } catch (const base::SystemError& error) {
-    return {is_transient(error.error_number()) ? ErrorCode::try_again_later : ErrorCode::io_failure,
-            error.what()};
+    return {code_of(error.error_number()), error.what()};
   } catch (const nlohmann::json::exception& error) {
     return {ErrorCode::decoding_failure, error.what()};
   } catch (const std::bad_alloc&) {
@@ -44,18 +49,18 @@ Error current_error() {
 }
 
 std::string one_line(const Error& error) {
-  return error.details().empty() ? error.what() : std::string(error.what()) + "; " + error.details();
+  return error.details().empty() ? error.what() : fmt::format("{}; {}", error.what(), error.details());
 }
 
 void Attempts::throw_if_any() const {
   if (failures_.empty()) return;
   const auto& [doing, first] = failures_.front();
-  if (failures_.size() == 1) throw Error(first.code(), doing + ": " + first.what(), first.details());
-  std::string details;
-  for (const auto& [what, error] : failures_)
-    details += (details.empty() ? "" : "; ") + what + ": " + one_line(error);
-  throw Error(first.code(), std::to_string(failures_.size()) + " steps failed, the others were done",
-              details);
+  if (failures_.size() == 1)
+    throw Error(first.code(), fmt::format("{}: {}", doing, first.what()), first.details());
+  std::vector<std::string> lines;
+  for (const auto& [what, error] : failures_) lines.push_back(fmt::format("{}: {}", what, one_line(error)));
+  throw Error(first.code(), fmt::format("{} steps failed, the others were done", failures_.size()),
+              fmt::format("{}", fmt::join(lines, "; ")));
 }
 
 }  // namespace cni

@@ -1,6 +1,8 @@
 // The one error that reaches a CNI caller, and the codes of CNI spec 1.1.0, section 5 ("Error").
 #pragma once
 
+#include <fmt/format.h>
+
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -42,26 +44,30 @@ class Error : public std::runtime_error {
   std::string details_;
 };
 
-/// Turns the exception in flight, whatever it is, into a CNI error. Call inside a catch block.
+/// The code of a failed system call: try_again_later when the cause may pass by itself, else io_failure.
+ErrorCode code_of(int error_number);
+
+/// The exception that is being handled, whatever it is, as a CNI error. Call inside a catch block.
 Error current_error();
 
 /// "message: details" of an error, for joining into another one.
 std::string one_line(const Error& error);
 
-/// Runs `action`; a failure gets "<doing>: " put before its message.
+/// Runs `action`. A failure becomes an Error whose message begins with "<doing>: ".
 template <class Action>
 auto with_context(const std::string& doing, Action&& action) {
   try {
     return action();
   } catch (...) {
     const Error error = current_error();
-    throw Error(error.code(), doing + ": " + error.what(), error.details());
+    throw Error(error.code(), fmt::format("{}: {}", doing, error.what()), error.details());
   }
 }
 
-/// Tries everything and reports at the end: teardown must not stop at the first failure.
+/// Runs several actions and reports the failures at the end: teardown must not stop at the first one.
 class Attempts {
  public:
+  /// Runs `action`; a failure is kept.
   template <class Action>
   void run(const std::string& doing, Action&& action) {
     try {

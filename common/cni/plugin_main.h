@@ -4,16 +4,23 @@
 #pragma once
 
 #include <string>
+#include <variant>
 
 #include "common/cni/request.h"
+#include "common/cni/result.h"
 
 namespace cni {
 
-/// A plugin's verbs. Each throws to fail; ADD returns the document to print.
+/// What ADD answers: a result, to be printed in the form of the request's version, or a document that is
+/// printed as it is (null: nothing is), such as the answer of a delegate.
+using AddAnswer = std::variant<Result, json::OrderedValue>;
+
+/// A plugin's verbs. Each throws to fail.
 struct Plugin {
   std::string name;     ///< "flannel"
   std::string purpose;  ///< one sentence for people who run it by hand
-  json::OrderedValue (*add)(const Request&);
+  AddAnswer (*add)(const Request&);
+  /// Called for DEL, and to undo an ADD whose answer could not be printed.
   void (*del)(const Request&);
   void (*check)(const Request&);
   void (*gc)(const Request&);

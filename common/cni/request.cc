@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
 #include "common/cni/error.h"
 
 namespace cni {
@@ -15,10 +16,13 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return text;
+/// The value of IgnoreUnknown.
+bool parse_truth(std::string_view value) {
+  const std::string word = base::lower(value);
+  if (word == "1" || word == "true") return true;
+  if (word == "0" || word == "false") return false;
+  throw Error(ErrorCode::invalid_environment,
+              fmt::format("CNI_ARGS: IgnoreUnknown is {}, must be 1, true, 0 or false", base::quoted(value)));
 }
 
 }  // namespace
@@ -68,10 +72,10 @@ std::vector<Attachment> Request::valid_attachments() const {
   if (!list) return attachments;
   if (!list->is_array())
     throw Error(ErrorCode::decoding_failure,
-                "key 'cni.dev/valid-attachments' must be an array, not " + std::string(list->type_name()));
+                fmt::format("key 'cni.dev/valid-attachments' must be an array, not {}", list->type_name()));
   for (const json::Value& item : *list) {
-    Attachment valid{json::get_string(item, "containerID", "cni.dev/valid-attachments"),
-                     json::get_string(item, "ifname", "cni.dev/valid-attachments")};
+    Attachment valid{.container_id = json::get_string(item, "containerID", "cni.dev/valid-attachments"),
+                     .ifname = json::get_string(item, "ifname", "cni.dev/valid-attachments")};
     if (valid.container_id.empty() || valid.ifname.empty())
       throw Error(ErrorCode::decoding_failure,
                   "each of 'cni.dev/valid-attachments' needs 'containerID' and 'ifname'",
@@ -84,31 +88,25 @@ std::vector<Attachment> Request::valid_attachments() const {
 std::map<std::string, std::string> parse_args(const std::string& args,
                                               const std::vector<std::string>& known) {
   std::map<std::string, std::string> values;
-  std::string unknown;
+  if (args.empty()) return values;
+  std::vector<std::string> unknown;
   bool ignore_unknown = false;
-  for (size_t at = 0; at < args.size() || (at > 0 && at == args.size());) {
-    const size_t end = std::min(args.find(';', at), args.size());
-    const std::string pair = args.substr(at, end - at);
-    at = end + 1;
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0 || pair.find('=', equals + 1) != std::string::npos)
-      throw Error(ErrorCode::invalid_environment, "CNI_ARGS: '" + pair + "' is not of the form KEY=VALUE");
-    const std::string key = pair.substr(0, equals);
-    const std::string value = pair.substr(equals + 1);
-    if (key == "IgnoreUnknown") {
-      const std::string word = lower(value);
-      if (word != "1" && word != "true" && word != "0" && word != "false")
-        throw Error(ErrorCode::invalid_environment,
-                    "CNI_ARGS: IgnoreUnknown is '" + value + "', must be 1, true, 0 or false");
-      ignore_unknown = word == "1" || word == "true";
-    } else if (std::find(known.begin(), known.end(), key) != known.end()) {
-      values[key] = value;
-    } else {
-      unknown += (unknown.empty() ? "" : ", ") + key;
-    }
+  for (const std::string_view pair : base::split(args, ';')) {
+    const auto parts = base::split(pair, '=');
+    if (parts.size() != 2 || parts[0].empty())
+      throw Error(ErrorCode::invalid_environment,
+                  fmt::format("CNI_ARGS: {} is not of the form KEY=VALUE", base::quoted(pair)));
+    const std::string key(parts[0]);
+    if (key == "IgnoreUnknown")
+      ignore_unknown = parse_truth(parts[1]);
+    else if (std::find(known.begin(), known.end(), key) != known.end())
+      values[key] = parts[1];
+    else
+      unknown.push_back(key);
   }
   if (!unknown.empty() && !ignore_unknown)
-    throw Error(ErrorCode::invalid_environment, "CNI_ARGS: unknown keys: " + unknown,
+    throw Error(ErrorCode::invalid_environment,
+                fmt::format("CNI_ARGS: unknown keys: {}", fmt::join(unknown, ", ")),
                 "add IgnoreUnknown=1 to have keys of others ignored");
   return values;
 }

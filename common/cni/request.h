@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "common/cni/result.h"
+#include "common/cni/verb.h"
 #include "common/json/json.h"
 
 namespace cni {
 
-/// A container's interface on a network: what ADD makes and DEL takes away.
+/// A container's interface on a network: what ADD makes and DEL removes.
 struct Attachment {
   std::string container_id;
   std::string ifname;
@@ -21,7 +22,7 @@ struct Attachment {
 };
 
 struct Request {
-  std::string command;    ///< ADD, DEL, CHECK, GC, STATUS or VERSION
+  Verb verb = Verb::add;
   Attachment attachment;  ///< empty for GC and STATUS
   std::string netns;      ///< path; may be empty for DEL
   std::string args;       ///< CNI_ARGS as given
@@ -30,23 +31,23 @@ struct Request {
   std::string version;    ///< cniVersion of the configuration; "0.1.0" when absent
   json::Value config;     ///< the whole configuration; an object
 
-  /// The same request with another configuration: what a delegate gets.
+  /// A copy with another configuration: what a delegate gets.
   [[nodiscard]] Request with_config(json::Value other) const;
-  /// prevResult, if there is one. Throws Error(decoding_failure).
+  /// `prevResult` of the configuration, if there is one. Throws Error(decoding_failure).
   [[nodiscard]] std::optional<Result> prev_result() const;
-  /// GC: the attachments that still live. An absent key means that none does, as in the reference.
+  /// The attachments that GC must keep. Without the key none is valid, as in the reference.
   [[nodiscard]] std::vector<Attachment> valid_attachments() const;
 };
 
-/// Container ids and network names: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 239 bytes. Such a name
-/// cannot leave a directory.
+/// Whether `text` can be a container id or network name: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 239 bytes. As
+/// a file name it stays in its directory.
 [[nodiscard]] bool is_valid_identifier(std::string_view text);
 
 /// Why `name` cannot be an interface name; empty if it can.
 [[nodiscard]] std::string ifname_problem(std::string_view name);
 
-/// `K=V;K=V` as the reference reads it. `known` lists the keys that may occur (besides
-/// IgnoreUnknown); others are an error unless IgnoreUnknown is true. Throws Error(invalid_environment).
+/// Parses `K=V;K=V` as the reference does. Keys that are neither in `known` nor IgnoreUnknown are an error
+/// unless IgnoreUnknown is true. Throws Error(invalid_environment).
 std::map<std::string, std::string> parse_args(const std::string& args, const std::vector<std::string>& known);
 
 }  // namespace cni

@@ -20,9 +20,9 @@ base::IpNet parse_net(const json::Value& object, std::string_view key, std::stri
   const std::string text = json::get_string(object, key, where);
   const auto net = base::IpNet::parse(text);
   if (!net)
-    throw Error(ErrorCode::decoding_failure, "key '" + json::join_path(where, key) + "': '" +
-                                                 text.substr(0, 64) +
-                                                 "' is not an address with prefix length");
+    throw Error(ErrorCode::decoding_failure,
+                fmt::format("key '{}': '{}' is not an address with prefix length",
+                            json::join_path(where, key), text.substr(0, 64)));
   return *net;
 }
 
@@ -68,8 +68,9 @@ json::OrderedValue to_oldest_form(const Result& result, std::string_view version
   }
   if (object.size() == 1)
     throw Error(ErrorCode::invalid_config, "cannot convert: no valid IP addresses",
-                "a result of CNI version " + std::string(version) +
-                    " needs an address; use cniVersion 0.3.0 or newer, or an ipam");
+                fmt::format("a result of CNI version {} needs an address; use cniVersion 0.3.0 or newer, or "
+                            "an ipam",
+                            version));
   object["dns"] = dns_json(result.dns);
   return object;
 }
@@ -103,7 +104,7 @@ void parse_oldest_form(const json::Value& object, Result& result) {
     const json::Value& block = json::get_object(object, key, "");
     if (block.empty()) continue;
     result.ips.push_back(
-        {parse_net(block, "ip", key), json::get_address(block, "gateway", key), std::nullopt});
+        {.address = parse_net(block, "ip", key), .gateway = json::get_address(block, "gateway", key)});
     for (const json::Value& route : json::get_array(block, "routes", key))
       result.routes.push_back(parse_route(route, json::join_path(key, "routes")));
   }
@@ -113,7 +114,7 @@ void parse_oldest_form(const json::Value& object, Result& result) {
 
 Route parse_route(const json::Value& object, std::string_view where) {
   if (!object.is_object())
-    throw Error(ErrorCode::decoding_failure, "each of '" + std::string(where) + "' must be an object");
+    throw Error(ErrorCode::decoding_failure, fmt::format("each of '{}' must be an object", where));
   const auto number = [&](const char* key) { return json::get_integer(object, key, where, 0, UINT32_MAX); };
   const auto optional_number = [&](const char* key) -> std::optional<uint32_t> {
     const auto value = number(key);
@@ -131,8 +132,10 @@ Route parse_route(const json::Value& object, std::string_view where) {
 }
 
 Dns parse_dns(const json::Value& object, std::string_view where) {
-  return {json::get_strings(object, "nameservers", where), json::get_string(object, "domain", where),
-          json::get_strings(object, "search", where), json::get_strings(object, "options", where)};
+  return {.nameservers = json::get_strings(object, "nameservers", where),
+          .domain = json::get_string(object, "domain", where),
+          .search = json::get_strings(object, "search", where),
+          .options = json::get_strings(object, "options", where)};
 }
 
 json::OrderedValue Result::to_json(std::string_view version) const {
@@ -157,12 +160,13 @@ json::OrderedValue Result::to_json(std::string_view version) const {
 Result Result::parse(const json::Value& object, std::string_view version) {
   if (!object.is_object())
     throw Error(ErrorCode::decoding_failure,
-                "a result must be a JSON object, not " + std::string(object.type_name()));
+                fmt::format("a result must be a JSON object, not {}", object.type_name()));
   std::string own_version = json::get_string(object, "cniVersion", "");
   if (own_version.empty()) own_version = version;
   if (form_of(own_version) != form_of(version))
-    throw Error(ErrorCode::decoding_failure, "the result is of cniVersion '" + own_version +
-                                                 "', the configuration of '" + std::string(version) + "'");
+    throw Error(
+        ErrorCode::decoding_failure,
+        fmt::format("the result is of cniVersion '{}', the configuration of '{}'", own_version, version));
   Result result;
   if (form_of(own_version) == Form::ip4_ip6) {
     parse_oldest_form(object, result);
@@ -171,8 +175,9 @@ Result Result::parse(const json::Value& object, std::string_view version) {
       result.interfaces.push_back(parse_interface(link));
     for (const json::Value& item : json::get_array(object, "ips", "")) {
       const auto index = json::get_integer(item, "interface", "ips", 0, 1'000'000);
-      result.ips.push_back({parse_net(item, "address", "ips"), json::get_address(item, "gateway", "ips"),
-                            index ? std::optional(static_cast<int>(*index)) : std::nullopt});
+      result.ips.push_back({.address = parse_net(item, "address", "ips"),
+                            .gateway = json::get_address(item, "gateway", "ips"),
+                            .interface = index ? std::optional(static_cast<int>(*index)) : std::nullopt});
     }
     for (const json::Value& route : json::get_array(object, "routes", ""))
       result.routes.push_back(parse_route(route, "routes"));

@@ -14,16 +14,16 @@ namespace cni {
 
 struct Interface {
   std::string name;
-  std::string mac;      ///< empty: not known
-  uint32_t mtu = 0;     ///< bytes; 0: not said. Printed from 1.1.0 on
-  std::string sandbox;  ///< netns path; empty for an interface of the node
+  std::string mac;      ///< empty if unknown
+  uint32_t mtu = 0;     ///< bytes; 0 if unknown. Printed from 1.1.0 on
+  std::string sandbox;  ///< netns path; empty for an interface of the host
   std::string socket_path, pci_id;
 };
 
 struct IpConfig {
   base::IpNet address;  ///< the interface's address with its network's prefix length
-  std::optional<base::IpAddress> gateway;
-  std::optional<int> interface;  ///< index into Result::interfaces
+  std::optional<base::IpAddress> gateway = {};
+  std::optional<int> interface = {};  ///< index into Result::interfaces
 };
 
 struct Route {
@@ -58,9 +58,10 @@ struct Result {
   static Result parse(const json::Value& object, std::string_view version);
 };
 
-/// One route object of a configuration or result.
+/// Reads one route object of a configuration or result. Throws Error(decoding_failure) or base::ParseError;
+/// `where` is its path for the message.
 Route parse_route(const json::Value& object, std::string_view where);
-/// The `dns` object of a configuration or result.
+/// Reads the `dns` object of a configuration or result. Throws base::ParseError.
 Dns parse_dns(const json::Value& object, std::string_view where);
 
 }  // namespace cni

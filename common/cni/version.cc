@@ -1,5 +1,7 @@
 #include "common/cni/version.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -20,7 +22,7 @@ std::array<unsigned, 3> parse_version(std::string_view version) {
     at = after + 1;
   }
   throw Error(ErrorCode::decoding_failure,
-              "cniVersion '" + std::string(version.substr(0, 64)) + "' is not a version number");
+              fmt::format("cniVersion '{}' is not a version number", version.substr(0, 64)));
 }
 
 }  // namespace
@@ -31,11 +33,6 @@ bool is_supported(std::string_view version) {
   return std::find(kSupportedVersions.begin(), kSupportedVersions.end(), version) != kSupportedVersions.end();
 }
 
-std::string supported_list() {
-  std::string list;
-  for (const std::string_view version : kSupportedVersions)
-    list.append(list.empty() ? "" : ", ").append(version);
-  return list;
-}
+std::string supported_list() { return fmt::format("{}", fmt::join(kSupportedVersions, ", ")); }
 
 }  // namespace cni

@@ -58,7 +58,7 @@ cni::Result allocate(const cni::Request& request) {
   return result;
 }
 
-json::OrderedValue add(const cni::Request& request) {
+cni::AddAnswer add(const cni::Request& request) {
   const auto conf = flannel::parse_flannel_conf(request);
   const cni::Request delegated = request.with_config(flannel::render_delegate(conf, node_env(), request));
   check_names(delegated);
@@ -68,7 +68,7 @@ json::OrderedValue add(const cni::Request& request) {
   result.ips = plan.result_ips;
   result.routes = plan.result_routes;
   result.dns = plan.dns;
-  return result.to_json(request.version);
+  return result;
 }
 
 void add_address(const cni::Request& request) {
