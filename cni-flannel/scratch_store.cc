@@ -8,8 +8,10 @@
 #include "cni-flannel/bridge/ipam.h"
 #include "cni-flannel/conf.h"
 #include "cni-ipam/store/lease_index.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/file_lock.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -18,7 +20,7 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr size_t kMaxFileBytes = 4 << 20;
-constexpr unsigned kSweepSeconds = 10;  // thousands of files take less than one
+constexpr std::chrono::seconds kSweepTimeout{10};  // thousands of files take less than one
 
 std::string own_name(const cni::Attachment& attachment) {
   return attachment.container_id + ":" + attachment.ifname;
@@ -99,8 +101,8 @@ void remove_older(int dir_fd, int64_t oldest) {
   for (const std::string& name : base::list_directory(dir_fd)) {
     const auto status = stat_at(dir_fd, name);
     if (!status || !S_ISREG(status->st_mode)) continue;
-    const int64_t modified = status->st_mtim.tv_sec * int64_t{1'000'000'000} + status->st_mtim.tv_nsec;
-    if (modified >= oldest || modified < ipam::kClockUnset) continue;
+    const int64_t modified = base::nanoseconds(status->st_mtim);
+    if (modified >= oldest || modified < base::kClockUnset) continue;
     try {
       if (dies_at_reboot(read_config(dir_fd, name))) base::remove_file_at(dir_fd, name);
     } catch (const std::exception&) {  // stays
@@ -146,16 +148,16 @@ bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& co
 void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
   const std::string boot_id = machine.boot_id();
   const std::string stamp = stamp_path(machine.state_directory, directory_);
-  const auto is_done = [&] { return base::read_file(stamp, 64, false) == boot_id; };
+  const auto is_done = [&] { return base::read_file(stamp, 64, base::Links::refuse) == boot_id; };
   if (boot_id.empty() || stamp.empty() || is_done()) return;
   const base::UniqueFd state = base::make_directory(machine.state_directory, 0755);
   const std::string stamp_name = stamp.substr(stamp.rfind('/') + 1);
   // Who comes meanwhile waits, so that what it saves is not judged.
-  const auto lock = base::FileLock::acquire(state.get(), stamp_name, 0600, kSweepSeconds);
+  const auto lock = base::FileLock::acquire(state.get(), stamp_name, 0600, kSweepTimeout);
   if (is_done()) return;
   const base::UniqueFd dir = base::open_directory(directory_);
   const auto boot = machine.boot_time();
-  if (dir.valid() && boot) remove_older(dir.get(), *boot - ipam::kBootMargin);
+  if (dir.valid() && boot) remove_older(dir.get(), *boot - base::kBootMargin);
   const base::UniqueFd file(::openat(state.get(), stamp_name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   base::write_all(file.get(), boot_id, "'" + stamp + "'");
 } catch (...) {  // the next call tries again

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/base/boot.h"
+#include "cni-ipam/store/machine.h"
 #include "common/base/unique_fd.h"
 #include "common/cni/request.h"
 

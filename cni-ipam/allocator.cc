@@ -120,7 +120,7 @@ std::string describe_mark(const std::string& mark) {
   const size_t line_end = mark.find_first_of("\r\n");
   std::string text = "container '" + mark.substr(0, line_end).substr(0, 256) + "'";
   if (line_end != std::string::npos)
-    text += ", interface '" + std::string(trim(mark.substr(line_end))).substr(0, 64) + "'";
+    text += ", interface '" + std::string(base::trimmed(mark.substr(line_end))).substr(0, 64) + "'";
   return text;
 }
 

@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "cni-ipam/store/address_store.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 
 namespace ipam {
@@ -25,7 +25,7 @@ std::vector<std::string> fields_of(std::string_view line) {
 }
 
 void read_line(std::string_view line, cni::Dns& dns) {
-  line = trim(line);
+  line = base::trimmed(line);
   if (line.empty() || line[0] == '#' || line[0] == ';') return;
   const std::vector<std::string> fields = fields_of(line);
   if (fields.size() < 2) return;

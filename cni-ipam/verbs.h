@@ -2,7 +2,7 @@
 // in its own process. `ipam.type` is not judged: host-local's configurations are served as they are.
 #pragma once
 
-#include "common/base/boot.h"
+#include "cni-ipam/store/machine.h"
 #include "common/cni/request.h"
 #include "common/cni/result.h"
 

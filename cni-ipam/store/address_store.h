@@ -6,20 +6,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cni-ipam/range.h"
 #include "common/base/ip.h"
+#include "common/base/text.h"
 
 namespace ipam {
-
-inline std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\v\f\r";
-  const size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
-}
 
 /// Who holds an address: an interface of a container.
 struct Owner {
@@ -28,10 +21,10 @@ struct Owner {
 
   /// The mark of a lease, in memory and on disk.
   [[nodiscard]] std::string mark() const {
-    return std::string(trim(std::string(trim(container_id)) + "\r\n" + ifname));
+    return std::string(base::trimmed(fmt::format("{}\r\n{}", base::trimmed(container_id), ifname)));
   }
   /// The mark as host-local wrote it before it knew interfaces.
-  [[nodiscard]] std::string legacy_mark() const { return std::string(trim(container_id)); }
+  [[nodiscard]] std::string legacy_mark() const { return std::string(base::trimmed(container_id)); }
 };
 
 /// How much of a range set is in use.

@@ -11,7 +11,9 @@
 
 #include "cni-ipam/store/lease_file.h"
 #include "cni-ipam/store/store_error.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/file.h"
 
 namespace ipam {
 namespace {
@@ -24,15 +26,15 @@ constexpr const char* kLockName = "lock";
 constexpr const char* kCursorPrefix = "last_reserved_ip.";
 constexpr size_t kMostSurprises = 64;  // then a look at all of it is cheaper
 
-base::FileLock lock_store(int dir_fd, const std::string& directory, unsigned timeout_seconds) {
+base::FileLock lock_store(int dir_fd, const std::string& directory, std::chrono::seconds timeout) {
   const std::string path = directory + "/" + kLockName;
   try {
-    return base::FileLock::acquire(dir_fd, kLockName, 0750, timeout_seconds);
+    return base::FileLock::acquire(dir_fd, kLockName, 0750, timeout);
   } catch (const base::SystemError& error) {
     if (error.error_number() != ETIMEDOUT) throw;
     throw Error(
         ErrorCode::try_again_later,
-        "lock file '" + path + "' was held by another process for " + std::to_string(timeout_seconds) + " s",
+        "lock file '" + path + "' was held by another process for " + std::to_string(timeout.count()) + " s",
         "see who holds it with 'fuser " + path + "'; a plugin that hangs there may be killed");
   }
 }
@@ -43,10 +45,6 @@ struct stat stat_directory(int dir_fd, const std::string& directory) {
   return status;
 }
 
-int64_t modified_ns(const struct stat& status) {
-  return status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec;
-}
-
 /// A time that no change of the directory will bear: a random one between 1 and 2 seconds ago, in
 /// whole nanoseconds that a coarse file system would not keep.
 timespec random_past() {
@@ -55,13 +53,13 @@ timespec random_past() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   random += static_cast<uint64_t>(now.tv_nsec);
-  return {now.tv_sec - 2, static_cast<long>(1 + random % (kSecond - 1))};
+  return {now.tv_sec - 2, static_cast<long>(1 + random % (base::kSecond - 1))};
 }
 
 }  // namespace
 
 std::unique_ptr<DiskStore> DiskStore::open(const std::string& directory, Mode mode, const Machine& machine,
-                                           unsigned lock_timeout_seconds) {
+                                           std::chrono::seconds lock_timeout) {
   return guarded("open store '" + directory + "'", [&]() -> std::unique_ptr<DiskStore> {
     base::UniqueFd dir =
         mode == Mode::create ? base::make_directory(directory, 0755) : base::open_directory(directory);
@@ -69,7 +67,7 @@ std::unique_ptr<DiskStore> DiskStore::open(const std::string& directory, Mode mo
     const std::string boot_id = machine.boot_id();  // before the lock: others wait for it
     std::optional<base::FileLock> lock;
     if (mode != Mode::look || ::faccessat(dir.get(), kLockName, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-      lock.emplace(lock_store(dir.get(), directory, lock_timeout_seconds));
+      lock.emplace(lock_store(dir.get(), directory, lock_timeout));
     std::unique_ptr<DiskStore> store(new DiskStore(directory, std::move(dir), std::move(lock), mode));
     store->load(machine, boot_id);
     return store;
@@ -92,11 +90,11 @@ void DiskStore::load(const Machine& machine, const std::string& boot_id) {
   if (!identity_.boot_id.empty()) index_path_ = index_path(machine.state_directory, directory_);
   if (!index_path_.empty()) {
     index_ = LeaseIndex::open(index_path_, identity_, mode_ != Mode::look);
-    complete_ = index_ && index_->mark() != 0 && index_->mark() == modified_ns(status);
+    complete_ = index_ && index_->mark() != 0 && index_->mark() == base::nanoseconds(status.st_mtim);
     if (index_ && index_->swept()) return;
   }
   ScanRules rules;
-  if (const auto boot = machine.boot_time()) rules.oldest = *boot - kBootMargin;
+  if (const auto boot = machine.boot_time()) rules.oldest = *boot - base::kBootMargin;
   scan(rules);
 }
 
@@ -216,8 +214,8 @@ void DiskStore::seal() {
     const timespec past = random_past();
     const timespec times[2] = {{0, UTIME_OMIT}, past};
     const bool set = ::futimens(dir_.get(), times) == 0;
-    const int64_t mark = set ? modified_ns(stat_directory(dir_.get(), directory_)) : 0;
-    const bool kept = mark == past.tv_sec * kSecond + past.tv_nsec;  // else: a file system with coarse times
+    const int64_t mark = set ? base::nanoseconds(stat_directory(dir_.get(), directory_).st_mtim) : 0;
+    const bool kept = mark == base::nanoseconds(past);  // else: a file system with coarse times
     index_->set_mark(kept ? mark : 0);
   }
   index_->publish(index_path_);

@@ -6,6 +6,7 @@
 // may be free. No call trusts it beyond that; README.md, Decisions, has what each does then.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,8 +16,8 @@
 
 #include "cni-ipam/store/address_store.h"
 #include "cni-ipam/store/lease_index.h"
-#include "common/base/boot.h"
-#include "common/base/file.h"
+#include "cni-ipam/store/machine.h"
+#include "common/base/file_lock.h"
 #include "common/cni/error.h"
 
 namespace ipam {
@@ -28,13 +29,13 @@ class DiskStore final : public AddressStore {
     existing,  ///< works on a directory that is there
     look       ///< likewise, and changes nothing at all
   };
-  static constexpr unsigned kLockTimeoutSeconds = 30;
+  static constexpr std::chrono::seconds kLockTimeout{30};
 
   /// Opens and locks the store; nullptr if there is none and `mode` is not create. Leases from before
   /// this boot and torn leases are taken back on the way, on the first call after boot at the latest.
   /// Throws cni::Error.
   static std::unique_ptr<DiskStore> open(const std::string& directory, Mode mode, const Machine& machine,
-                                         unsigned lock_timeout_seconds = kLockTimeoutSeconds);
+                                         std::chrono::seconds lock_timeout = kLockTimeout);
   /// Seals the index.
   ~DiskStore() override;
 

@@ -1,13 +1,10 @@
 // How the store learns what is in its directory: all of it, the names only, or what the round robin passed.
-#include <dirent.h>
-#include <fcntl.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/store/lease_file.h"
-#include "common/base/error.h"
+#include "cni-ipam/store/store_error.h"
+#include "common/base/file.h"
 
 namespace ipam {
 namespace {
@@ -16,34 +13,22 @@ using base::IpAddress;
 using cni::Error;
 using cni::ErrorCode;
 
-constexpr const char* kTemporaryPrefix = ".tmp.";
 constexpr size_t kMostLooks = 64;  // into leases one by one; then reading all is cheaper
-
-struct DirCloser {
-  void operator()(DIR* dir) const { ::closedir(dir); }
-};
 
 }  // namespace
 
 /// Gathers the addresses that have a lease, by name alone.
 LeaseIndex DiskStore::list_leases(const ScanRules& rules) {
   LeaseIndex present(identity_);
-  const int fd = ::openat(dir_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const std::unique_ptr<DIR, DirCloser> dir(fd < 0 ? nullptr : ::fdopendir(fd));
-  if (!dir) base::throw_errno("read directory '" + directory_ + "'");
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(dir.get());
-    if (!entry) break;
-    const std::string name = entry->d_name;
-    if (const auto address = lease_address(name)) {
+  const auto visit = [&](std::string_view entry) {
+    const std::string name(entry);
+    if (const auto address = lease_address(name))
       present.insert_unowned(*address);
-    } else if (rules.failures && name.starts_with(kTemporaryPrefix)) {
+    else if (rules.failures && base::is_temporary_name(name))
       rules.failures->run("remove file '" + path_of(name) + "'",
                           [&] { base::remove_file_at(dir_.get(), name); });
-    }
-  }
-  if (errno != 0) base::throw_errno("read directory '" + directory_ + "'");
+  };
+  guarded("read directory '" + directory_ + "'", [&] { base::for_each_name(dir_.get(), visit); });
   listed_ = true;
   return present;
 }
@@ -74,7 +59,7 @@ void DiskStore::scan_lease(const IpAddress& address, const ScanRules& rules) {
   }
   const bool torn = lease.mark.empty();
   const bool dead = torn ||
-                    (rules.oldest && lease.modified < *rules.oldest && lease.modified >= kClockUnset) ||
+                    (rules.oldest && lease.modified < *rules.oldest && lease.modified >= base::kClockUnset) ||
                     (rules.is_live && !(*rules.is_live)(lease.mark));
   if (dead && mode_ == Mode::look) return;  // as good as free: the next ADD takes it back
   if (dead) {

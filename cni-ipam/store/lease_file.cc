@@ -6,7 +6,8 @@
 
 #include <cerrno>
 
-#include "cni-ipam/store/address_store.h"
+#include "common/base/clock.h"
+#include "common/base/text.h"
 #include "common/base/unique_fd.h"
 
 namespace ipam {
@@ -38,8 +39,8 @@ LeaseFile read_lease(int dir_fd, const std::string& name, bool with_time) {
     return lease;
   }
   lease.state = length < 0 ? LeaseFile::State::unreadable : LeaseFile::State::read;
-  if (length > 0) lease.mark = trim({buffer, static_cast<size_t>(length)});
-  lease.modified = status.st_mtim.tv_sec * kSecond + status.st_mtim.tv_nsec;
+  if (length > 0) lease.mark = base::trimmed({buffer, static_cast<size_t>(length)});
+  lease.modified = base::nanoseconds(status.st_mtim);
   return lease;
 }
 

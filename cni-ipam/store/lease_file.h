@@ -9,8 +9,6 @@
 
 namespace ipam {
 
-inline constexpr int64_t kSecond = 1'000'000'000;  ///< in ns
-
 struct LeaseFile {
   enum class State {
     absent,

@@ -7,32 +7,32 @@
 #include <ctime>
 #include <exception>
 
-#include "cni-ipam/store/address_store.h"
-#include "cni-ipam/store/lease_file.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 
-namespace ipam {
+namespace base {
 namespace {
 
 std::optional<int64_t> clock_ns(clockid_t clock) {
   timespec now{};
   if (::clock_gettime(clock, &now) != 0) return std::nullopt;
-  return now.tv_sec * kSecond + now.tv_nsec;
+  return nanoseconds(now);
 }
 
-/// The oldest time that the kernel knows of an object it made while it started.
-std::optional<int64_t> witness(const char* path) {
+/// The oldest time that the kernel gives for an object that it made while it started.
+std::optional<int64_t> oldest_time(const char* path) {
   struct statx status {};
   if (::statx(AT_FDCWD, path, 0, STATX_MTIME | STATX_CTIME | STATX_BTIME, &status) != 0) return std::nullopt;
   std::optional<int64_t> oldest;
-  const auto hear = [&](unsigned field, const statx_timestamp& stamp) {
+  const auto consider = [&](unsigned field, const statx_timestamp& stamp) {
     if ((status.stx_mask & field) == 0) return;
-    const int64_t time = stamp.tv_sec * kSecond + stamp.tv_nsec;
+    const int64_t time = nanoseconds(stamp);
     oldest = std::min(oldest.value_or(time), time);
   };
-  hear(STATX_BTIME, status.stx_btime);
-  hear(STATX_CTIME, status.stx_ctime);
-  hear(STATX_MTIME, status.stx_mtime);
+  consider(STATX_BTIME, status.stx_btime);
+  consider(STATX_CTIME, status.stx_ctime);
+  consider(STATX_MTIME, status.stx_mtime);
   return oldest;
 }
 
@@ -40,7 +40,7 @@ std::optional<int64_t> witness(const char* path) {
 
 std::string read_boot_id() {
   try {
-    return std::string(trim(base::read_file("/proc/sys/kernel/random/boot_id", 64).value_or("")));
+    return std::string(trimmed(read_file("/proc/sys/kernel/random/boot_id", 64).value_or("")));
   } catch (const std::exception&) {
     return {};
   }
@@ -51,17 +51,17 @@ std::optional<int64_t> read_boot_time() {
   const auto uptime = clock_ns(CLOCK_BOOTTIME);
   if (!now || !uptime) return std::nullopt;
   int64_t boot = *now - *uptime;
-  bool heard = false;
+  bool has_evidence = false;
   // The roots of devtmpfs, proc and sysfs: each exists once and since before the first program ran.
   for (const char* path : {"/dev", "/proc", "/sys"}) {
-    const auto time = witness(path);
+    const auto time = oldest_time(path);
     // Some machines get their time from a clock that a late driver reads; /dev is older than that.
     if (!time || *time < kClockUnset) continue;
-    heard = true;
+    has_evidence = true;
     boot = std::min(boot, *time);
   }
-  if (!heard || boot < kClockUnset) return std::nullopt;
+  if (!has_evidence || boot < kClockUnset) return std::nullopt;
   return boot;
 }
 
-}  // namespace ipam
+}  // namespace base

@@ -1,5 +1,7 @@
 #include "common/base/error.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -7,7 +9,7 @@ namespace base {
 
 SystemError::SystemError(int error_number, const std::string& doing)
     : std::system_error(error_number, std::system_category()),
-      text_(doing + ": " + errno_text(error_number)) {}
+      text_(fmt::format("{}: {}", doing, errno_text(error_number))) {}
 
 void throw_errno(const std::string& doing) { throw SystemError(errno, doing); }
 

@@ -2,83 +2,54 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 
-#include "common/base/deadline.h"
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace base {
 namespace {
 
-/// Names of half-written files begin with this. Only file systems without O_TMPFILE ever see one.
+/// Only file systems without O_TMPFILE, and replace_file_at(), ever show names that begin with this.
 constexpr const char* kTemporaryPrefix = ".tmp.";
+constexpr size_t kMostOfName = 200;  // in a temporary name, which has to stay below NAME_MAX
 
 struct DirCloser {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
 
-std::string quoted(const std::string& name) { return "'" + name + "'"; }
+std::string suffix_of(const std::string& name) { return fmt::format(".{}", name.substr(0, kMostOfName)); }
 
+/// ".tmp.0123456789abcdef.<name>". By chance and not by the process' number: two containers that share a
+/// directory of their host may both be process 1.
 std::string temporary_name(const std::string& name) {
-  return kTemporaryPrefix + std::to_string(::getpid()) + "." + name;
+  uint64_t random = 0;
+  if (::getrandom(&random, sizeof random, 0) != sizeof random)
+    throw_errno("get random bytes for the name of a temporary file");
+  return fmt::format("{}{:016x}{}", kTemporaryPrefix, random, suffix_of(name));
 }
 
 /// Fills a named temporary file. Removes it again when that fails.
 void write_temporary(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
                      Durable durable = Durable::no) {
-  const auto create = [&] {
-    return ::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-  };
-  UniqueFd fd(create());
-  // Of a process that was killed and had the same number, or whatever somebody has put there.
-  if (!fd.valid() && errno == EEXIST && ::unlinkat(dir_fd, name.c_str(), 0) == 0) fd.reset(create());
-  if (!fd.valid()) throw_errno("create file " + quoted(name));
+  const UniqueFd fd(
+      ::openat(dir_fd, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!fd.valid()) throw_errno(fmt::format("create file {}", base::quoted(name)));
   try {
-    write_all(fd.get(), bytes, quoted(name));
-    if (durable == Durable::yes && ::fsync(fd.get()) != 0) throw_errno("sync " + quoted(name));
+    write_all(fd.get(), bytes, base::quoted(name));
+    if (durable == Durable::yes && ::fsync(fd.get()) != 0)
+      throw_errno(fmt::format("sync {}", base::quoted(name)));
   } catch (...) {
     ::unlinkat(dir_fd, name.c_str(), 0);
     throw;
   }
 }
-
-/// Waits out a lock by letting a timer signal interrupt flock(2): no polling, no thread.
-class AlarmScope {
- public:
-  explicit AlarmScope(unsigned seconds) {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};  // no SA_RESTART: the blocked call returns EINTR
-    ::sigaction(SIGALRM, &action, &old_action_);
-    sigset_t alarm;
-    ::sigemptyset(&alarm);
-    ::sigaddset(&alarm, SIGALRM);
-    ::sigprocmask(SIG_UNBLOCK, &alarm, &old_mask_);  // a caller may have started us with it blocked
-    // The interval repeats, so that a signal that arrives just before flock() is not the last one.
-    const itimerval timer{{0, 100'000}, {static_cast<time_t>(seconds), 0}};
-    ::setitimer(ITIMER_REAL, &timer, nullptr);
-  }
-  AlarmScope(const AlarmScope&) = delete;
-  AlarmScope& operator=(const AlarmScope&) = delete;
-  ~AlarmScope() {
-    const itimerval off{};
-    ::setitimer(ITIMER_REAL, &off, nullptr);
-    ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
-    ::sigaction(SIGALRM, &old_action_, nullptr);
-  }
-
- private:
-  struct sigaction old_action_ {};
-  sigset_t old_mask_{};
-};
 
 }  // namespace
 
@@ -88,35 +59,37 @@ std::string read_all(int fd, size_t max_bytes, const std::string& what) {
   for (;;) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno("read " + what);
+    if (n < 0) throw_errno(fmt::format("read {}", what));
     if (n == 0) return bytes;
-    if (bytes.size() + static_cast<size_t>(n) > max_bytes) throw SystemError(EFBIG, "read " + what);
+    if (bytes.size() + static_cast<size_t>(n) > max_bytes)
+      throw SystemError(EFBIG, fmt::format("read {}", what));
     bytes.append(buffer, static_cast<size_t>(n));
   }
 }
 
-std::optional<std::string> read_file(const std::string& path, size_t max_bytes, bool follow) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW)));
+std::optional<std::string> read_file(const std::string& path, size_t max_bytes, Links links) {
+  const UniqueFd fd(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | (links == Links::refuse ? O_NOFOLLOW : 0)));
   if (!fd.valid() && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  if (!fd.valid()) throw_errno("open file " + quoted(path));
-  return read_all(fd.get(), max_bytes, "file " + quoted(path));
+  if (!fd.valid()) throw_errno(fmt::format("open file {}", base::quoted(path)));
+  return read_all(fd.get(), max_bytes, fmt::format("file {}", base::quoted(path)));
 }
 
 std::optional<std::string> read_file_at(int dir_fd, const std::string& name, size_t max_bytes) {
   const UniqueFd fd(::openat(dir_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid() && (errno == ENOENT || errno == ELOOP || errno == ENXIO)) return std::nullopt;
-  if (!fd.valid()) throw_errno("open file " + quoted(name));
+  if (!fd.valid()) throw_errno(fmt::format("open file {}", base::quoted(name)));
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw_errno("stat file " + quoted(name));
+  if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("stat file {}", base::quoted(name)));
   if (!S_ISREG(status.st_mode)) return std::nullopt;
-  return read_all(fd.get(), max_bytes, "file " + quoted(name));
+  return read_all(fd.get(), max_bytes, fmt::format("file {}", base::quoted(name)));
 }
 
 void write_all(int fd, std::string_view bytes, const std::string& what) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno("write " + what);
+    if (n < 0) throw_errno(fmt::format("write {}", what));
     bytes.remove_prefix(static_cast<size_t>(n));
   }
 }
@@ -125,21 +98,21 @@ bool create_file_at(int dir_fd, const std::string& name, std::string_view bytes,
   const UniqueFd fd(::openat(dir_fd, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, mode));
   std::string temporary;
   if (fd.valid()) {
-    write_all(fd.get(), bytes, "file " + quoted(name));
+    write_all(fd.get(), bytes, fmt::format("file {}", base::quoted(name)));
   } else if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT) {  // no O_TMPFILE here
     temporary = temporary_name(name);
     write_temporary(dir_fd, temporary, bytes, mode);
   } else {
-    throw_errno("create file " + quoted(name));
+    throw_errno(fmt::format("create file {}", base::quoted(name)));
   }
-  const int linked = fd.valid() ? ::linkat(AT_FDCWD, ("/proc/self/fd/" + std::to_string(fd.get())).c_str(),
+  const int linked = fd.valid() ? ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd.get()).c_str(),
                                            dir_fd, name.c_str(), AT_SYMLINK_FOLLOW)
                                 : ::linkat(dir_fd, temporary.c_str(), dir_fd, name.c_str(), 0);
   const int link_errno = errno;
   if (!fd.valid()) ::unlinkat(dir_fd, temporary.c_str(), 0);
   if (linked == 0) return true;
   if (link_errno == EEXIST) return false;
-  throw SystemError(link_errno, "create file " + quoted(name));
+  throw SystemError(link_errno, fmt::format("create file {}", base::quoted(name)));
 }
 
 void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
@@ -149,37 +122,40 @@ void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes
   if (::renameat(dir_fd, temporary.c_str(), dir_fd, name.c_str()) != 0) {
     const int rename_errno = errno;
     ::unlinkat(dir_fd, temporary.c_str(), 0);
-    throw SystemError(rename_errno, "replace file " + quoted(name));
+    throw SystemError(rename_errno, fmt::format("replace file {}", base::quoted(name)));
   }
-  if (durable == Durable::yes && ::fsync(dir_fd) != 0) throw_errno("sync the directory of " + quoted(name));
+  if (durable == Durable::yes && ::fsync(dir_fd) != 0)
+    throw_errno(fmt::format("sync the directory of {}", base::quoted(name)));
 }
+
+bool is_temporary_name(std::string_view name) { return name.starts_with(kTemporaryPrefix); }
 
 void remove_unfinished(int dir_fd, const std::string& name) {
   for (const std::string& entry : list_directory(dir_fd))
-    if (entry.starts_with(kTemporaryPrefix) && entry.ends_with("." + name)) remove_file_at(dir_fd, entry);
+    if (is_temporary_name(entry) && entry.ends_with(suffix_of(name))) remove_file_at(dir_fd, entry);
 }
 
 void write_file_atomic(const std::string& path, std::string_view bytes, mode_t mode, Durable durable) {
   const std::filesystem::path target(path);
   const std::string parent = target.has_parent_path() ? target.parent_path().string() : ".";
   const UniqueFd dir = open_directory(parent);
-  if (!dir.valid()) throw SystemError(ENOENT, "open directory " + quoted(parent));
+  if (!dir.valid()) throw SystemError(ENOENT, fmt::format("open directory {}", base::quoted(parent)));
   try {
     replace_file_at(dir.get(), target.filename().string(), bytes, mode, durable);
   } catch (const SystemError& error) {
-    throw SystemError(error.error_number(), "write file " + quoted(path));
+    throw SystemError(error.error_number(), fmt::format("write file {}", base::quoted(path)));
   }
 }
 
 bool remove_file_at(int dir_fd, const std::string& name) {
   if (::unlinkat(dir_fd, name.c_str(), 0) == 0) return true;
   if (errno == ENOENT) return false;
-  throw_errno("remove file " + quoted(name));
+  throw_errno(fmt::format("remove file {}", base::quoted(name)));
 }
 
 UniqueFd open_directory(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid() && errno != ENOENT) throw_errno("open directory " + quoted(path));
+  if (!fd.valid() && errno != ENOENT) throw_errno(fmt::format("open directory {}", base::quoted(path)));
   return fd;
 }
 
@@ -188,11 +164,12 @@ UniqueFd make_directory(const std::string& path, mode_t mode) {
   if (fd.valid()) return fd;
   for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
     if (::mkdir(path.substr(0, slash).c_str(), mode) != 0 && errno != EEXIST)
-      throw_errno("make directory " + quoted(path.substr(0, slash)));
+      throw_errno(fmt::format("make directory {}", base::quoted(path.substr(0, slash))));
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) throw_errno("make directory " + quoted(path));
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    throw_errno(fmt::format("make directory {}", base::quoted(path)));
   fd = open_directory(path);
-  if (!fd.valid()) throw_errno("open directory " + quoted(path));
+  if (!fd.valid()) throw_errno(fmt::format("open directory {}", base::quoted(path)));
   return fd;
 }
 
@@ -201,38 +178,27 @@ void make_parent_directory(const std::string& path, mode_t mode) {
   if (slash != std::string::npos && slash != 0) make_directory(path.substr(0, slash), mode);
 }
 
-std::vector<std::string> list_directory(int dir_fd) {
+void for_each_name(int dir_fd, const std::function<void(std::string_view)>& visit) {
   // A description of its own, so that its read position is nobody else's.
   UniqueFd fd(::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) throw_errno("open directory");
   const std::unique_ptr<DIR, DirCloser> dir(::fdopendir(fd.get()));
   if (!dir) throw_errno("read directory");
   fd.release();  // closed with `dir`
-  std::vector<std::string> names;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(dir.get());
     if (!entry) break;
     const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+    if (name != "." && name != "..") visit(name);
   }
   if (errno != 0) throw_errno("read directory");
-  return names;
 }
 
-FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, unsigned timeout_seconds) {
-  // Not to wait for the other end should somebody have put a FIFO there.
-  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
-  if (!fd.valid()) throw_errno("open lock file " + quoted(name));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
-  if (errno != EWOULDBLOCK) throw_errno("lock file " + quoted(name));
-  const AlarmScope alarm(timeout_seconds);
-  const Deadline deadline{std::chrono::seconds(timeout_seconds)};
-  while (::flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) throw_errno("lock file " + quoted(name));
-    if (deadline.passed()) throw SystemError(ETIMEDOUT, "lock file " + quoted(name));
-  }
-  return FileLock(std::move(fd));
+std::vector<std::string> list_directory(int dir_fd) {
+  std::vector<std::string> names;
+  for_each_name(dir_fd, [&](std::string_view name) { names.emplace_back(name); });
+  return names;
 }
 
 }  // namespace base

@@ -1,10 +1,11 @@
-// Files, directories and locks. Paths are taken as given; callers check names that come from
-// outside before they become part of a path.
+// Files and directories. Paths are taken as given; callers check names that come from outside before they
+// become part of a path.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,10 +15,13 @@
 
 namespace base {
 
+/// What to do with a symbolic link as the last component of a path.
+enum class Links { follow, refuse };
+
 /// The whole content of `path`; nullopt if there is no such file.
-/// Throws SystemError, also with EFBIG when the file is longer than `max_bytes`, and with ELOOP when
-/// the last component is a symbolic link and `follow` is false.
-std::optional<std::string> read_file(const std::string& path, size_t max_bytes, bool follow = true);
+/// Throws SystemError: with EFBIG when the file is longer than `max_bytes`, with ELOOP for a link that
+/// `links` refuses.
+std::optional<std::string> read_file(const std::string& path, size_t max_bytes, Links links = Links::follow);
 
 /// As read_file, relative to an open directory; never follows a link and never blocks on a FIFO.
 /// A name that is not a regular file counts as absent.
@@ -40,8 +44,12 @@ enum class Durable { no, yes };
 void replace_file_at(int dir_fd, const std::string& name, std::string_view bytes, mode_t mode,
                      Durable durable = Durable::no);
 
-/// Removes what replace_file_at() of `name` left in `dir_fd` when it was killed. For callers that keep each
-/// other out: one that is at work just now would fail.
+/// Whether a file of this name is one that create_file_at() or replace_file_at() has not finished: their
+/// caller is at work, or was killed.
+[[nodiscard]] bool is_temporary_name(std::string_view name);
+
+/// Removes the temporary files that a killed replace_file_at() of `name` left in `dir_fd`. Callers must keep
+/// each other out: a replace_file_at() of `name` that is at work meanwhile would fail.
 void remove_unfinished(int dir_fd, const std::string& name);
 
 /// Replaces the file at `path`; see replace_file_at. The directory must exist.
@@ -60,19 +68,10 @@ UniqueFd make_directory(const std::string& path, mode_t mode);
 /// Makes the directory that `path` is in, and its parents, where absent.
 void make_parent_directory(const std::string& path, mode_t mode);
 
-/// The names in a directory without "." and "..", in no order.
+/// Calls `visit` with each name in a directory except "." and "..", in no order.
+void for_each_name(int dir_fd, const std::function<void(std::string_view)>& visit);
+
+/// The names that for_each_name() visits.
 std::vector<std::string> list_directory(int dir_fd);
-
-/// Exclusive BSD flock(2), released by the destructor or the end of the process.
-class FileLock {
- public:
-  /// Waits for the lock on `name` in `dir_fd`, which is created with `mode` if absent, for at most
-  /// `timeout_seconds`, then throws SystemError with ETIMEDOUT.
-  static FileLock acquire(int dir_fd, const std::string& name, mode_t mode, unsigned timeout_seconds);
-
- private:
-  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
-  UniqueFd fd_;
-};
 
 }  // namespace base

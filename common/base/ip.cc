@@ -28,20 +28,10 @@ std::string format_v6(const uint8_t* bytes) {
     }
     i = std::max(end, i + 1);
   }
-  std::string text;
-  for (size_t i = 0; i < 8;) {
-    if (best_length > 1 && i == best) {
-      text += "::";
-      i += best_length;
-      continue;
-    }
-    if (!text.empty() && text.back() != ':') text += ':';
-    char digits[4];
-    const auto end = std::to_chars(digits, digits + sizeof digits, group[i], 16).ptr;
-    text.append(digits, end);
-    ++i;
-  }
-  return text;
+  if (best_length < 2) return fmt::format("{:x}", fmt::join(group, ":"));
+  const auto end = group.begin() + best + best_length;
+  return fmt::format("{:x}::{:x}", fmt::join(group.begin(), group.begin() + best, ":"),
+                     fmt::join(end, group.end(), ":"));
 }
 
 /// The bits behind the prefix.

@@ -8,16 +8,7 @@
 
 namespace base {
 
-std::string MacAddress::str() const {
-  constexpr const char* kHex = "0123456789abcdef";
-  std::string text;
-  for (const uint8_t byte : bytes) {
-    if (!text.empty()) text += ':';
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
-}
+std::string MacAddress::str() const { return fmt::format("{:02x}", fmt::join(bytes, ":")); }
 
 std::optional<MacAddress> MacAddress::parse(std::string_view text) {
   MacAddress mac;

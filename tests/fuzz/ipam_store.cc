@@ -55,7 +55,7 @@ void fuzz::ipam_store(std::string_view input) {
     put_entries(dir.get(), input.substr(1));
   }
   try {
-    if (const auto look = DiskStore::open(path, DiskStore::Mode::look, machine, 1))
+    if (const auto look = DiskStore::open(path, DiskStore::Mode::look, machine, std::chrono::seconds(1)))
       for (const ipam::RangeSet& set : sets())
         promise(look->usage(set).held <= 8, "no more is held than there is");
     use(path, machine, {"c1", "eth0"});

@@ -14,6 +14,7 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/file_lock.h"
 
 namespace flanneld {
 
@@ -27,7 +28,7 @@ constexpr seconds kScanAgain = seconds(1);
 constexpr int kPatientLooks = 5;
 constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755;
-constexpr unsigned kLockSeconds = 1;  // the loop stands still meanwhile
+constexpr seconds kLockTimeout{1};  // the loop stands still meanwhile
 
 /// The modification time, which tells when the lease ends; nullopt when there is no such file.
 std::optional<sys_seconds> expiry_of(int dir_fd, const std::string& name) {
@@ -118,7 +119,7 @@ void DirectoryStore::look() {
   std::vector<Lease> leases;
   Tell tell;
   {
-    const auto lock = base::FileLock::acquire(directory_.get(), "lock", kEntryMode, kLockSeconds);
+    const auto lock = base::FileLock::acquire(directory_.get(), "lock", kEntryMode, kLockTimeout);
     leases = read_leases();
     tell = hold(leases);
   }

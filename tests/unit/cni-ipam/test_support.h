@@ -13,7 +13,7 @@
 #include <string>
 
 #include "cni-ipam/store/address_store.h"
-#include "common/base/boot.h"
+#include "cni-ipam/store/machine.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
 #include "common/cni/request.h"

@@ -253,8 +253,8 @@ TEST_CASE("ipam store: leases of an earlier boot are dead, those of this one liv
 }
 
 TEST_CASE("ipam store: boot facts of this machine") {
-  CHECK(ipam::read_boot_id().size() == 36);
-  const auto boot = ipam::read_boot_time();
+  CHECK(base::read_boot_id().size() == 36);
+  const auto boot = base::read_boot_time();
   REQUIRE(boot);
   timespec now{}, uptime{};
   ::clock_gettime(CLOCK_REALTIME, &now);

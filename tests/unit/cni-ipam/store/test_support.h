@@ -20,7 +20,7 @@ inline const ipam::Owner kB{"b", "eth0"};
 
 inline std::unique_ptr<ipam::DiskStore> open_store(
     const Node& node, ipam::DiskStore::Mode mode = ipam::DiskStore::Mode::create) {
-  return ipam::DiskStore::open(node.store, mode, node.machine, 1);
+  return ipam::DiskStore::open(node.store, mode, node.machine, std::chrono::seconds(1));
 }
 
 inline void reserve(const Node& node, const std::string& address, const ipam::Owner& owner) {

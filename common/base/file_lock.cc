@@ -1,0 +1,65 @@
+#include "common/base/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/time.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "common/base/deadline.h"
+#include "common/base/error.h"
+#include "common/base/text.h"
+
+namespace base {
+namespace {
+
+/// Interrupts the blocked system calls of this process from `after` on.
+class AlarmScope {
+ public:
+  explicit AlarmScope(std::chrono::seconds after) {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};  // no SA_RESTART: the blocked call returns EINTR
+    ::sigaction(SIGALRM, &action, &old_action_);
+    sigset_t alarm;
+    ::sigemptyset(&alarm);
+    ::sigaddset(&alarm, SIGALRM);
+    ::sigprocmask(SIG_UNBLOCK, &alarm, &old_mask_);  // a caller may have started us with it blocked
+    // The interval repeats, so that a signal that arrives just before flock() is not the last one.
+    const itimerval timer{.it_interval = {.tv_sec = 0, .tv_usec = 100'000},
+                          .it_value = {.tv_sec = static_cast<time_t>(after.count()), .tv_usec = 0}};
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
+  }
+  AlarmScope(const AlarmScope&) = delete;
+  AlarmScope& operator=(const AlarmScope&) = delete;
+  ~AlarmScope() {
+    const itimerval off{};
+    ::setitimer(ITIMER_REAL, &off, nullptr);
+    ::sigprocmask(SIG_SETMASK, &old_mask_, nullptr);
+    ::sigaction(SIGALRM, &old_action_, nullptr);
+  }
+
+ private:
+  struct sigaction old_action_ {};
+  sigset_t old_mask_{};
+};
+
+}  // namespace
+
+FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, std::chrono::seconds timeout) {
+  // O_NONBLOCK: should a FIFO be there, opening it must not wait for its other end.
+  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
+  if (!fd.valid()) throw_errno(fmt::format("open lock file {}", base::quoted(name)));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
+  const std::string doing = fmt::format("lock file {}", base::quoted(name));
+  if (errno != EWOULDBLOCK) throw_errno(doing);
+  const AlarmScope alarm(timeout);
+  const Deadline deadline(timeout);
+  while (::flock(fd.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) throw_errno(doing);
+    if (deadline.passed()) throw SystemError(ETIMEDOUT, doing);
+  }
+  return FileLock(std::move(fd));
+}
+
+}  // namespace base

@@ -1,0 +1,27 @@
+// A lock between processes that work on one directory.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "common/base/unique_fd.h"
+
+namespace base {
+
+/// Exclusive BSD flock(2) on a file. The destructor or the end of the process releases it.
+class FileLock {
+ public:
+  /// Locks `name` in `dir_fd`, which is created with `mode` if absent. Waits at most `timeout`, then throws
+  /// SystemError with ETIMEDOUT. While it waits, SIGALRM and the process' interval timer are its own: the
+  /// kernel has no lock with a timeout, and only a signal ends the wait without polling.
+  static FileLock acquire(int dir_fd, const std::string& name, mode_t mode, std::chrono::seconds timeout);
+
+ private:
+  explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
+
+}  // namespace base
