@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 #include "cni-ipam/store/address_store.h"
 #include "common/cni/error.h"
 

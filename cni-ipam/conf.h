@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cni-ipam/allocator.h"
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 #include "common/cni/request.h"
 
 namespace ipam {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 #include "common/base/ip.h"
 #include "common/base/text.h"
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "cni-ipam/allocator.h"
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 #include "cni-ipam/store/disk_store.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"

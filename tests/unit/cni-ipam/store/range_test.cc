@@ -1,7 +1,7 @@
 // Ranges and range sets: the checklist of host-local's range_test.go and range_set_test.go.
 #include <doctest/doctest.h>
 
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 #include "tests/unit/cni-ipam/test_support.h"
 
 using ipam::Range;

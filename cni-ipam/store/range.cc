@@ -1,4 +1,4 @@
-#include "cni-ipam/range.h"
+#include "cni-ipam/store/range.h"
 
 #include <algorithm>
 
