@@ -4,16 +4,17 @@
 #include <string>
 #include <vector>
 
-#include "cni-ipam/store/range.h"
 #include "cni-ipam/store/address_store.h"
+#include "cni-ipam/store/range.h"
 #include "common/cni/error.h"
+#include "common/cni/request.h"
 
 namespace ipam {
 
-/// An address that the caller wants, and whose mistake it is when it cannot be.
+/// An address that was asked for.
 struct Requested {
   base::IpAddress address;
-  cni::ErrorCode blame = cni::ErrorCode::invalid_config;
+  cni::ErrorCode code = cni::ErrorCode::invalid_config;  ///< of the error when it can never be given
 };
 
 struct Allocation {
@@ -21,17 +22,14 @@ struct Allocation {
   base::IpAddress gateway;
 };
 
-/// Takes one address out of each set for `owner`. Of several requested addresses that lie in one set
-/// the first is taken. All or nothing: what was taken is given back when it throws.
-/// Throws cni::Error: conflict when `owner` holds an address already or a requested one is taken,
-/// try_again_later when a set is exhausted, `blame` when a requested address cannot be given at all.
+/// Takes one address out of each set for `attachment`: the first requested one that lies in it, else the next
+/// free one. Takes none when it throws.
+/// Throws cni::Error: conflict when the attachment holds an address already or a requested one is taken,
+/// try_again_later when a set is exhausted, Requested::code when a requested address can never be given.
 std::vector<Allocation> allocate(const std::vector<RangeSet>& sets, const std::vector<Requested>& requested,
-                                 const Owner& owner, AddressStore& store);
+                                 const cni::Attachment& attachment, AddressStore& store);
 
-/// "254 addresses, 254 of them held by 250 containers".
-std::string figures(const Usage& usage);
-
-/// A lease's mark for people: "container 'abc', interface 'eth0'".
-std::string describe_mark(const std::string& mark);
+/// For people: how many addresses a full range set has, how many containers hold them, and what frees them.
+std::string describe_exhaustion(const Usage& usage);
 
 }  // namespace ipam

@@ -17,14 +17,12 @@ constexpr const char* kDefaultDataDir = "/var/lib/cni/networks";
 constexpr size_t kMaxPath = 3800;    // leaves room for a name within PATH_MAX
 constexpr size_t kMaxRanges = 1024;  // their overlaps are found pair by pair
 
-std::string item_path(std::string_view where, size_t index) {
-  return std::string(where) + "[" + std::to_string(index) + "]";
-}
+std::string item_path(std::string_view where, size_t index) { return fmt::format("{}[{}]", where, index); }
 
 void require_object(const json::Value& value, const std::string& where) {
   if (!value.is_object())
     throw Error(ErrorCode::decoding_failure,
-                "key '" + where + "' must be an object, not " + value.type_name());
+                fmt::format("key '{}' must be an object, not {}", where, value.type_name()));
 }
 
 const json::Value& ipam_of(const cni::Request& request) {
@@ -38,11 +36,13 @@ base::IpNet parse_subnet(const json::Value& object, const std::string& where) {
   const std::string text = json::get_string(object, "subnet", where);
   const std::string key = json::join_path(where, "subnet");
   if (text.empty())
-    throw Error(ErrorCode::invalid_config, "key '" + key + "' is missing", "each range needs its subnet");
+    throw Error(ErrorCode::invalid_config, fmt::format("key '{}' is missing", key),
+                "each range needs its subnet");
   const auto subnet = base::IpNet::parse(text);
   const bool mapped = subnet && subnet->address.is_v4() && text.find(':') != std::string::npos;
   if (!subnet || mapped)
-    throw Error(ErrorCode::invalid_config, "key '" + key + "': '" + text.substr(0, 64) + "' is not a subnet",
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("key '{}': '{}' is not a subnet", key, text.substr(0, 64)),
                 mapped ? "write an IPv4 subnet as IPv4"
                        : "a subnet is written address/prefix, for example 10.244.1.0/24");
   return *subnet;
@@ -64,12 +64,12 @@ void parse_short_form(const json::Value& ipam, std::vector<RangeSet>& sets) {
     sets.push_back({parse_range(ipam, "ipam")});
     return;
   }
-  std::string stray;
+  std::vector<std::string> stray;
   for (const char* key : {"rangeStart", "rangeEnd", "gateway"})
-    if (!json::get_string(ipam, key, "ipam").empty())
-      stray += (stray.empty() ? "'ipam." : ", 'ipam.") + std::string(key) + "'";
+    if (!json::get_string(ipam, key, "ipam").empty()) stray.push_back(fmt::format("'ipam.{}'", key));
   if (!stray.empty())
-    throw Error(ErrorCode::invalid_config, stray + " given without 'ipam.subnet'",
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("{} given without 'ipam.subnet'", fmt::join(stray, ", ")),
                 "add the subnet, or move the keys into the range in 'ipam.ranges' that they belong to");
 }
 
@@ -78,10 +78,9 @@ void parse_sets(const json::Value& array, const std::string& where, std::vector<
     const std::string set_path = item_path(where, i);
     if (!array[i].is_array() && !array[i].is_null())
       throw Error(ErrorCode::decoding_failure,
-                  "key '" + set_path + "' must be an array, not " + array[i].type_name());
+                  fmt::format("key '{}' must be an array, not {}", set_path, array[i].type_name()));
     if (array[i].size() > kMaxRanges)
-      throw Error(ErrorCode::invalid_config,
-                  set_path + ": more than " + std::to_string(kMaxRanges) + " ranges");
+      throw Error(ErrorCode::invalid_config, fmt::format("{}: more than {} ranges", set_path, kMaxRanges));
     RangeSet set;
     for (size_t j = 0; j < array[i].size(); ++j)
       set.push_back(parse_range(array[i][j], item_path(set_path, j)));
@@ -96,7 +95,7 @@ void check_families(const std::vector<RangeSet>& sets, const std::string& versio
   for (const RangeSet& set : sets)
     if (++count[set[0].first.is_v4() ? 0 : 1] > 1)
       throw Error(ErrorCode::invalid_config,
-                  "CNI version " + version + " does not support more than 1 address per family",
+                  fmt::format("CNI version {} does not support more than 1 address per family", version),
                   "use cniVersion 0.3.0 or newer, or one range set per family");
 }
 
@@ -105,45 +104,44 @@ void check_sets(const std::vector<RangeSet>& sets) {
   for (size_t i = 0; i < sets.size(); ++i) {
     ranges += sets[i].size();
     if (ranges > kMaxRanges)
-      throw Error(ErrorCode::invalid_config, "more than " + std::to_string(kMaxRanges) + " ranges");
-    cni::with_context("invalid range set " + std::to_string(i), [&] { check_range_set(sets[i]); });
+      throw Error(ErrorCode::invalid_config, fmt::format("more than {} ranges", kMaxRanges));
+    cni::with_context(fmt::format("invalid range set {}", i), [&] { check_range_set(sets[i]); });
   }
   for (size_t i = 0; i < sets.size(); ++i)
     for (size_t j = 0; j < i; ++j)
       if (overlap(sets[i], sets[j]))
-        throw Error(ErrorCode::invalid_config,
-                    "range set " + std::to_string(j) + " overlaps with " + std::to_string(i),
-                    to_string(sets[j]) + " and " + to_string(sets[i]));
+        throw Error(ErrorCode::invalid_config, fmt::format("range set {} overlaps with {}", j, i),
+                    fmt::format("{} and {}", to_string(sets[j]), to_string(sets[i])));
 }
 
-Requested parse_wish(const std::string& text, const std::string& where, ErrorCode blame) {
+Requested parse_requested_address(const std::string& text, const std::string& where, ErrorCode code) {
   std::optional<base::IpAddress> address = base::IpAddress::parse(text);
   if (const auto net = base::IpNet::parse(text)) address = net->address;  // the prefix length is the range's
   if (!address)
-    throw Error(blame, where + ": '" + text.substr(0, 64) + "' is not an IP address",
-                "an address is wished for as 10.244.1.7 or 10.244.1.7/24");
-  return {*address, blame};
+    throw Error(code, fmt::format("{}: '{}' is not an IP address", where, text.substr(0, 64)),
+                "an address is requested as 10.244.1.7 or 10.244.1.7/24");
+  return {.address = *address, .code = code};
 }
 
-/// The same address may come from several sources; it is one wish.
-void add_wish(const Requested& wish, std::vector<Requested>& wishes) {
-  const auto same = [&](const Requested& other) { return other.address == wish.address; };
-  if (std::none_of(wishes.begin(), wishes.end(), same)) wishes.push_back(wish);
-}
-
-void parse_wishes(const json::Value& object, const std::string& where, std::vector<Requested>& wishes) {
+/// Appends the addresses of `object.ips` that are not in `requested` yet: several sources may name the same.
+void parse_requested_list(const json::Value& object, const std::string& where,
+                          std::vector<Requested>& requested) {
   const std::vector<std::string> texts = json::get_strings(object, "ips", where);
+  const std::string path = json::join_path(where, "ips");
   if (texts.size() > kMaxRanges)
-    throw Error(ErrorCode::invalid_config,
-                json::join_path(where, "ips") + ": more than " + std::to_string(kMaxRanges) + " addresses");
-  for (const std::string& text : texts)
-    add_wish(parse_wish(text, json::join_path(where, "ips"), ErrorCode::invalid_config), wishes);
+    throw Error(ErrorCode::invalid_config, fmt::format("{}: more than {} addresses", path, kMaxRanges));
+  for (const std::string& text : texts) {
+    const Requested one = parse_requested_address(text, path, ErrorCode::invalid_config);
+    const auto same = [&](const Requested& other) { return other.address == one.address; };
+    if (std::none_of(requested.begin(), requested.end(), same)) requested.push_back(one);
+  }
 }
 
 /// A path out of the configuration: no byte that would end it early, no endless length.
 std::string checked_path(std::string path, const std::string& key) {
   if (path.find('\0') != std::string::npos || path.size() > kMaxPath)
-    throw Error(ErrorCode::invalid_config, "key '" + key + "' is no path: it is too long or has a NUL in it");
+    throw Error(ErrorCode::invalid_config,
+                fmt::format("key '{}' is no path: it is too long or has a NUL in it", key));
   return path;
 }
 
@@ -157,7 +155,7 @@ std::string store_directory(const cni::Request& request) {
   std::string path = checked_path(json::get_string(ipam, "dataDir", "ipam"), "ipam.dataDir");
   if (path.empty()) path = kDefaultDataDir;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path + (path == "/" ? "" : "/") + request.network;
+  return fmt::format("{}/{}", path == "/" ? "" : path, request.network);
 }
 
 std::vector<RangeSet> parse_ranges(const cni::Request& request) {
@@ -176,14 +174,14 @@ std::vector<RangeSet> parse_ranges(const cni::Request& request) {
 }
 
 std::vector<Requested> parse_requested(const cni::Request& request) {
-  std::vector<Requested> wishes;
+  std::vector<Requested> requested;
   const auto arguments = cni::parse_args(request.args, {"IP"});
   if (const auto ip = arguments.find("IP"); ip != arguments.end() && !ip->second.empty())
-    wishes.push_back(parse_wish(ip->second, "CNI_ARGS: IP", ErrorCode::invalid_environment));
+    requested.push_back(parse_requested_address(ip->second, "CNI_ARGS: IP", ErrorCode::invalid_environment));
   const json::Value& args = json::get_object(request.config, "args", "");
-  parse_wishes(json::get_object(args, "cni", "args"), "args.cni", wishes);
-  parse_wishes(json::get_object(request.config, "runtimeConfig", ""), "runtimeConfig", wishes);
-  return wishes;
+  parse_requested_list(json::get_object(args, "cni", "args"), "args.cni", requested);
+  parse_requested_list(json::get_object(request.config, "runtimeConfig", ""), "runtimeConfig", requested);
+  return requested;
 }
 
 std::vector<cni::Route> parse_routes(const cni::Request& request) {

@@ -1,5 +1,5 @@
-// What host-local's configuration says. Where the leases lie is read apart from the ranges, so that
-// DEL and GC can do their work when the ranges have become invalid.
+// The configuration of host-local. The store's directory is read apart from the ranges, so that DEL and GC
+// work when the ranges have become invalid.
 #pragma once
 
 #include <string>
@@ -11,15 +11,14 @@
 
 namespace ipam {
 
-/// The store's directory, "<ipam.dataDir>/<network>". Looks at nothing else of `ipam`.
-/// Throws cni::Error.
+/// The store's directory, "<ipam.dataDir>/<network>". Reads nothing else of `ipam`. Throws cni::Error.
 std::string store_directory(const cni::Request& request);
 
-/// The range sets: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order; their place in it
-/// is the N of last_reserved_ip.N. Throws cni::Error when there are none or they are invalid.
+/// The range sets of runtimeConfig.ipRanges, ipam.subnet and ipam.ranges, in this order. Their index is the N
+/// of last_reserved_ip.N. Throws cni::Error when there are none or they are invalid.
 std::vector<RangeSet> parse_ranges(const cni::Request& request);
 
-/// The addresses wished for in CNI_ARGS, args.cni.ips and runtimeConfig.ips, in this order.
+/// The addresses requested by CNI_ARGS, args.cni.ips and runtimeConfig.ips, in this order, each once.
 std::vector<Requested> parse_requested(const cni::Request& request);
 
 /// ipam.routes.

@@ -4,6 +4,7 @@
 
 #include "cni-ipam/conf.h"
 #include "cni-ipam/store/lease_file.h"
+#include "cni-ipam/store/lease_mark.h"
 #include "common/base/file.h"
 
 namespace ipam {
@@ -15,8 +16,8 @@ std::vector<std::string> containers_within(const cni::Request& request, const ba
   for (const std::string& name : base::list_directory(dir.get())) {
     const auto address = lease_address(name);
     if (!address || !net.contains(*address)) continue;
-    const LeaseFile lease = read_lease(dir.get(), name, false);
-    const std::string container = lease.mark.substr(0, lease.mark.find_first_of("\r\n"));
+    const LeaseFile lease = read_lease(dir.get(), name);
+    const std::string container(container_of(lease.mark));
     if (cni::is_valid_identifier(container)) containers.insert(container);
   }
   return {containers.begin(), containers.end()};

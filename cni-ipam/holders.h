@@ -9,8 +9,8 @@
 
 namespace ipam {
 
-/// The containers that hold an address within `net` in the request's store, sorted, each once. Reads
-/// the whole store without its lock: the answer is for an error text, not for a decision.
+/// The containers that hold an address within `net` in the request's store, sorted, each once. Reads all
+/// leases without the store's lock: the answer is good for a message, not for a decision.
 std::vector<std::string> containers_within(const cni::Request& request, const base::IpNet& net);
 
 }  // namespace ipam

@@ -39,11 +39,7 @@ void read_line(std::string_view line, cni::Dns& dns) {
 
 cni::Dns parse_resolv_conf(std::string_view text) {
   cni::Dns dns;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    read_line(text.substr(at, end - at), dns);
-    at = end + 1;
-  }
+  for (const std::string_view line : base::split(text, '\n')) read_line(line, dns);
   return dns;
 }
 
@@ -52,11 +48,11 @@ cni::Dns read_resolv_conf(const std::string& path) {
   try {
     if (const auto text = base::read_file(path, kMaxBytes)) return parse_resolv_conf(*text);
   } catch (const base::SystemError& error) {
-    throw cni::Error(cni::ErrorCode::io_failure, std::string("read ipam.resolvConf: ") + error.what(),
+    throw cni::Error(cni::ErrorCode::io_failure, fmt::format("read ipam.resolvConf: {}", error.what()),
                      kAdvice);
   }
-  throw cni::Error(cni::ErrorCode::io_failure, "read ipam.resolvConf: there is no file '" + path + "'",
-                   kAdvice);
+  throw cni::Error(cni::ErrorCode::io_failure,
+                   fmt::format("read ipam.resolvConf: there is no file '{}'", path), kAdvice);
 }
 
 }  // namespace ipam

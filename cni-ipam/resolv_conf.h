@@ -1,4 +1,4 @@
-// resolver(5)'s file as host-local reads it into a result's `dns`.
+// Reads a file in resolv.conf(5)'s form into a result's `dns`, as host-local does.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace ipam {
 
-/// Keywords that it does not know are skipped; nothing in the text is an error.
+/// Skips unknown keywords; no text is an error.
 cni::Dns parse_resolv_conf(std::string_view text);
 
 /// Throws cni::Error(io_failure) when the file cannot be read.

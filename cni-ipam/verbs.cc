@@ -11,6 +11,7 @@
 #include "cni-ipam/conf.h"
 #include "cni-ipam/resolv_conf.h"
 #include "cni-ipam/store/disk_store.h"
+#include "cni-ipam/store/lease_mark.h"
 #include "common/base/error.h"
 
 namespace ipam {
@@ -21,20 +22,20 @@ using cni::Error;
 using cni::ErrorCode;
 using Mode = DiskStore::Mode;
 
-Owner owner_of(const cni::Request& request) {
-  return {request.attachment.container_id, request.attachment.ifname};
-}
+/// What an attachment holds, and with which mark: its own, else the one of old host-locals.
+struct Held {
+  std::vector<IpAddress> addresses;
+  std::string mark;
+};
 
-/// What the attachment holds, and the mark that says so: its own, else the one of old host-locals.
-std::pair<std::vector<IpAddress>, std::string> held_by(DiskStore& store, const Owner& owner,
-                                                       const std::vector<RangeSet>& sets) {
+Held held_by(DiskStore& store, const cni::Attachment& attachment, const std::vector<RangeSet>& sets) {
   store.follow_round_robin(sets);
-  auto held = store.find_all(owner.mark(), sets);
-  if (!held.empty()) return {std::move(held), owner.mark()};
-  return {store.find_all(owner.legacy_mark(), sets), owner.legacy_mark()};
+  for (const std::string& mark : {lease_mark(attachment), legacy_mark(attachment)})
+    if (auto addresses = store.find_all(mark, sets); !addresses.empty()) return {std::move(addresses), mark};
+  return {};
 }
 
-/// Ranges that became invalid must not keep an attachment alive, and say nothing about a pod that runs.
+/// The ranges, or none if they are invalid: that must not keep a pod from being deleted or checked.
 std::vector<RangeSet> valid_ranges(const cni::Request& request) {
   try {
     return parse_ranges(request);
@@ -45,11 +46,13 @@ std::vector<RangeSet> valid_ranges(const cni::Request& request) {
   }
 }
 
+std::string describe(const cni::Attachment& attachment) { return describe_mark(lease_mark(attachment)); }
+
 [[noreturn]] void fail_check(const std::string& message, const std::string& details) {
   throw Error(ErrorCode::check_failed, message, details);
 }
 
-/// Addresses that the attachment should hold. An address outside our ranges is another IPAM's.
+/// The addresses of prevResult that are ours to give: one outside the ranges is another plugin's.
 std::vector<IpAddress> expected_addresses(const cni::Request& request, const std::vector<RangeSet>& sets) {
   const auto previous = request.prev_result();
   if (!previous) return {};
@@ -73,13 +76,13 @@ std::string nearest_directory(std::string path) {
 
 void check_writable(const std::string& directory) {
   const std::string nearest = nearest_directory(directory);
-  if (::faccessat(AT_FDCWD, (nearest + "/.").c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+  if (::faccessat(AT_FDCWD, fmt::format("{}/.", nearest).c_str(), W_OK | X_OK, AT_EACCESS) != 0)
     throw Error(ErrorCode::not_available,
-                "store '" + directory + "' cannot be written: " + base::errno_text(errno),
-                "look at '" + nearest + "': a directory on a writable file system is needed there");
+                fmt::format("store '{}' cannot be written: {}", directory, base::errno_text(errno)),
+                fmt::format("look at '{}': a directory on a writable file system is needed there", nearest));
 }
 
-/// What ADD would refuse in the configuration.
+/// Reads all of the configuration that ADD reads.
 std::vector<RangeSet> parse_for_status(const cni::Request& request) {
   try {
     const std::string resolv_conf = resolv_conf_path(request);
@@ -115,23 +118,24 @@ cni::Result add(const cni::Request& request, const Machine& machine) {
 
   const auto store = DiskStore::open(directory, Mode::create, machine);
   store->follow_round_robin(sets);
-  for (const Allocation& one : allocate(sets, requested, owner_of(request), *store))
-    result.ips.push_back({one.address, one.gateway, std::nullopt});
+  for (const Allocation& one : allocate(sets, requested, request.attachment, *store))
+    result.ips.push_back({.address = one.address, .gateway = one.gateway});
   return result;
 }
 
 void del(const cni::Request& request, const Machine& machine) {
   const auto store = DiskStore::open(store_directory(request), Mode::existing, machine);
   if (!store) return;
-  const auto [held, mark] = held_by(*store, owner_of(request), valid_ranges(request));
+  const Held held = held_by(*store, request.attachment, valid_ranges(request));
   cni::Attempts attempts;
-  for (const IpAddress& address : held)
-    attempts.run("release " + address.str(), [&, &mark = mark] { store->release(address, mark); });
-  if (held.empty() && !store->unreadable().empty())
+  for (const IpAddress& address : held.addresses)
+    attempts.run(fmt::format("release {}", address), [&] { store->release(address, held.mark); });
+  if (held.addresses.empty() && !store->unreadable().empty())
     attempts.run("release addresses", [&] {
-      throw Error(ErrorCode::io_failure,
-                  "cannot tell whether " + describe_mark(owner_of(request).mark()) + " holds an address",
-                  "repair or remove the lease '" + store->unreadable().front() + "', which cannot be read");
+      throw Error(
+          ErrorCode::io_failure,
+          fmt::format("cannot tell whether {} holds an address", describe(request.attachment)),
+          fmt::format("repair or remove the lease '{}', which cannot be read", store->unreadable().front()));
     });
   attempts.throw_if_any();
 }
@@ -141,19 +145,19 @@ void check(const cni::Request& request, const Machine& machine) {
   const std::vector<RangeSet> sets = valid_ranges(request);
   const std::vector<IpAddress> expected = expected_addresses(request, sets);
   const auto store = DiskStore::open(directory, Mode::existing, machine);
-  const std::string owner = describe_mark(owner_of(request).mark());
+  const std::string owner = describe(request.attachment);
   const std::vector<IpAddress> held =
-      store ? held_by(*store, owner_of(request), sets).first : std::vector<IpAddress>();
+      store ? held_by(*store, request.attachment, sets).addresses : std::vector<IpAddress>();
   if (held.empty())
-    fail_check(owner + " holds no address in store '" + directory + "'",
+    fail_check(fmt::format("{} holds no address in store '{}'", owner, directory),
                "its lease was released or removed; delete the pod, so that it is made again");
   for (const IpAddress& address : expected) {
     if (std::find(held.begin(), held.end(), address) != held.end()) continue;
     const auto holder = store->mark_of(address);
     fail_check(
-        address.str() + " is not held by " + owner,
+        fmt::format("{} is not held by {}", address, owner),
         holder && !holder->empty()
-            ? "it is held by " + describe_mark(*holder) + "; one of the two must be made again"
+            ? fmt::format("it is held by {}; one of the two must be made again", describe_mark(*holder))
             : "nobody holds it, so it may be given to another pod; delete the pod, so that it is made again");
   }
 }
@@ -162,9 +166,8 @@ void gc(const cni::Request& request, const Machine& machine) {
   const std::string directory = store_directory(request);
   std::set<std::string> live;
   for (const cni::Attachment& one : request.valid_attachments()) {
-    const Owner owner{one.container_id, one.ifname};
-    live.insert(owner.mark());
-    live.insert(owner.legacy_mark());
+    live.insert(lease_mark(one));
+    live.insert(legacy_mark(one));
   }
   const auto store = DiskStore::open(directory, Mode::existing, machine);
   if (store) store->collect([&](const std::string& mark) { return live.contains(mark); });
@@ -180,10 +183,9 @@ void status(const cni::Request& request, const Machine& machine) {
   for (const RangeSet& set : sets) {
     const Usage usage = store->usage(set);
     if (usage.held < usage.addresses) continue;
-    throw Error(ErrorCode::not_available_limited, "no IP addresses available in range set: " + to_string(set),
-                "the range set has " + figures(usage) +
-                    "; an address becomes free when its pod is deleted (DEL), when the runtime sends GC, or "
-                    "by a reboot");
+    throw Error(ErrorCode::not_available_limited,
+                fmt::format("no IP addresses available in range set: {}", to_string(set)),
+                describe_exhaustion(usage));
   }
 }
 

@@ -23,25 +23,26 @@ using cni::Error;
 using cni::ErrorCode;
 
 constexpr const char* kLockName = "lock";
-constexpr const char* kCursorPrefix = "last_reserved_ip.";
-constexpr size_t kMostSurprises = 64;  // then a look at all of it is cheaper
+constexpr size_t kMostSurprises = 64;  // then reading all leases is cheaper
+
+std::string cursor_name(size_t set) { return fmt::format("last_reserved_ip.{}", set); }
 
 base::FileLock lock_store(int dir_fd, const std::string& directory, std::chrono::seconds timeout) {
-  const std::string path = directory + "/" + kLockName;
+  const std::string path = fmt::format("{}/{}", directory, kLockName);
   try {
     return base::FileLock::acquire(dir_fd, kLockName, 0750, timeout);
   } catch (const base::SystemError& error) {
     if (error.error_number() != ETIMEDOUT) throw;
     throw Error(
         ErrorCode::try_again_later,
-        "lock file '" + path + "' was held by another process for " + std::to_string(timeout.count()) + " s",
-        "see who holds it with 'fuser " + path + "'; a plugin that hangs there may be killed");
+        fmt::format("lock file '{}' was held by another process for {} s", path, timeout.count()),
+        fmt::format("see who holds it with 'fuser {}'; a plugin that hangs there may be killed", path));
   }
 }
 
 struct stat stat_directory(int dir_fd, const std::string& directory) {
   struct stat status {};
-  if (::fstat(dir_fd, &status) != 0) base::throw_errno("stat directory '" + directory + "'");
+  if (::fstat(dir_fd, &status) != 0) base::throw_errno(fmt::format("stat directory '{}'", directory));
   return status;
 }
 
@@ -60,7 +61,7 @@ timespec random_past() {
 
 std::unique_ptr<DiskStore> DiskStore::open(const std::string& directory, Mode mode, const Machine& machine,
                                            std::chrono::seconds lock_timeout) {
-  return guarded("open store '" + directory + "'", [&]() -> std::unique_ptr<DiskStore> {
+  return guarded(fmt::format("open store '{}'", directory), [&]() -> std::unique_ptr<DiskStore> {
     base::UniqueFd dir =
         mode == Mode::create ? base::make_directory(directory, 0755) : base::open_directory(directory);
     if (!dir.valid()) return nullptr;
@@ -89,8 +90,10 @@ void DiskStore::load(const Machine& machine, const std::string& boot_id) {
   identity_ = {boot_id, status.st_dev, status.st_ino};
   if (!identity_.boot_id.empty()) index_path_ = index_path(machine.state_directory, directory_);
   if (!index_path_.empty()) {
-    index_ = LeaseIndex::open(index_path_, identity_, mode_ != Mode::look);
-    complete_ = index_ && index_->mark() != 0 && index_->mark() == base::nanoseconds(status.st_mtim);
+    index_ = LeaseIndex::open(index_path_, identity_,
+                              mode_ == Mode::look ? LeaseIndex::Access::read : LeaseIndex::Access::write);
+    complete_ =
+        index_ && index_->sealed_at() != 0 && index_->sealed_at() == base::nanoseconds(status.st_mtim);
     if (index_ && index_->swept()) return;
   }
   ScanRules rules;
@@ -101,11 +104,11 @@ void DiskStore::load(const Machine& machine, const std::string& boot_id) {
 std::vector<IpAddress> DiskStore::held_by(const std::string& mark) {
   std::vector<IpAddress> held;
   for (const IpAddress& address : index_->find(mark)) {
-    const LeaseFile lease = read_lease(dir_.get(), address.str(), false);
+    const LeaseFile lease = read_lease(dir_.get(), address.str());
     if (lease.mark == mark)
       held.push_back(address);
     else
-      complete_ = false;  // another's hand was here, or the owner's hash is another's too
+      complete_ = false;  // another program changed the store, or two marks have the same hash
   }
   std::sort(held.begin(), held.end());
   return held;
@@ -117,42 +120,36 @@ std::vector<IpAddress> DiskStore::find_all(const std::string& mark, const std::v
     return std::any_of(held.begin(), held.end(),
                        [&](const IpAddress& address) { return find_range(set, address); });
   });
-  if (complete_ || scanned_ || one_of_each) return held;
+  if (complete_ || looked_ == Looked::at_leases || one_of_each) return held;
   scan({});
   return held_by(mark);
 }
 
 std::optional<std::string> DiskStore::mark_of(const IpAddress& address) {
-  const LeaseFile lease = read_lease(dir_.get(), address.str(), false);
+  const LeaseFile lease = read_lease(dir_.get(), address.str());
   if (lease.state == LeaseFile::State::absent) return std::nullopt;
-  return lease.state == LeaseFile::State::read ? lease.mark
-                                               : "unknown: '" + path_of(address.str()) + "' cannot be read";
+  return lease.state == LeaseFile::State::read
+             ? lease.mark
+             : fmt::format("unknown: '{}' cannot be read", path_of(address.str()));
 }
 
 std::optional<IpAddress> DiskStore::first_free(const IpAddress& first, const IpAddress& last) {
   return index_->first_free(first, last);
 }
 
-/// From here until the seal the index says that it may not be complete: so it is when we are killed.
-void DiskStore::begin_change() {
-  changed_ = true;
-  index_->set_mark(0);
-}
-
-/// Under the lock an empty lease is a dead one.
+/// Replaces an empty lease: under the lock nobody is about to fill it.
 bool DiskStore::take_over_torn(const std::string& name, const std::string& mark) {
-  const LeaseFile lease = read_lease(dir_.get(), name, false);
+  const LeaseFile lease = read_lease(dir_.get(), name);
   return lease.state == LeaseFile::State::read && lease.mark.empty() &&
          base::remove_file_at(dir_.get(), name) && base::create_file_at(dir_.get(), name, mark, 0600);
 }
 
-bool DiskStore::reserve(const IpAddress& address, const Owner& owner) {
+bool DiskStore::reserve(const IpAddress& address, const std::string& mark) {
   const std::string name = address.str();
-  const std::string mark = owner.mark();
   const bool was_free = !index_->is_taken(address);
-  begin_change();
-  index_->insert(address, mark);  // first: when we are killed in between, it is known whose it is
-  const bool created = guarded("create lease '" + path_of(name) + "'", [&] {
+  index_->unseal();
+  index_->insert(address, mark);  // first: if this process is killed now, DEL looks at this address
+  const bool created = guarded(fmt::format("create lease '{}'", path_of(name)), [&] {
     return base::create_file_at(dir_.get(), name, mark, 0600) || take_over_torn(name, mark);
   });
   if (created) return true;
@@ -165,17 +162,17 @@ bool DiskStore::reserve(const IpAddress& address, const Owner& owner) {
 
 void DiskStore::release(const IpAddress& address, const std::string& mark) {
   const std::string name = address.str();
-  begin_change();
-  guarded("remove lease '" + path_of(name) + "'", [&] { base::remove_file_at(dir_.get(), name); });
+  index_->unseal();
+  guarded(fmt::format("remove lease '{}'", path_of(name)), [&] { base::remove_file_at(dir_.get(), name); });
   index_->erase(address, mark);
 }
 
 std::optional<IpAddress> DiskStore::last_reserved(size_t set) {
-  return IpAddress::parse(read_lease(dir_.get(), kCursorPrefix + std::to_string(set), false).mark);
+  return IpAddress::parse(read_lease(dir_.get(), cursor_name(set)).mark);
 }
 
 void DiskStore::set_last_reserved(size_t set, const IpAddress& address) {
-  const std::string name = kCursorPrefix + std::to_string(set);
+  const std::string name = cursor_name(set);
   const std::string text = address.str();
   // In place, as host-local does; its readers hold the lock. No O_TRUNC: ext4 writes a file that was
   // truncated to nothing to the disk at close().
@@ -204,19 +201,19 @@ Usage DiskStore::usage(const RangeSet& set) {
   return usage;
 }
 
-/// Leaves the index for the next call. One that is complete is made believable as such: whoever changes the
-/// directory from now on gives it another time than the one that is set and recorded here.
+/// Leaves the index for the next call. A complete one is sealed: the directory gets a time that no later
+/// change gives it, and the index records it.
 void DiskStore::seal() {
   if (!index_ || mode_ == Mode::look || index_path_.empty()) return;
   if (!complete_) {
-    index_->set_mark(0);
-  } else if (changed_) {
+    index_->unseal();
+  } else if (index_->sealed_at() == 0) {
     const timespec past = random_past();
     const timespec times[2] = {{0, UTIME_OMIT}, past};
-    const bool set = ::futimens(dir_.get(), times) == 0;
-    const int64_t mark = set ? base::nanoseconds(stat_directory(dir_.get(), directory_).st_mtim) : 0;
-    const bool kept = mark == base::nanoseconds(past);  // else: a file system with coarse times
-    index_->set_mark(kept ? mark : 0);
+    const bool is_kept =
+        ::futimens(dir_.get(), times) == 0 &&  // else: a file system with coarse times
+        base::nanoseconds(stat_directory(dir_.get(), directory_).st_mtim) == base::nanoseconds(past);
+    if (is_kept) index_->seal(base::nanoseconds(past));
   }
   index_->publish(index_path_);
 }

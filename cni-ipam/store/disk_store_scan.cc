@@ -1,4 +1,5 @@
-// How the store learns what is in its directory: all of it, the names only, or what the round robin passed.
+// How the store learns which leases there are: by reading all of them, by listing their names, or by
+// following the round robin.
 #include <algorithm>
 
 #include "cni-ipam/store/disk_store.h"
@@ -25,17 +26,16 @@ LeaseIndex DiskStore::list_leases(const ScanRules& rules) {
     if (const auto address = lease_address(name))
       present.insert_unowned(*address);
     else if (rules.failures && base::is_temporary_name(name))
-      rules.failures->run("remove file '" + path_of(name) + "'",
+      rules.failures->run(fmt::format("remove file '{}'", path_of(name)),
                           [&] { base::remove_file_at(dir_.get(), name); });
   };
-  guarded("read directory '" + directory_ + "'", [&] { base::for_each_name(dir_.get(), visit); });
-  listed_ = true;
+  guarded(fmt::format("read directory '{}'", directory_), [&] { base::for_each_name(dir_.get(), visit); });
+  looked_ = Looked::at_names;
   return present;
 }
 
 void DiskStore::scan(const ScanRules& rules) {
   complete_ = false;
-  changed_ = true;
   const LeaseIndex present = list_leases(rules);
   const uint64_t leases = present.count();
   index_.emplace(identity_, leases + leases / 16);
@@ -45,12 +45,12 @@ void DiskStore::scan(const ScanRules& rules) {
   for (size_t set = 0; set < LeaseIndex::kCursors; ++set)
     if (const auto cursor = last_reserved(set)) index_->set_cursor(set, *cursor);
   complete_ = unreadable_.empty();
-  scanned_ = true;
+  looked_ = Looked::at_leases;
 }
 
 void DiskStore::scan_lease(const IpAddress& address, const ScanRules& rules) {
   const std::string name = address.str();
-  const LeaseFile lease = read_lease(dir_.get(), name, rules.oldest.has_value());
+  const LeaseFile lease = read_lease(dir_.get(), name, rules.oldest ? LeaseTime::read : LeaseTime::skip);
   if (lease.state == LeaseFile::State::absent) return;
   if (lease.state != LeaseFile::State::read) {
     if (lease.state == LeaseFile::State::unreadable) unreadable_.push_back(path_of(name));
@@ -65,7 +65,7 @@ void DiskStore::scan_lease(const IpAddress& address, const ScanRules& rules) {
   if (dead) {
     cni::Attempts ignored;
     bool removed = false;
-    (rules.failures ? *rules.failures : ignored).run("remove lease '" + path_of(name) + "'", [&] {
+    (rules.failures ? *rules.failures : ignored).run(fmt::format("remove lease '{}'", path_of(name)), [&] {
       base::remove_file_at(dir_.get(), name);
       removed = true;
     });
@@ -80,9 +80,9 @@ void DiskStore::scan_lease(const IpAddress& address, const ScanRules& rules) {
 
 void DiskStore::collect(const std::function<bool(const std::string& mark)>& is_live) {
   cni::Attempts failures;
-  scan({std::nullopt, &is_live, &failures});
+  scan({.is_live = &is_live, .failures = &failures});
   for (const std::string& path : unreadable_)
-    failures.run("read lease '" + path + "'", [] {
+    failures.run(fmt::format("read lease '{}'", path), [] {
       throw Error(ErrorCode::io_failure, "its owner is not known", "repair or remove the file");
     });
   failures.throw_if_any();
@@ -90,7 +90,7 @@ void DiskStore::collect(const std::function<bool(const std::string& mark)>& is_l
 
 /// Makes the index know the lease of `address`, if there is one.
 void DiskStore::learn(const IpAddress& address) {
-  const LeaseFile lease = read_lease(dir_.get(), address.str(), false);
+  const LeaseFile lease = read_lease(dir_.get(), address.str());
   const bool owned = lease.state == LeaseFile::State::read && !lease.mark.empty();
   if (owned) {
     const auto known = index_->find(lease.mark);
@@ -103,7 +103,7 @@ void DiskStore::learn(const IpAddress& address) {
 }
 
 bool DiskStore::look_again() {
-  if (complete_ || listed_) return false;
+  if (complete_ || looked_ != Looked::at_index) return false;
   const LeaseIndex present = list_leases({});
   index_->retain(present);
   present.for_each([&](const IpAddress& address) {
@@ -118,7 +118,7 @@ void DiskStore::follow_round_robin(const std::vector<RangeSet>& sets) {
   for (size_t set = 0; set < sets.size() && set < LeaseIndex::kCursors; ++set) {
     const auto now = last_reserved(set);
     const auto then = index_->cursor(set);
-    if (!now && then) return scan({});  // somebody emptied the store
+    if (!now && then) return scan({});  // the store was emptied
     if (!now || !find_range(sets[set], *now)) continue;
     learn(*now);  // always: the same address may have been given back and given out again
     if (now == then) continue;

@@ -23,7 +23,7 @@ LeaseFile::State state_of_open_error(int error_number) {
 
 }  // namespace
 
-LeaseFile read_lease(int dir_fd, const std::string& name, bool with_time) {
+LeaseFile read_lease(int dir_fd, const std::string& name, LeaseTime time) {
   LeaseFile lease;
   const base::UniqueFd fd(::openat(dir_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) {
@@ -34,7 +34,8 @@ LeaseFile read_lease(int dir_fd, const std::string& name, bool with_time) {
   const ssize_t length = ::read(fd.get(), buffer, sizeof buffer);
   struct stat status {};
   // A FIFO reads as empty: only what looks torn needs a second look at its kind.
-  if ((with_time || length <= 0) && (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
+  if ((time == LeaseTime::read || length <= 0) &&
+      (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode))) {
     lease.state = LeaseFile::State::strange;
     return lease;
   }

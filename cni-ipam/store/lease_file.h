@@ -1,4 +1,4 @@
-// One lease on disk: a file named like its address whose text is its owner's mark.
+// One lease on disk: a file named like its address, whose text is its mark (lease_mark.h).
 #pragma once
 
 #include <cstdint>
@@ -12,19 +12,23 @@ namespace ipam {
 struct LeaseFile {
   enum class State {
     absent,
-    strange,  ///< a link, directory, FIFO: takes the name, belongs to nobody
+    strange,  ///< a link, directory or FIFO: keeps the address from being given out, is no lease
     unreadable,
     read
   };
   State state = State::absent;
-  std::string mark;      ///< of a read one; empty: torn by a crash of host-local, nobody's
-  int64_t modified = 0;  ///< ns; only if it was asked for
+  std::string mark;      ///< if it was read; empty when a crash of host-local tore the lease: nobody's
+  int64_t modified = 0;  ///< ns; with LeaseTime::read
 };
 
-/// Never follows a link, never waits, never throws for what it meets.
-LeaseFile read_lease(int dir_fd, const std::string& name, bool with_time);
+/// Whether the time of a lease matters, which takes a system call more.
+enum class LeaseTime { skip, read };
 
-/// The address that a file of this name would be a lease of. Only its canonical text is one.
+/// Reads the lease `name` in `dir_fd`. Follows no link, waits for nothing, and does not throw.
+LeaseFile read_lease(int dir_fd, const std::string& name, LeaseTime time = LeaseTime::skip);
+
+/// The address that a file of this name is the lease of; nullopt if the name is not an address in RFC 5952's
+/// form.
 std::optional<base::IpAddress> lease_address(const std::string& name);
 
 }  // namespace ipam

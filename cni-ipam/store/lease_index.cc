@@ -49,10 +49,11 @@ uint32_t* LeaseIndex::buckets() const { return reinterpret_cast<uint32_t*>(block
 LeaseIndex::LeaseIndex(const StoreIdentity& identity, uint64_t leases)
     : LeaseIndex(with_room(identity, std::bit_ceil(std::clamp(leases, kFirstRoom, kMostRoom)), kFirstRoom)) {}
 
-int64_t LeaseIndex::mark() const { return header().mark; }
+int64_t LeaseIndex::sealed_at() const { return header().sealed_at; }
 bool LeaseIndex::swept() const { return header().swept != 0; }
 void LeaseIndex::set_swept() { header().swept = 1; }
-void LeaseIndex::set_mark(int64_t mark) { header().mark = mark; }
+void LeaseIndex::seal(int64_t directory_time) { header().sealed_at = directory_time; }
+void LeaseIndex::unseal() { header().sealed_at = 0; }
 
 std::optional<IpAddress> LeaseIndex::cursor(size_t set) const {
   if (set >= kCursors || header().cursors[set].known == 0) return std::nullopt;

@@ -1,9 +1,9 @@
-// Who holds what, as two hash tables in one block of memory that may be a file's: owner to addresses,
-// and a bitmap of taken addresses. It makes answers fast and vouches for none: the store compares its
-// mark with the directory before it takes it for complete, and reads a lease before it acts on it.
+// Which addresses are taken, and by which marks, as two hash tables in one block of memory that may be a
+// file's. It makes answers fast and proves none: the store compares its seal with the directory before it
+// takes it for complete, and reads a lease before it acts on it.
 //
-// The file is one machine's and one boot's: native byte order, dropped when anything looks odd. A lease
-// takes 20 bytes of it, and a call touches a few pages.
+// The file belongs to one machine and one boot: native byte order, ignored when anything in it looks wrong. A
+// lease takes 20 bytes of it, and a call touches a few pages.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace ipam {
 
-/// Which directory an index speaks of, and in which boot.
+/// The directory that an index describes, and the boot in which it does.
 struct StoreIdentity {
   std::string boot_id;
   uint64_t device = 0, inode = 0;
@@ -31,21 +31,25 @@ std::string index_path(const std::string& state_directory, const std::string& di
 
 class LeaseIndex {
  public:
-  /// Round robins that it can remember: range sets 0 to 7.
+  /// How many round robins it remembers: those of range sets 0 to 7.
   static constexpr size_t kCursors = 8;
+  enum class Access {
+    read,  ///< changes stay in this process
+    write  ///< changes go to the file
+  };
 
-  /// An empty one, in memory, that takes `leases` before it has to grow.
+  /// An empty one, in memory, with room for this many leases before it has to grow.
   explicit LeaseIndex(const StoreIdentity& identity, uint64_t leases = 0);
-  /// Maps the file at `path`; nullopt if it is absent, odd or not of `identity`. `writable` false
-  /// gives a private view.
+  /// Maps the file at `path`; nullopt if it is absent, damaged or not of `identity`.
   static std::optional<LeaseIndex> open(const std::string& path, const StoreIdentity& identity,
-                                        bool writable);
+                                        Access access);
 
-  /// The directory time (ns) at which the index held every lease and nothing else; 0: it may not do so
-  /// whatever the directory says.
-  [[nodiscard]] int64_t mark() const;
-  void set_mark(int64_t mark);
-  /// Whether leases from before this boot were taken back already.
+  /// The modification time of the directory (ns) with which the index holds every lease and nothing else; 0
+  /// if it does not.
+  [[nodiscard]] int64_t sealed_at() const;
+  void seal(int64_t directory_time);
+  void unseal();
+  /// Whether the leases of earlier boots were removed.
   [[nodiscard]] bool swept() const;
   void set_swept();
   /// Where the round robin of range set number `set` stood at the last call; nullopt: not known.
@@ -53,13 +57,13 @@ class LeaseIndex {
   void set_cursor(size_t set, const base::IpAddress& address);
 
   void insert(const base::IpAddress& address, std::string_view mark);
-  /// Taken, by nobody that could ever ask for it.
+  /// Marks `address` as taken without a mark that find() could find it by.
   void insert_unowned(const base::IpAddress& address);
   void erase(const base::IpAddress& address, std::string_view mark);
-  /// Forgets what is not taken in `present`.
+  /// Removes the addresses that are not taken in `present`.
   void retain(const LeaseIndex& present);
 
-  /// May name addresses of another owner whose hash is the same.
+  /// The addresses with this mark, and perhaps some with another mark of the same hash.
   [[nodiscard]] std::vector<base::IpAddress> find(std::string_view mark) const;
   [[nodiscard]] bool is_taken(const base::IpAddress& address) const;
   [[nodiscard]] std::optional<base::IpAddress> first_free(const base::IpAddress& first,
@@ -67,13 +71,14 @@ class LeaseIndex {
   /// The taken addresses, in no order.
   void for_each(const std::function<void(const base::IpAddress&)>& visit) const;
   [[nodiscard]] uint64_t count() const;
-  /// Those from `first` to `last`.
+  /// How many addresses from `first` to `last` are taken.
   [[nodiscard]] uint64_t count(const base::IpAddress& first, const base::IpAddress& last) const;
-  /// The hashes of the containers that hold these; in no order, with repeats.
+  /// Appends the hashes of the containers that hold addresses from `first` to `last`, in no order, one for
+  /// each address.
   void containers(const base::IpAddress& first, const base::IpAddress& last,
                   std::vector<uint64_t>& out) const;
 
-  /// Makes `path` hold this index; nothing is to do for one that is that file. Throws base::SystemError.
+  /// Writes the index to `path`, unless it is mapped from there. Throws base::SystemError.
   void publish(const std::string& path);
 
  private:
@@ -102,7 +107,7 @@ class LeaseIndex {
     char magic[8];
     char boot_id[40];
     uint64_t device, inode;
-    int64_t mark;
+    int64_t sealed_at;
     uint64_t swept;
     uint64_t lease_room, lease_count;  ///< room for leases is the number of buckets as well; a power of 2
     uint64_t block_room, block_count;  ///< likewise a power of 2

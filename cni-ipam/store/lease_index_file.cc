@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdio>
 #include <cstring>
 
 #include "cni-ipam/store/lease_index.h"
@@ -31,11 +30,14 @@ std::string index_path(const std::string& state_directory, const std::string& di
   for (const char c : directory) {
     const bool plain =
         (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    char escaped[5];
-    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    name += c == '/' ? "-" : plain ? std::string(1, c) : std::string(escaped);
+    if (c == '/')
+      name += '-';
+    else if (plain)
+      name += c;
+    else
+      name += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
-  return name.size() > kMaxName ? std::string() : state_directory + "/" + name + ".index";
+  return name.size() > kMaxName ? std::string() : fmt::format("{}/{}.index", state_directory, name);
 }
 
 LeaseIndex::Region::~Region() {
@@ -64,15 +66,15 @@ LeaseIndex LeaseIndex::with_room(const StoreIdentity& identity, uint64_t leases,
 }
 
 std::optional<LeaseIndex> LeaseIndex::open(const std::string& path, const StoreIdentity& identity,
-                                           bool writable) {
-  const base::UniqueFd fd(
-      ::open(path.c_str(), (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+                                           Access access) {
+  const base::UniqueFd fd(::open(
+      path.c_str(), (access == Access::write ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   const auto size = static_cast<size_t>(status.st_size);
   if (size < sizeof(Header) || size > size_for(kMostRoom, kMostRoom)) return std::nullopt;
-  void* data =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, writable ? MAP_SHARED : MAP_PRIVATE, fd.get(), 0);
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      access == Access::write ? MAP_SHARED : MAP_PRIVATE, fd.get(), 0);
   if (data == MAP_FAILED) return std::nullopt;
   LeaseIndex index(Region(data, size));
   if (!index.fits(identity)) return std::nullopt;

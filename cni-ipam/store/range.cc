@@ -15,7 +15,7 @@ using base::IpAddress;
 
 void check_end(const char* key, const std::optional<IpAddress>& address, const base::IpNet& subnet) {
   if (address && !subnet.contains(*address))
-    reject(std::string(key) + " " + address->str() + " not in network " + subnet.str());
+    reject(fmt::format("{} {} not in network {}", key, *address, subnet));
 }
 
 /// Appends first..last without the gateway.
@@ -46,18 +46,18 @@ uint64_t Range::size() const {
   return distance == UINT64_MAX ? distance : distance + 1;
 }
 
-std::string Range::str() const { return first.str() + "-" + last.str(); }
+std::string Range::str() const { return fmt::format("{}-{}", first, last); }
 
 Range make_range(const RangeSpec& spec) {
   const base::IpNet& subnet = spec.subnet;
   const base::IpNet network = subnet.network();
   if (subnet.prefix > subnet.address.bits() - 2)
-    reject("network " + subnet.str() + " too small to allocate from",
-           "the longest usable prefix is /" + std::to_string(subnet.address.bits() - 2));
+    reject(fmt::format("network {} too small to allocate from", subnet),
+           fmt::format("the longest usable prefix is /{}", subnet.address.bits() - 2));
   if (subnet.address != network.address)
-    reject("network " + subnet.str() + " has host bits set",
-           "for a prefix of length " + std::to_string(subnet.prefix) + " the network address is " +
-               network.address.str());
+    reject(
+        fmt::format("network {} has host bits set", subnet),
+        fmt::format("for a prefix of length {} the network address is {}", subnet.prefix, network.address));
   check_end("rangeStart", spec.start, subnet);
   check_end("rangeEnd", spec.end, subnet);
   Range range;
@@ -66,7 +66,7 @@ Range make_range(const RangeSpec& spec) {
   range.first = spec.start.value_or(network.address.next());
   range.last = spec.end.value_or(subnet.address.is_v4() ? subnet.last().previous() : subnet.last());
   if (range.last < range.first)
-    reject("rangeStart " + range.first.str() + " is after rangeEnd " + range.last.str());
+    reject(fmt::format("rangeStart {} is after rangeEnd {}", range.first, range.last));
   return range;
 }
 
@@ -77,7 +77,8 @@ void check_range_set(const RangeSet& set) {
       reject("mixed address families",
              "IPv4 and IPv6 ranges must be in range sets of their own; an attachment then gets both");
     for (size_t j = 0; j < i; ++j)
-      if (set[i].overlaps(set[j])) reject("subnets " + set[j].str() + " and " + set[i].str() + " overlap");
+      if (set[i].overlaps(set[j]))
+        reject(fmt::format("subnets {} and {} overlap", set[j].str(), set[i].str()));
   }
 }
 
@@ -100,9 +101,9 @@ bool overlap(const RangeSet& a, const RangeSet& b) {
 }
 
 std::string to_string(const RangeSet& set) {
-  std::string text;
-  for (const Range& range : set) text += (text.empty() ? "" : ",") + range.str();
-  return text;
+  std::vector<std::string> ranges;
+  for (const Range& range : set) ranges.push_back(range.str());
+  return fmt::format("{}", fmt::join(ranges, ","));
 }
 
 std::vector<Interval> full_turn(const RangeSet& set, const std::optional<IpAddress>& last_reserved) {

@@ -31,7 +31,7 @@ struct Range {
   [[nodiscard]] std::string str() const;
 };
 
-/// Alternatives: an attachment gets one address out of all of them.
+/// An attachment gets one address out of all ranges of a set.
 using RangeSet = std::vector<Range>;
 
 /// Fills in the defaults: gateway and first = network + 1, last = the subnet's last address, without
@@ -41,24 +41,25 @@ Range make_range(const RangeSpec& spec);
 /// Throws cni::Error(invalid_config) for an empty set, mixed families or an overlap.
 void check_range_set(const RangeSet& set);
 
-/// The range that holds `address`; nullptr if none does.
+/// The range that `address` lies in; nullptr if there is none.
 const Range* find_range(const RangeSet& set, const base::IpAddress& address);
 const Range* find_range(const std::vector<RangeSet>& sets, const base::IpAddress& address);
 
+/// Whether an address lies in both.
 [[nodiscard]] bool overlap(const RangeSet& a, const RangeSet& b);
 
 /// "first-last,first-last".
 std::string to_string(const RangeSet& set);
 
-/// Where to look for a free address, in order.
+/// A part of a range.
 struct Interval {
   const Range* range = nullptr;
   base::IpAddress first, last;
 };
 
-/// One round robin turn over `set`, which must outlive the answer: every address once except the
-/// gateways, beginning behind `last_reserved` and ending with it. Without it, or when it lies outside
-/// the set, the turn begins with the first range.
+/// The order in which one round robin turn visits the addresses of `set`, each once and without the gateways:
+/// from the one behind `last_reserved` to that itself. Without it, or when it lies outside the set, the turn
+/// begins with the first range. The answer points into `set`.
 std::vector<Interval> full_turn(const RangeSet& set, const std::optional<base::IpAddress>& last_reserved);
 
 }  // namespace ipam

@@ -1,4 +1,4 @@
-// Failures of the store in words for an operator.
+// Failures of the store, with advice for the operator.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace ipam {
 
-/// "<doing>: <cause>" with advice in the details.
+/// "<doing>: <cause>", with advice in the details.
 cni::Error store_error(const std::string& doing, const base::SystemError& error);
 
 /// Runs `action`; a failed system call in it becomes a store_error.

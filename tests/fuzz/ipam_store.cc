@@ -3,8 +3,9 @@
 #include <string>
 
 #include "cni-ipam/allocator.h"
-#include "cni-ipam/store/range.h"
 #include "cni-ipam/store/disk_store.h"
+#include "cni-ipam/store/lease_mark.h"
+#include "cni-ipam/store/range.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
 #include "tests/fuzz/decoders.h"
@@ -22,20 +23,21 @@ const std::vector<ipam::RangeSet>& sets() {
 }
 
 /// Adds and takes back, and looks whether the two agree.
-void use(const std::string& path, const ipam::Machine& machine, const ipam::Owner& owner) {
+void use(const std::string& path, const ipam::Machine& machine, const cni::Attachment& attachment) {
   const auto store = DiskStore::open(path, DiskStore::Mode::create, machine);
+  const std::string mark = ipam::lease_mark(attachment);
   std::vector<ipam::Allocation> got;
   try {
-    got = ipam::allocate(sets(), {}, owner, *store);
+    got = ipam::allocate(sets(), {}, attachment, *store);
   } catch (const cni::Error&) {  // all taken, or held by this owner already
     return;
   }
-  const auto held = store->held_by(owner.mark());
+  const auto held = store->held_by(mark);
   for (const ipam::Allocation& one : got) {
     fuzz::promise(std::find(held.begin(), held.end(), one.address.address) != held.end(),
                   "what was taken is held");
-    fuzz::promise(store->mark_of(one.address.address) == owner.mark(), "and bears its owner's mark");
-    store->release(one.address.address, owner.mark());
+    fuzz::promise(store->mark_of(one.address.address) == mark, "and bears its owner's mark");
+    store->release(one.address.address, mark);
   }
 }
 

@@ -20,7 +20,7 @@ std::string whole_index(const std::string& path) {
   for (int i = 0; i < 70; ++i, address = address.next())
     index.insert(address, "c" + std::to_string(i % 3) + "\r\neth0");
   index.erase(*IpAddress::parse("10.1.0.5"), "c1\r\neth0");
-  index.set_mark(1);
+  index.seal(1);
   index.publish(path);
   return base::read_file(path, 1 << 20).value();
 }
@@ -57,6 +57,6 @@ void fuzz::lease_index(std::string_view input) {
     bytes[static_cast<size_t>(offset) % bytes.size()] = input[at + 2];
   }
   base::write_file_atomic(path, bytes, 0600);
-  for (const bool writable : {false, true})
-    if (auto index = ipam::LeaseIndex::open(path, kIdentity, writable)) use(*index);
+  for (const auto access : {ipam::LeaseIndex::Access::read, ipam::LeaseIndex::Access::write})
+    if (auto index = ipam::LeaseIndex::open(path, kIdentity, access)) use(*index);
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "cni-ipam/allocator.h"
+#include "cni-ipam/store/lease_mark.h"
 #include "tests/unit/cni-ipam/test_support.h"
 
 using ipam::RangeSet;
@@ -34,7 +35,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("ipam allocator: the next address") {
+TEST_CASE("allocate gives the address behind the last one") {
   for (const Case& one : {
            Case{{"10.0.0.0/29"}, {}, "", "10.0.0.2/29"},
            Case{{"2001:db8:1::/64"}, {}, "", "2001:db8:1::2/64"},
@@ -61,7 +62,7 @@ TEST_CASE("ipam allocator: the next address") {
   }
 }
 
-TEST_CASE("ipam allocator: a /29 has five, and a released one comes back last") {
+TEST_CASE("a /29 has five addresses, and a released one comes back last") {
   FakeStore store;
   const std::vector<RangeSet> sets{set_of({"10.0.0.0/29"})};
   for (const char* expected : {"10.0.0.2/29", "10.0.0.3/29", "10.0.0.4/29", "10.0.0.5/29"})
@@ -76,7 +77,7 @@ TEST_CASE("ipam allocator: a /29 has five, and a released one comes back last") 
         }).find("the range set has 5 addresses, 5 of them held by 5 containers") == 0);
 }
 
-TEST_CASE("ipam allocator: before it gives up it looks for what others gave back") {
+TEST_CASE("allocate looks for what others gave back before it gives up") {
   FakeStore store;
   const std::vector<RangeSet> sets{set_of({"10.0.0.0/29"})};
   for (const char* id : {"a", "b", "c", "d", "e"}) take(store, sets, id);
@@ -85,7 +86,7 @@ TEST_CASE("ipam allocator: before it gives up it looks for what others gave back
   CHECK(error_of([&] { take(store, sets, "g"); }).starts_with("11 "));
 }
 
-TEST_CASE("ipam allocator: exhaustion") {
+TEST_CASE("a full range set is an error with its figures") {
   for (const auto& set :
        {set_of({"10.0.0.0/30"}), set_of({"10.0.0.0/29"}), set_of({"10.0.0.0/30", "10.0.1.0/30"})}) {
     FakeStore store;
@@ -95,7 +96,7 @@ TEST_CASE("ipam allocator: exhaustion") {
   }
 }
 
-TEST_CASE("ipam allocator: goes on when a free address turns out taken") {
+TEST_CASE("allocate goes on when a free address turns out to be taken") {
   FakeStore store;
   store.lying = {ip("10.0.0.2"), ip("10.0.0.3")};
   CHECK(take(store, {set_of({"10.0.0.0/29"})}) == "10.0.0.4/29");
@@ -104,7 +105,7 @@ TEST_CASE("ipam allocator: goes on when a free address turns out taken") {
       contains(error_of([&] { take(store, {set_of({"10.0.0.0/29"})}, "b"); }), "no IP addresses available"));
 }
 
-TEST_CASE("ipam allocator: requested addresses") {
+TEST_CASE("allocate gives a requested address, or the error that fits") {
   FakeStore store;
   const std::vector<RangeSet> sets{
       {ipam::make_range({net("10.0.0.0/29"), ip("10.0.0.2"), ip("10.0.0.5"), {}})}};
@@ -125,7 +126,7 @@ TEST_CASE("ipam allocator: requested addresses") {
         "7 failed to allocate for range 0: requested ip 10.0.0.1 is subnet's gateway");
 }
 
-TEST_CASE("ipam allocator: several requests, one per set, in the order given") {
+TEST_CASE("several requested addresses serve one range set each, in their order") {
   const std::vector<RangeSet> sets{set_of({"10.0.0.0/24", "10.0.1.0/24"}), set_of({"fd00::/64"})};
   FakeStore store;
   CHECK(take(store, sets, "a", {{ip("fd00::7")}, {ip("10.0.1.9")}}) == "10.0.1.9/24 fd00::7/64");
@@ -136,7 +137,7 @@ TEST_CASE("ipam allocator: several requests, one per set, in the order given") {
   CHECK(store.cursors.at(0) == ip("10.0.1.9"));
 }
 
-TEST_CASE("ipam allocator: a duplicate is refused and harms nothing, on every path") {
+TEST_CASE("a second allocation for an attachment is refused and changes nothing") {
   const std::vector<RangeSet> sets{set_of({"10.0.0.0/24"}), set_of({"fd00::/64"})};
   FakeStore store;
   take(store, sets, "a");
@@ -157,7 +158,7 @@ TEST_CASE("ipam allocator: a duplicate is refused and harms nothing, on every pa
   CHECK(take(store, {set_of({"10.8.0.0/24"})}, "a") == "10.8.0.2/24");
 }
 
-TEST_CASE("ipam allocator: a later set's failure gives back this call's addresses only") {
+TEST_CASE("a later range set's failure gives back the addresses of this call only") {
   const std::vector<RangeSet> sets{set_of({"10.0.0.0/24"}), set_of({"10.1.0.0/30"})};
   FakeStore store;
   take(store, sets, "a");
@@ -169,7 +170,7 @@ TEST_CASE("ipam allocator: a later set's failure gives back this call's addresse
   CHECK(store.cursors == cursors);
 }
 
-TEST_CASE("ipam allocator: gateway and prefix length of the range") {
+TEST_CASE("an allocation has the gateway and the prefix length of its range") {
   FakeStore store;
   const auto got = ipam::allocate(
       {{ipam::make_range({net("10.0.0.0/16"), ip("10.0.7.0"), ip("10.0.7.9"), ip("10.0.0.9")})}}, {},
@@ -179,8 +180,11 @@ TEST_CASE("ipam allocator: gateway and prefix length of the range") {
   CHECK(got[0].gateway == ip("10.0.0.9"));
 }
 
-TEST_CASE("ipam allocator: marks for people") {
+TEST_CASE("marks and figures are told in words") {
   CHECK(ipam::describe_mark("abc\r\neth0") == "container 'abc', interface 'eth0'");
   CHECK(ipam::describe_mark("abc") == "container 'abc'");
-  CHECK(ipam::figures({1, 1, 1}) == "1 address, 1 of them held by 1 container");
+  CHECK(ipam::describe_exhaustion({.addresses = 1, .held = 1, .containers = 1})
+            .starts_with("the range set has 1 address, 1 of them held by 1 container; "));
+  CHECK(ipam::describe_exhaustion({.addresses = 5, .held = 5, .containers = 2})
+            .starts_with("the range set has 5 addresses, 5 of them held by 2 containers; "));
 }

@@ -33,7 +33,7 @@ std::string wishes(const std::string& more, const std::string& args = "") {
 
 }  // namespace
 
-TEST_CASE("ipam conf: old style, new style, mixed with runtime ranges") {
+TEST_CASE("range sets come from runtimeConfig, the short form and ipam.ranges, in this order") {
   CHECK(
       ranges(
           R"("subnet":"10.1.2.0/24","rangeStart":"10.1.2.9","rangeEnd":"10.1.2.20","gateway":"10.1.2.30")") ==
@@ -46,7 +46,7 @@ TEST_CASE("ipam conf: old style, new style, mixed with runtime ranges") {
         "10.1.1.1-10.1.1.254 | 10.1.2.1-10.1.2.254 | 10.1.3.1-10.1.3.254");
 }
 
-TEST_CASE("ipam conf: containerd's capitalised keys with empty strings") {
+TEST_CASE("reads containerd's capitalised keys with empty strings") {
   CHECK(
       ranges(
           "",
@@ -54,7 +54,7 @@ TEST_CASE("ipam conf: containerd's capitalised keys with empty strings") {
       "10.1.1.1-10.1.1.254");
 }
 
-TEST_CASE("ipam conf: errors name key and cause") {
+TEST_CASE("an error in the configuration names key and cause") {
   CHECK(range_error("") == "7 no IP ranges specified");
   CHECK(range_error(R"("ranges":[])") == "7 no IP ranges specified");
   CHECK(range_error(R"("ranges":[[]])") == "7 invalid range set 0: empty range set");
@@ -85,11 +85,11 @@ TEST_CASE("ipam conf: errors name key and cause") {
   CHECK(error_of([&] { ipam::parse_ranges(request); }) == "7 IPAM config missing 'ipam' key");
 }
 
-TEST_CASE("ipam conf: a gateway outside the subnet stays allowed") {
+TEST_CASE("allows a gateway outside the subnet") {
   CHECK(ranges(R"("subnet":"10.1.2.0/30","gateway":"192.168.0.1")") == "10.1.2.1-10.1.2.2");
 }
 
-TEST_CASE("ipam conf: one address per family before 0.3.0") {
+TEST_CASE("refuses two addresses of one family before 0.3.0") {
   const std::string two = R"("ranges":[[{"subnet":"10.1.1.0/24"}],[{"subnet":"10.1.2.0/24"}]])";
   CHECK(range_error(two, "", "0.2.0") ==
         "7 CNI version 0.2.0 does not support more than 1 address per family");
@@ -98,7 +98,7 @@ TEST_CASE("ipam conf: one address per family before 0.3.0") {
   CHECK(range_error(R"("ranges":[[{"subnet":"10.1.1.0/24"}],[{"subnet":"fd00::/64"}]])", "", "0.2.0") == "");
 }
 
-TEST_CASE("ipam conf: bounded") {
+TEST_CASE("bounds the number of ranges and the length of a path") {
   std::string many;
   for (int i = 0; i < 1100; ++i)
     many += std::string(many.empty() ? "" : ",") + R"([{"subnet":"10.)" + std::to_string(i / 200) + "." +
@@ -106,7 +106,7 @@ TEST_CASE("ipam conf: bounded") {
   CHECK(range_error("\"ranges\":[" + many + "]") == "7 more than 1024 ranges");
 }
 
-TEST_CASE("ipam conf: requested addresses") {
+TEST_CASE("requested addresses come from CNI_ARGS, args and runtimeConfig, each once") {
   CHECK(wishes("") == "");
   CHECK(wishes("", "IP=10.1.2.9") == "10.1.2.9");
   CHECK(wishes("", "IP=10.1.2.9/24") == "10.1.2.9");
@@ -126,7 +126,7 @@ TEST_CASE("ipam conf: requested addresses") {
   CHECK(error_of([] { wishes(R"("runtimeConfig":{"ips":"10.1.2.3"})"); }).find("6 ") == 0);
 }
 
-TEST_CASE("ipam conf: where the leases lie does not depend on the ranges") {
+TEST_CASE("finds the store when the ranges are invalid") {
   Node node;
   CHECK(ipam::store_directory(node.request("id", R"("subnet":"broken","ranges":5)")) == node.store);
   cni::Request request = node.request("id", "");
@@ -143,7 +143,7 @@ TEST_CASE("ipam conf: where the leases lie does not depend on the ranges") {
   CHECK(error_of([&] { ipam::store_directory(request); }).find("7 ") == 0);
 }
 
-TEST_CASE("ipam conf: routes") {
+TEST_CASE("copies routes of the configuration") {
   const auto routes = ipam::parse_routes(Node().request(
       "id", R"("routes":[{"dst":"0.0.0.0/0"},{"dst":"fd00::/8","gw":"fd00::1","mtu":1400,"table":5}])"));
   REQUIRE(routes.size() == 2);
@@ -152,7 +152,7 @@ TEST_CASE("ipam conf: routes") {
   CHECK(error_of([] { ipam::parse_routes(Node().request("id", R"("routes":[{"dst":"10.0.0.1"}])")); }) != "");
 }
 
-TEST_CASE("ipam resolv.conf: all keywords, comments, odd lines") {
+TEST_CASE("resolv.conf gives nameservers, domain, search and options, whatever else it holds") {
   const cni::Dns dns = ipam::parse_resolv_conf(
       "; comment\n# nameserver 9.9.9.9\n  nameserver 192.0.2.2  \n\nnameserver\t192.0.2.3 extra\r\n"
       "domain one.example\ndomain two.example\nsearch a.example b.example\nsearch c.example\n"

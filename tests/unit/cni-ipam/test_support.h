@@ -134,8 +134,8 @@ class FakeStore final : public ipam::AddressStore {
     given_back.clear();
     return news;
   }
-  bool reserve(const base::IpAddress& address, const ipam::Owner& owner) override {
-    return !lying.contains(address) && taken.emplace(address, owner.mark()).second;
+  bool reserve(const base::IpAddress& address, const std::string& mark) override {
+    return !lying.contains(address) && taken.emplace(address, mark).second;
   }
   void release(const base::IpAddress& address, const std::string&) override { taken.erase(address); }
   std::optional<base::IpAddress> last_reserved(size_t set) override {

@@ -34,7 +34,7 @@ std::string previous(const std::string& address) {
 
 }  // namespace
 
-TEST_CASE("ipam verbs: dual range sets, in each spec version") {
+TEST_CASE("ADD gives an address of each range set, in every spec version") {
   for (const char* version : {"0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"}) {
     CAPTURE(version);
     Node node;
@@ -66,7 +66,7 @@ TEST_CASE("ipam verbs: dual range sets, in each spec version") {
   }
 }
 
-TEST_CASE("ipam verbs: the forms of 0.1.0 and 0.2.0") {
+TEST_CASE("ADD answers 0.1.0 and 0.2.0 in their form") {
   for (const char* version : {"0.1.0", "0.2.0"}) {
     Node node;
     const auto json =
@@ -79,7 +79,7 @@ TEST_CASE("ipam verbs: the forms of 0.1.0 and 0.2.0") {
   }
 }
 
-TEST_CASE("ipam verbs: two networks, two interfaces, one container") {
+TEST_CASE("a container holds addresses by network and by interface") {
   Node node;
   cni::Request one = node.request("dummy", R"("subnet":"10.1.2.0/24")");
   cni::Request two = node.request("dummy", R"("subnet":"10.2.2.0/24")");
@@ -97,7 +97,7 @@ TEST_CASE("ipam verbs: two networks, two interfaces, one container") {
   CHECK(node.leases() == std::set<std::string>{"10.2.2.2"});
 }
 
-TEST_CASE("ipam verbs: a second ADD fails and leaves the first its address") {
+TEST_CASE("a second ADD fails and leaves the first its address") {
   Node node;
   CHECK(add(node, "a", kSmall) == "10.1.2.2/29");
   CHECK(add_error(node, "a", kSmall) ==
@@ -110,7 +110,7 @@ TEST_CASE("ipam verbs: a second ADD fails and leaves the first its address") {
   CHECK(node.leases() == std::set<std::string>{"10.1.2.2", "10.1.2.3"});
 }
 
-TEST_CASE("ipam verbs: a failed ADD leaves nothing") {
+TEST_CASE("a failed ADD leaves no lease") {
   Node node;
   CHECK(add_error(node, "a", kSmall + R"(,"resolvConf":"/nowhere")").find("5 ") == 0);
   CHECK(add_error(node, "a", R"("subnet":"10.1.2.0/31")").find("7 ") == 0);
@@ -126,7 +126,7 @@ TEST_CASE("ipam verbs: a failed ADD leaves nothing") {
   CHECK(node.leases() == std::set<std::string>{"10.5.0.2"});
 }
 
-TEST_CASE("ipam verbs: DEL") {
+TEST_CASE("DEL releases what the attachment holds, and nothing else") {
   Node node;
   SUBCASE("of an unknown network makes nothing") {
     ipam::del(node.request("a", kSmall), node.machine);
@@ -169,7 +169,7 @@ TEST_CASE("ipam verbs: DEL") {
   }
 }
 
-TEST_CASE("ipam verbs: requested addresses") {
+TEST_CASE("ADD gives a requested address, or says why not") {
   Node node;
   cni::Request by_args = node.request("a", kDual);
   by_args.args = "IP=10.1.2.88";
@@ -186,7 +186,7 @@ TEST_CASE("ipam verbs: requested addresses") {
   CHECK_FALSE(node.has("10.1.2.77"));
 }
 
-TEST_CASE("ipam verbs: CHECK compares with prevResult") {
+TEST_CASE("CHECK compares the leases with prevResult") {
   Node node;
   add(node, "a", kSmall);
   add(node, "b", kSmall);
@@ -210,7 +210,7 @@ TEST_CASE("ipam verbs: CHECK compares with prevResult") {
   CHECK_FALSE(std::filesystem::exists(empty.data));
 }
 
-TEST_CASE("ipam verbs: GC") {
+TEST_CASE("GC releases what no valid attachment holds") {
   Node node;
   const auto gc = [&](const std::string& more, const std::string& ranges = kSmall) {
     ipam::gc(node.request("", ranges, more, "1.1.0"), node.machine);
@@ -245,7 +245,7 @@ TEST_CASE("ipam verbs: GC") {
   }
 }
 
-TEST_CASE("ipam verbs: STATUS") {
+TEST_CASE("STATUS tells what would keep ADD from working, and changes nothing") {
   Node node;
   const auto status = [&](const std::string& ipam) {
     return error_of([&] { ipam::status(node.request("", ipam, "", "1.1.0"), node.machine); });
@@ -270,7 +270,7 @@ TEST_CASE("ipam verbs: STATUS") {
   CHECK(status(kSmall).find("50 store '") == 0);
 }
 
-TEST_CASE("ipam verbs: exhaustion says who and what frees") {
+TEST_CASE("a full range names how many hold it and what frees an address") {
   Node node;
   for (int i = 0; i < 5; ++i) add(node, "c" + std::to_string(i), kSmall);
   const std::string details = details_of([&] { add(node, "more", kSmall); });
@@ -278,7 +278,7 @@ TEST_CASE("ipam verbs: exhaustion says who and what frees") {
     CHECK(contains(details, part));
 }
 
-TEST_CASE("ipam verbs: round robin goes over the whole range before it comes back") {
+TEST_CASE("round robin goes over the whole range before it comes back") {
   Node node;
   std::string seen;
   for (int i = 0; i < 12; ++i) {

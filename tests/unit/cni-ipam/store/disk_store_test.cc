@@ -21,13 +21,13 @@ mode_t mode_of(const std::string& path) {
 
 }  // namespace
 
-TEST_CASE("ipam store: bytes, names and modes are host-local's") {
+TEST_CASE("leases have host-local's names, bytes and modes") {
   Node node;
   {
     const auto store = open_store(node);
-    CHECK(store->reserve(ip("10.1.2.3"), {" a \n", "eth0"}));
-    CHECK(store->reserve(ip("2001:db8:0:1:0:0:0:2"), kA));
-    CHECK_FALSE(store->reserve(ip("10.1.2.3"), kB));
+    CHECK(store->reserve(ip("10.1.2.3"), lease_mark({" a \n", "eth0"})));
+    CHECK(store->reserve(ip("2001:db8:0:1:0:0:0:2"), lease_mark(kA)));
+    CHECK_FALSE(store->reserve(ip("10.1.2.3"), lease_mark(kB)));
     store->set_last_reserved(0, ip("10.1.2.3"));
     store->set_last_reserved(1, ip("2001:db8:0:1::2"));
   }
@@ -46,7 +46,7 @@ TEST_CASE("ipam store: bytes, names and modes are host-local's") {
                                        "last_reserved_ip.1", "lock"});
 }
 
-TEST_CASE("ipam store: the cursor survives garbage and shrinks") {
+TEST_CASE("last_reserved_ip is replaced whatever it held, and garbage in it is no address") {
   Node node;
   const auto store = open_store(node);
   CHECK_FALSE(store->last_reserved(0));
@@ -66,7 +66,7 @@ TEST_CASE("ipam store: the cursor survives garbage and shrinks") {
   store->set_last_reserved(0, ip("10.1.2.5"));  // cannot; must not throw
 }
 
-TEST_CASE("ipam store: a store that is not there is not made") {
+TEST_CASE("only Mode::create makes a store") {
   Node node;
   CHECK(open_store(node, Mode::existing) == nullptr);
   CHECK(open_store(node, Mode::look) == nullptr);
@@ -74,14 +74,14 @@ TEST_CASE("ipam store: a store that is not there is not made") {
   CHECK_FALSE(std::filesystem::exists(node.machine.state_directory));
 }
 
-TEST_CASE("ipam store: looking changes nothing") {
+TEST_CASE("Mode::look changes nothing") {
   Node node;
   node.write("10.1.2.3", "");
   node.write("10.1.2.4", "a\r\neth0");
   const auto before = std::filesystem::last_write_time(node.store);
   {
     const auto store = open_store(node, Mode::look);
-    CHECK(store->held_by(kA.mark()).size() == 1);
+    CHECK(store->held_by(lease_mark(kA)).size() == 1);
     CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.4")) == ip("10.1.2.3"));
   }
   CHECK(std::filesystem::last_write_time(node.store) == before);
@@ -90,7 +90,7 @@ TEST_CASE("ipam store: looking changes nothing") {
   CHECK_FALSE(std::filesystem::exists(node.machine.state_directory));
 }
 
-TEST_CASE("ipam store: what others did to the directory is seen") {
+TEST_CASE("sees leases that others made and removed") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   SUBCASE("a lease added") {
@@ -125,24 +125,24 @@ TEST_CASE("ipam store: what others did to the directory is seen") {
   }
 }
 
-TEST_CASE("ipam store: two views of the state directory do not deceive each other") {
+TEST_CASE("two state directories for one store do not deceive each other") {
   Node node;
   Node other;
   ipam::Machine elsewhere = node.machine;
   elsewhere.state_directory = other.dir.path() + "/state";
   reserve(node, "10.1.2.3", kA);
-  REQUIRE(DiskStore::open(node.store, Mode::create, elsewhere)->reserve(ip("10.1.2.4"), kB));
+  REQUIRE(DiskStore::open(node.store, Mode::create, elsewhere)->reserve(ip("10.1.2.4"), lease_mark(kB)));
   CHECK(held(node, kB) == std::vector{ip("10.1.2.4")});
-  open_store(node)->release(ip("10.1.2.4"), kB.mark());
-  CHECK(DiskStore::open(node.store, Mode::existing, elsewhere)->find_all(kB.mark(), {}).empty());
+  open_store(node)->release(ip("10.1.2.4"), lease_mark(kB));
+  CHECK(DiskStore::open(node.store, Mode::existing, elsewhere)->find_all(lease_mark(kB), {}).empty());
 }
 
-TEST_CASE("ipam store: a store that was emptied gives its first address again") {
+TEST_CASE("an emptied store gives its first address again") {
   Node node;
   const std::vector<ipam::RangeSet> sets{{ipam::make_range({net("10.1.2.0/24"), {}, {}, {}})}};
   {
     const auto store = open_store(node);
-    REQUIRE(store->reserve(ip("10.1.2.2"), kA));
+    REQUIRE(store->reserve(ip("10.1.2.2"), lease_mark(kA)));
     store->set_last_reserved(0, ip("10.1.2.2"));
   }
   for (const char* name : {"10.1.2.2", "last_reserved_ip.0"})
@@ -152,14 +152,14 @@ TEST_CASE("ipam store: a store that was emptied gives its first address again") 
   CHECK(store->first_free(ip("10.1.2.2"), ip("10.1.2.254")) == ip("10.1.2.2"));
 }
 
-TEST_CASE("ipam store: thousands of foreign leases in the way are no reason to try each") {
+TEST_CASE("reads all leases once instead of trying thousands of foreign ones") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   for (uint64_t i = 0; i < 500; ++i) node.write(ip("10.1.2.4").plus(i).str(), "b\r\neth0");
   const auto store = open_store(node);
   size_t tries = 1;
   auto at = store->first_free(ip("10.1.2.4"), ip("10.1.9.9"));
-  while (!store->reserve(at.value(), {"d", "eth0"})) {
+  while (!store->reserve(at.value(), lease_mark({"d", "eth0"}))) {
     at = store->first_free(at->next(), ip("10.1.9.9"));
     ++tries;
   }
@@ -167,19 +167,19 @@ TEST_CASE("ipam store: thousands of foreign leases in the way are no reason to t
   CHECK(tries < 100);
 }
 
-TEST_CASE("ipam store: torn leases are nobody's") {
+TEST_CASE("torn leases are free") {
   for (const char* torn : {"", " ", "\r\n", "\n\n"}) {
     Node node;
     node.write("10.1.2.3", torn);
     node.write("10.1.2.4", "a\r\neth0");
     CHECK(open_store(node)->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.3"));
     CHECK(node.leases() == std::set<std::string>{"10.1.2.4"});
-    CHECK(open_store(node)->reserve(ip("10.1.2.3"), kB));
+    CHECK(open_store(node)->reserve(ip("10.1.2.3"), lease_mark(kB)));
     CHECK(node.file("10.1.2.3") == "b\r\neth0");
   }
 }
 
-TEST_CASE("ipam store: things that are no leases stay and take their name only") {
+TEST_CASE("links, directories and FIFOs stay, and keep their address from being given out") {
   Node node;
   Node outside;
   outside.write("secret", "a\r\neth0");
@@ -191,7 +191,7 @@ TEST_CASE("ipam store: things that are no leases stay and take their name only")
   CHECK(held(node, kA).empty());
   const auto store = open_store(node);
   CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.6"));
-  CHECK_FALSE(store->reserve(ip("10.1.2.4"), kB));
+  CHECK_FALSE(store->reserve(ip("10.1.2.4"), lease_mark(kB)));
   store->collect([](const std::string&) { return false; });
   CHECK(node.has("notes"));
   CHECK(node.has("10.1.2.3"));
@@ -200,17 +200,17 @@ TEST_CASE("ipam store: things that are no leases stay and take their name only")
   CHECK(outside.file("secret") == "a\r\neth0");
 }
 
-TEST_CASE("ipam store: marks with trailing line ends, of old host-locals, and endless ones") {
+TEST_CASE("reads marks with line ends, of old host-locals, and of any length") {
   Node node;
   node.write("10.1.2.3", "a\r\neth0\n");
   node.write("10.1.2.4", "a\n");
   node.write("10.1.2.5", std::string(10'000, 'x'));
   CHECK(held(node, kA) == std::vector{ip("10.1.2.3")});
-  CHECK(open_store(node)->find_all(kA.legacy_mark(), {}) == std::vector{ip("10.1.2.4")});
+  CHECK(open_store(node)->find_all(ipam::legacy_mark(kA), {}) == std::vector{ip("10.1.2.4")});
   CHECK(open_store(node)->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.6"));
 }
 
-TEST_CASE("ipam store: leases of an earlier boot are dead, those of this one live") {
+TEST_CASE("removes the leases of an earlier boot and keeps those of this one") {
   Node node;
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
@@ -252,7 +252,7 @@ TEST_CASE("ipam store: leases of an earlier boot are dead, those of this one liv
   }
 }
 
-TEST_CASE("ipam store: boot facts of this machine") {
+TEST_CASE("the boot of this machine has an id and a time in the past") {
   CHECK(base::read_boot_id().size() == 36);
   const auto boot = base::read_boot_time();
   REQUIRE(boot);
@@ -262,7 +262,7 @@ TEST_CASE("ipam store: boot facts of this machine") {
   CHECK(*boot <= (now.tv_sec - uptime.tv_sec + 1) * 1'000'000'000);
 }
 
-TEST_CASE("ipam store: the wait for the lock ends and says where") {
+TEST_CASE("the wait for the lock ends with an error that names it") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   const base::UniqueFd lock(::open((node.store + "/lock").c_str(), O_RDONLY));
@@ -272,20 +272,20 @@ TEST_CASE("ipam store: the wait for the lock ends and says where") {
   CHECK(contains(details_of([&] { open_store(node); }), "fuser " + node.store + "/lock"));
 }
 
-TEST_CASE("ipam store: collect keeps the living and sweeps up") {
+TEST_CASE("collect keeps live leases and removes the others and half-written files") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   reserve(node, "10.1.2.4", kB);
   node.write("10.1.2.5", "");
   node.write(".tmp.123.10.1.2.9", "half");
-  open_store(node)->collect([](const std::string& mark) { return mark == kA.mark(); });
+  open_store(node)->collect([](const std::string& mark) { return mark == lease_mark(kA); });
   CHECK(node.leases() == std::set<std::string>{"10.1.2.3"});
   CHECK_FALSE(node.has(".tmp.123.10.1.2.9"));
   CHECK(held(node, kA).size() == 1);
   CHECK(index_is_believed(node));
 }
 
-TEST_CASE("ipam store: usage") {
+TEST_CASE("usage counts addresses and containers of a range set") {
   Node node;
   node.write("10.1.2.1", "gw\r\neth0");  // on the gateway: not one of those that are given out
   reserve(node, "10.1.2.2", kA);

@@ -6,10 +6,9 @@
 #include "tests/unit/cni-ipam/store/test_support.h"
 
 using ipam::LeaseIndex;
-using ipam::Owner;
 using namespace ipam_test;
 
-TEST_CASE("ipam store: owners are found through the index and without it") {
+TEST_CASE("finds the leases of an attachment with and without the index") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   reserve(node, "10.1.2.4", kB);
@@ -22,31 +21,31 @@ TEST_CASE("ipam store: owners are found through the index and without it") {
     CHECK(held(node, {"a", "eth1"}).empty());
     CHECK(held(node, {"c", "eth0"}).empty());
   }
-  open_store(node)->release(ip("10.1.2.3"), kA.mark());
+  open_store(node)->release(ip("10.1.2.3"), lease_mark(kA));
   CHECK(held(node, kA) == std::vector{ip("fd00::3")});
   CHECK(open_store(node)->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.3"));
 }
 
-TEST_CASE("ipam store: an incomplete index errs on the safe side") {
+TEST_CASE("an incomplete index errs on the safe side") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   reserve(node, "10.1.2.4", {"c", "eth0"});
   std::filesystem::remove(node.store + "/10.1.2.4");  // a foreign hand
   node.write("10.1.2.5", "b\r\neth0");
   const auto store = open_store(node);
-  CHECK(store->held_by(kA.mark()) == std::vector{ip("10.1.2.3")});
-  CHECK(store->held_by(Owner{"c", "eth0"}.mark()).empty());
-  CHECK(store->held_by(kB.mark()).empty());  // not known yet
+  CHECK(store->held_by(lease_mark(kA)) == std::vector{ip("10.1.2.3")});
+  CHECK(store->held_by(lease_mark({"c", "eth0"})).empty());
+  CHECK(store->held_by(lease_mark(kB)).empty());  // not known yet
   CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.5"));
-  CHECK_FALSE(store->reserve(ip("10.1.2.5"), {"d", "eth0"}));
-  CHECK(store->held_by(kB.mark()) == std::vector{ip("10.1.2.5")});  // now it is
-  CHECK(store->held_by(Owner{"d", "eth0"}.mark()).empty());
+  CHECK_FALSE(store->reserve(ip("10.1.2.5"), lease_mark({"d", "eth0"})));
+  CHECK(store->held_by(lease_mark(kB)) == std::vector{ip("10.1.2.5")});  // now it is
+  CHECK(store->held_by(lease_mark({"d", "eth0"})).empty());
   CHECK(store->look_again());
   CHECK(store->first_free(ip("10.1.2.3"), ip("10.1.2.9")) == ip("10.1.2.4"));
   CHECK_FALSE(store->look_again());
 }
 
-TEST_CASE("ipam store: works without a place for the index") {
+TEST_CASE("works without a place for the index") {
   Node node;
   SUBCASE("no boot id") {
     node.machine.boot_id = [] { return std::string(); };
@@ -59,11 +58,11 @@ TEST_CASE("ipam store: works without a place for the index") {
   reserve(node, "10.1.2.3", kA);
   reserve(node, "10.1.2.4", kB);
   CHECK(held(node, kA) == std::vector{ip("10.1.2.3")});
-  open_store(node)->release(ip("10.1.2.3"), kA.mark());
+  open_store(node)->release(ip("10.1.2.3"), lease_mark(kA));
   CHECK(held(node, kA).empty());
 }
 
-TEST_CASE("ipam store: a damaged index is not believed") {
+TEST_CASE("a damaged index is not believed") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   const std::string path = ipam::index_path(node.machine.state_directory, node.store);
@@ -88,7 +87,7 @@ TEST_CASE("ipam store: a damaged index is not believed") {
     put(bad);
     const auto found = held(node, kA);
     CHECK((found.empty() || found == std::vector{ip("10.1.2.3")}));
-    CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), kB));
+    CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), lease_mark(kB)));
   }
   // Tables full of nonsense: bounded, no crash; leases are read before they are acted on.
   std::string wild = believed().substr(0, kHeaderBytes);
@@ -97,10 +96,10 @@ TEST_CASE("ipam store: a damaged index is not believed") {
   REQUIRE(index_is_believed(node));
   held(node, kA);
   open_store(node)->usage({ipam::make_range({net("10.1.2.0/24"), {}, {}, {}})});
-  CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), kB));
+  CHECK_FALSE(open_store(node)->reserve(ip("10.1.2.3"), lease_mark(kB)));
 }
 
-TEST_CASE("ipam store: an index that lies about a lease is replaced") {
+TEST_CASE("an index that is wrong about a lease is replaced") {
   Node node;
   reserve(node, "10.1.2.3", kA);
   // Rewritten in place: the directory's time does not tell.
@@ -109,21 +108,21 @@ TEST_CASE("ipam store: an index that lies about a lease is replaced") {
   CHECK(held(node, kB) == std::vector{ip("10.1.2.3")});
 }
 
-TEST_CASE("ipam store: a torn lease that appears behind the index is met and taken") {
+TEST_CASE("takes over a torn lease that the index does not know") {
   Node node;
   reserve(node, "10.1.2.9", kB);
   {
     const auto store = open_store(node);
     node.write("10.1.2.3", "");
-    CHECK(store->reserve(ip("10.1.2.3"), kA));
+    CHECK(store->reserve(ip("10.1.2.3"), lease_mark(kA)));
     node.write("10.1.2.4", "b\r\neth0");
-    CHECK_FALSE(store->reserve(ip("10.1.2.4"), kA));
+    CHECK_FALSE(store->reserve(ip("10.1.2.4"), lease_mark(kA)));
   }
   CHECK_FALSE(index_is_believed(node));
   CHECK(held(node, kB) == std::vector{ip("10.1.2.4"), ip("10.1.2.9")});
 }
 
-TEST_CASE("ipam index: grows, forgets and finds among thousands") {
+TEST_CASE("the index grows, forgets and finds among thousands") {
   Node node;
   std::filesystem::create_directories(node.store);
   LeaseIndex index({"boot", 1, 2});
@@ -142,12 +141,12 @@ TEST_CASE("ipam index: grows, forgets and finds among thousands") {
   CHECK(index.first_free(ip("10.0.0.1"), ip("10.255.255.255")) == ip("10.0.0.2"));
   // Room that was given back is used again, in a file as in memory.
   const std::string path = node.store + "/index";
-  index.set_mark(77);
+  index.seal(77);
   index.set_cursor(1, ip("fd00::7"));
   index.publish(path);
-  auto mapped = LeaseIndex::open(path, {"boot", 1, 2}, true);
+  auto mapped = LeaseIndex::open(path, {"boot", 1, 2}, LeaseIndex::Access::write);
   REQUIRE(mapped);
-  CHECK(mapped->mark() == 77);
+  CHECK(mapped->sealed_at() == 77);
   CHECK(mapped->cursor(1) == ip("fd00::7"));
   CHECK_FALSE(mapped->cursor(0));
   CHECK_FALSE(mapped->cursor(LeaseIndex::kCursors));
@@ -158,11 +157,11 @@ TEST_CASE("ipam index: grows, forgets and finds among thousands") {
     }
   CHECK(mapped->count(ip("10.0.0.0"), ip("10.255.255.255")) == 10'000);
   CHECK(mapped->find(mark(5)) == std::vector{ip("10.0.0.5")});
-  CHECK_FALSE(LeaseIndex::open(path, {"other", 1, 2}, true));
-  CHECK_FALSE(LeaseIndex::open(path, {"boot", 1, 3}, true));
+  CHECK_FALSE(LeaseIndex::open(path, {"other", 1, 2}, LeaseIndex::Access::write));
+  CHECK_FALSE(LeaseIndex::open(path, {"boot", 1, 3}, LeaseIndex::Access::write));
 }
 
-TEST_CASE("ipam index: thousands of leases of one owner") {
+TEST_CASE("the index finds thousands of leases with one mark") {
   LeaseIndex index({"boot", 1, 2});
   for (uint64_t i = 0; i < 5'000; ++i) index.insert(ip("10.0.0.0").plus(i), "same\r\neth0");
   index.insert(ip("11.0.0.0"), "one\r\neth0");
@@ -170,7 +169,7 @@ TEST_CASE("ipam index: thousands of leases of one owner") {
   CHECK(index.find("one\r\neth0") == std::vector{ip("11.0.0.0")});
 }
 
-TEST_CASE("ipam index: the ends of the address space") {
+TEST_CASE("the index holds the ends of the address space") {
   LeaseIndex index({"boot", 1, 2});
   index.insert_unowned(ip("255.255.255.255"));
   CHECK_FALSE(index.first_free(ip("255.255.255.255"), ip("255.255.255.255")));
@@ -183,7 +182,7 @@ TEST_CASE("ipam index: the ends of the address space") {
   CHECK(index.count(ip("::"), last) == 2);
 }
 
-TEST_CASE("ipam index: file names are readable and distinct") {
+TEST_CASE("index files have readable and distinct names") {
   CHECK(ipam::index_path("/run/x", "/var/lib/cni/networks/cbr0") ==
         "/run/x/-var-lib-cni-networks-cbr0.index");
   CHECK(ipam::index_path("/run/x", "/var/a-b") == "/run/x/-var-a\\x2db.index");

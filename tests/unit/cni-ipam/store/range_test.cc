@@ -33,7 +33,7 @@ std::string visited(const RangeSet& set, const std::string& last) {
 
 }  // namespace
 
-TEST_CASE("ipam range: defaults") {
+TEST_CASE("a range begins behind the network address and ends before the broadcast address") {
   const Range v4 = range("192.0.2.0/24");
   CHECK(v4.str() == "192.0.2.1-192.0.2.254");
   CHECK(v4.gateway == ip("192.0.2.1"));
@@ -44,7 +44,7 @@ TEST_CASE("ipam range: defaults") {
   CHECK(v6.gateway == ip("2001:db8:1::1"));
 }
 
-TEST_CASE("ipam range: sizes saturate and never wrap") {
+TEST_CASE("the size of a range saturates") {
   CHECK(range("::/0").size() == UINT64_MAX);
   CHECK(range("fd00::/64").size() == UINT64_MAX - 1);
   CHECK(range("0.0.0.0/0").size() == 0xfffffffd);
@@ -52,13 +52,13 @@ TEST_CASE("ipam range: sizes saturate and never wrap") {
   CHECK(range("10.0.0.0/30", "", "", "192.168.9.9").size() == 2);  // a gateway elsewhere costs nothing
 }
 
-TEST_CASE("ipam range: IPv6 never turns into IPv4") {
+TEST_CASE("an IPv6 range stays one at the IPv4-mapped addresses") {
   const Range low = range("::1.2.3.0/120");
   CHECK(low.str() == "::102:301-::102:3ff");
   CHECK(visited({range("::1.2.3.0/126")}, "") == "::102:302 ::102:303");
 }
 
-TEST_CASE("ipam range: bad subnets name the right one") {
+TEST_CASE("a subnet with host bits is refused, and the right one named") {
   CHECK(error_of([] { range("192.0.2.7/24"); }) == "7 network 192.0.2.7/24 has host bits set");
   CHECK(contains(details_of([] { range("192.0.2.7/24"); }), "network address is 192.0.2.0"));
   CHECK(contains(details_of([] { range("192.0.3.0/23"); }), "192.0.2.0"));
@@ -70,7 +70,7 @@ TEST_CASE("ipam range: bad subnets name the right one") {
   CHECK(error_of([] { range("192.0.2.0/30"); }) == "");
 }
 
-TEST_CASE("ipam range: start and end") {
+TEST_CASE("start and end must lie in the subnet, in their order") {
   CHECK(error_of([] { range("192.0.2.0/24", "192.0.3.0"); }) ==
         "7 rangeStart 192.0.3.0 not in network 192.0.2.0/24");
   CHECK(error_of([] { range("192.0.2.0/24", "", "192.0.4.0"); }) ==
@@ -85,7 +85,7 @@ TEST_CASE("ipam range: start and end") {
   CHECK(range("192.0.2.0/30", "192.0.2.0", "192.0.2.3").str() == "192.0.2.0-192.0.2.3");
 }
 
-TEST_CASE("ipam range: membership") {
+TEST_CASE("a range contains what lies between its ends") {
   const Range v4 = range("192.0.2.0/24", "192.0.2.40", "192.0.2.50");
   for (const char* inside : {"192.0.2.40", "192.0.2.45", "192.0.2.50"}) CHECK(v4.contains(ip(inside)));
   for (const char* outside : {"192.0.2.39", "192.0.2.51", "192.0.3.45", "fd00::45"})
@@ -96,7 +96,7 @@ TEST_CASE("ipam range: membership") {
   CHECK_FALSE(v6.contains(ip("2001:db8:2::45")));
 }
 
-TEST_CASE("ipam range: overlaps") {
+TEST_CASE("ranges overlap when they share an address") {
   const Range one = range("192.0.2.0/24", "192.0.2.40", "192.0.2.50");
   CHECK_FALSE(range("10.0.0.0/24").overlaps(range("10.0.1.0/24")));
   CHECK_FALSE(range("10.0.0.0/24").overlaps(range("fd00::/64")));
@@ -108,7 +108,7 @@ TEST_CASE("ipam range: overlaps") {
   CHECK(one.overlaps(range("192.0.2.0/24")));
 }
 
-TEST_CASE("ipam range set: checks and membership") {
+TEST_CASE("a range set has one family and no overlaps") {
   CHECK(error_of([] { ipam::check_range_set({}); }) == "7 empty range set");
   CHECK(error_of([] {
           ipam::check_range_set({range("10.0.0.0/24"), range("fd00::/64")});
@@ -125,7 +125,7 @@ TEST_CASE("ipam range set: checks and membership") {
   CHECK_FALSE(ipam::overlap(set, {range("10.0.1.0/24")}));
 }
 
-TEST_CASE("ipam range set: a turn visits each address once, without gateways") {
+TEST_CASE("a turn visits each address once, without gateways") {
   const RangeSet one{range("10.0.0.0/29")};
   CHECK(visited(one, "") == "10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6");
   CHECK(visited(one, "10.0.0.1") == "10.0.0.2 10.0.0.3 10.0.0.4 10.0.0.5 10.0.0.6");
@@ -139,7 +139,7 @@ TEST_CASE("ipam range set: a turn visits each address once, without gateways") {
   CHECK(visited(only_gateway, "") == "");
 }
 
-TEST_CASE("ipam range set: a turn goes from range to range") {
+TEST_CASE("a turn goes from range to range") {
   const RangeSet two{range("10.0.0.0/30"), range("10.0.1.0/30", "10.0.1.0", "10.0.1.2")};
   CHECK(visited(two, "") == "10.0.0.2 10.0.1.0 10.0.1.2");
   CHECK(visited(two, "10.0.0.2") == "10.0.1.0 10.0.1.2 10.0.0.2");
@@ -147,7 +147,7 @@ TEST_CASE("ipam range set: a turn goes from range to range") {
   CHECK(visited(two, "10.0.1.2") == "10.0.0.2 10.0.1.0 10.0.1.2");
 }
 
-TEST_CASE("ipam range: the ends of the address space do not wrap") {
+TEST_CASE("ranges at the ends of the address space do not wrap") {
   CHECK(visited({range("255.255.255.252/30", "", "255.255.255.255")}, "255.255.255.255") ==
         "255.255.255.254 255.255.255.255");
   CHECK(visited({range("255.255.255.252/30", "", "255.255.255.255", "255.255.255.255")}, "") ==

@@ -127,7 +127,7 @@ struct Shared {
 
 }  // namespace
 
-TEST_CASE("ipam shared store: in turns with host-local every answer is as if all had been read") {
+TEST_CASE("in turns with host-local every answer is as if all leases had been read") {
   for (const uint32_t seed : {1U, 2U}) {
     Shared shared(seed);
     for (int step = 0; step < 120; ++step) {
@@ -158,7 +158,7 @@ TEST_CASE("ipam shared store: in turns with host-local every answer is as if all
   }
 }
 
-TEST_CASE("ipam shared store: whatever host-local did meanwhile, no address is given twice, lost or kept") {
+TEST_CASE("whatever host-local did in between, no address is given twice, lost or kept") {
   for (const uint32_t seed : {3U, 4U}) {
     Shared shared(seed);
     for (int step = 0; step < 120; ++step) {
@@ -192,7 +192,7 @@ TEST_CASE("ipam shared store: whatever host-local did meanwhile, no address is g
   }
 }
 
-TEST_CASE("ipam shared store: a hundred ADDs by host-local are followed") {
+TEST_CASE("follows a hundred ADDs by host-local") {
   Node node;
   const std::string range = R"("subnet": "10.1.0.0/16")";
   const HostLocal other(node, ipam::parse_ranges(node.request("x", range)));

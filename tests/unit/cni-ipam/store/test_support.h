@@ -11,24 +11,28 @@
 
 #include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/store/lease_index.h"
+#include "cni-ipam/store/lease_mark.h"
+#include "common/base/clock.h"
 #include "tests/unit/cni-ipam/test_support.h"
 
 namespace ipam_test {
 
-inline const ipam::Owner kA{"a", "eth0"};
-inline const ipam::Owner kB{"b", "eth0"};
+using ipam::lease_mark;
+
+inline const cni::Attachment kA{"a", "eth0"};
+inline const cni::Attachment kB{"b", "eth0"};
 
 inline std::unique_ptr<ipam::DiskStore> open_store(
     const Node& node, ipam::DiskStore::Mode mode = ipam::DiskStore::Mode::create) {
   return ipam::DiskStore::open(node.store, mode, node.machine, std::chrono::seconds(1));
 }
 
-inline void reserve(const Node& node, const std::string& address, const ipam::Owner& owner) {
-  REQUIRE(open_store(node)->reserve(ip(address), owner));
+inline void reserve(const Node& node, const std::string& address, const cni::Attachment& owner) {
+  REQUIRE(open_store(node)->reserve(ip(address), lease_mark(owner)));
 }
 
-inline std::vector<base::IpAddress> held(const Node& node, const ipam::Owner& owner) {
-  return open_store(node)->find_all(owner.mark(), {});
+inline std::vector<base::IpAddress> held(const Node& node, const cni::Attachment& owner) {
+  return open_store(node)->find_all(lease_mark(owner), {});
 }
 
 /// Whether the next call believes the index.
@@ -36,8 +40,9 @@ inline bool index_is_believed(const Node& node) {
   struct stat status {};
   REQUIRE(::stat(node.store.c_str(), &status) == 0);
   const auto index = ipam::LeaseIndex::open(ipam::index_path(node.machine.state_directory, node.store),
-                                            {node.machine.boot_id(), status.st_dev, status.st_ino}, false);
-  return index && index->mark() == status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+                                            {node.machine.boot_id(), status.st_dev, status.st_ino},
+                                            ipam::LeaseIndex::Access::read);
+  return index && index->sealed_at() == base::nanoseconds(status.st_mtim);
 }
 
 }  // namespace ipam_test
