@@ -4,6 +4,8 @@
 
 #include <initializer_list>
 
+#include <initializer_list>
+
 using base::Uint128;
 
 namespace {
