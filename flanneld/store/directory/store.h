@@ -1,14 +1,8 @@
-// Leases in a directory, for one machine or for trying things out: no server is needed.
-//   config           the network configuration
-//   subnets/<key>    one lease: key and JSON as in etcd; the file's modification time is when it expires, and
-//   one
-//                    that lies in 1970 marks a reservation, which does not expire
-//   lock             flock(2) around every change
+// Leases in a directory, for one machine or for trying things out: no server is needed. lease_files.h says
+// what the files are.
 #pragma once
 
 #include <chrono>
-#include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +10,7 @@
 #include "common/base/unique_fd.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/lease/clock.h"
+#include "flanneld/store/directory/lease_files.h"
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
@@ -31,45 +26,42 @@ class DirectoryStore final : public LeaseStore {
 
   void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
-  [[nodiscard]] std::string describe() const override { return "lease directory " + path_; }
+  [[nodiscard]] std::string describe() const override;
 
  private:
+  /// All leases once the own one is held, and what the listener is to be sent of that once the lock is free.
+  struct Holding {
+    std::vector<Lease> leases;
+    std::optional<StoreEvent> event = {};
+  };
+
   void open();
   void watch();
   void unwatch();
-  /// Reads everything and does what is due: told by inotify, or by the timer when something expires.
+  /// Reads everything and does what is due: when inotify reports a change, or a lease ends.
   void look();
   void look_safely();
   void read_config();
   [[nodiscard]] std::vector<Lease> read_leases();
-  /// nullopt: it has gone or ended, or is no lease, which is told. Throws SystemError.
-  [[nodiscard]] std::optional<Lease> read_lease(const std::string& name, const LeaseKey& key);
-  /// Tells of an entry that is passed over, once for each value.
-  void skip(const std::string& name, const std::string& reason, const std::string& value = {});
-  /// What the listener is to be told once the lock is free; empty: nothing.
-  using Tell = std::function<void()>;
-  Tell hold(std::vector<Lease>& leases);
-  Tell acquire(std::vector<Lease>& leases);
-  void write(const Lease& lease);
+  Holding hold(std::vector<Lease> leases);
+  Holding acquire(std::vector<Lease> leases);
   void schedule(const std::vector<Lease>& leases);
 
   EventLoop& loop_;
-  std::string path_;
   std::chrono::minutes renew_margin_;
   WallClock now_;
   StoreListener listener_;
+  LeaseFiles files_;
   Timer timer_;
-  base::UniqueFd directory_, subnets_, inotify_;
+  base::UniqueFd inotify_;
   std::string config_;
   std::optional<Claim> claim_;
   bool claim_changed_ = false;
   std::optional<Lease> own_;
-  std::vector<Lease> told_;  ///< what the listener was told last
-  bool has_told_ = false;
+  std::optional<std::vector<Lease>> listed_;  ///< what the listener was sent last
   int failed_first_looks_ = 0;
-  std::map<std::string, std::string> skipped_;  ///< name -> value, of entries that are passed over
-  bool failed_ = false;
-  bool told_full_ = false;  ///< that there is no free subnet
+  bool is_unreachable_ = false;
+  bool is_full_ = false;  ///< no subnet is free, and the listener knows
 };
 
 }  // namespace flanneld
