@@ -1,5 +1,5 @@
-// The one loop of the one thread: descriptors and timers. A callback returns before the
-// next one runs, so nothing here or in its users needs a lock. Knows nothing of what it waits for.
+// The event loop of the program's only thread: descriptors and timers. A callback returns before the next one
+// runs, so neither this nor its users need a lock.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
   using Callback = std::function<void()>;
-  /// Told the EPOLL* bits that are ready.
+  /// Gets the EPOLL* bits that are ready.
   using FdCallback = std::function<void(uint32_t events)>;
   using Now = std::function<Clock::time_point()>;
 
@@ -28,8 +28,8 @@ class EventLoop {
   explicit EventLoop(Now now = &Clock::now);
 
   /// Calls `callback` whenever one of `events` (EPOLLIN, EPOLLOUT; errors and hang-ups always count) is
-  /// ready on `fd`, level triggered. A second call for the same descriptor replaces the first. The
-  /// descriptor stays the caller's, who calls unwatch() before closing it.
+  /// ready on `fd`, level triggered. A second call for the same descriptor replaces the first. The caller
+  /// keeps the descriptor, and calls unwatch() before closing it.
   void watch(int fd, uint32_t events, FdCallback callback);
   /// Harmless for a descriptor that is not watched; its callback is not called again.
   void unwatch(int fd);
@@ -89,8 +89,8 @@ class Timer {
   bool armed_ = false;
 };
 
-/// Delays that double from `first` to `most` and begin anew after success. Each is cut by a random part of
-/// up to a half: agents that lost one server together don't come back together.
+/// Delays that double from `first` to `most`, until reset() after a success. Each is shortened by a random
+/// part of up to a half, so that agents that lost a server together do not come back together.
 class Backoff {
  public:
   Backoff(std::chrono::milliseconds first, std::chrono::milliseconds most)

@@ -1,5 +1,5 @@
-// HTTP requests on the event loop, over libcurl. Nothing blocks, and nothing is decided here about what an
-// answer means. No redirect is followed and no proxy is used.
+// HTTP requests on the event loop, over libcurl. Nothing blocks. No redirect is followed and no proxy is
+// used. What an answer means is for the caller to decide.
 #pragma once
 
 #include <chrono>
@@ -14,8 +14,8 @@
 
 namespace flanneld {
 
-/// Paths of PEM files; empty: none. A server of https:// is always verified, by the system's authorities
-/// when there is no `ca`.
+/// Paths of PEM files; empty: none. The server of an https URL is always verified, by the system's
+/// authorities if there is no `ca`.
 struct TlsFiles {
   std::string ca, certificate, key;
 };
@@ -24,12 +24,12 @@ struct HttpRequest {
   std::string url;
   std::string body;  ///< sent by POST; empty: GET
   std::vector<std::string> headers;
-  std::chrono::milliseconds timeout{0};  ///< for the whole exchange; 0: none, but for connecting
+  std::chrono::milliseconds timeout{0};  ///< for the whole exchange; 0: for connecting only, 3 s
 };
 
 struct HttpResult {
   long status = 0;    ///< 0: there was no answer, and `error` says why
-  std::string body;   ///< of a stream: what came before its end was told piece by piece
+  std::string body;   ///< of a stream: what was not given to `on_data` yet
   std::string error;  ///< also set when an answer broke off
 };
 
@@ -43,7 +43,7 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// One exchange; destroying it ends it, and then nothing more is called. It must not outlive the client.
+  /// One request and its answer. Destroying it ends it without another call. Must not outlive the client.
   class Exchange;
   struct EndExchange {
     void operator()(Exchange* exchange) const;
@@ -52,8 +52,8 @@ class HttpClient {
 
   /// Calls `done` from the loop. An answer of more than 16 MiB is an error.
   ExchangePtr send(const HttpRequest& request, Done done);
-  /// The same for an answer without an end: `on_data` gets what arrives while the status is 200, `done` the
-  /// end of it. Both may destroy the exchange.
+  /// The same for an answer without an end: `on_data` gets the bytes as they arrive while the status is 200,
+  /// and `done` is called at the end. Both may destroy the exchange.
   ExchangePtr stream(const HttpRequest& request, OnData on_data, Done done);
 
  private:

@@ -1,5 +1,7 @@
 #include "flanneld/io/line_splitter.h"
 
+#include <fmt/format.h>
+
 #include "common/base/error.h"
 
 namespace flanneld {
@@ -17,7 +19,7 @@ std::optional<std::string> LineSplitter::next() {
     scanned_ = end == std::string::npos ? bytes_.size() : end + 1;
     const size_t length = (end == std::string::npos ? bytes_.size() : end) - begin_;
     if (length > max_bytes_)
-      throw base::ParseError("a line is longer than " + std::to_string(max_bytes_) + " bytes");
+      throw base::ParseError(fmt::format("a line is longer than {} bytes", max_bytes_));
     if (end == std::string::npos) {
       if (length == 0) clear();  // a burst's memory need not stay
       return std::nullopt;

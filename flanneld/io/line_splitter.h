@@ -1,4 +1,4 @@
-// Cuts a stream of bytes into lines, in whatever pieces the bytes arrive. Knows nothing of their meaning.
+// Cuts a stream of bytes into lines, whatever pieces the bytes arrive in.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ class LineSplitter {
 
   /// Takes the next piece. Its time does not depend on how much of a line is there already.
   void take(std::string_view piece);
-  /// The next complete line without its end, empty ones passed over; nullopt when more bytes are needed.
+  /// The next complete line without its end; empty lines are skipped. nullopt when more bytes are needed.
   /// Throws base::ParseError when a line is too long.
   std::optional<std::string> next();
   /// Forgets all that was taken.

@@ -5,7 +5,8 @@
 
 namespace flanneld {
 
-/// Sends e.g. "READY=1\nSTATUS=…"; false when nobody listens or it cannot be told, which is no failure.
+/// Sends for example "READY=1\nSTATUS=…". False if there is no socket or it cannot be sent, which is no
+/// failure.
 bool notify_service_manager(std::string_view state);
 
 }  // namespace flanneld

@@ -1,5 +1,7 @@
 #include "flanneld/lease/go_json.h"
 
+#include <fmt/format.h>
+
 #include <strings.h>
 
 namespace flanneld {
@@ -8,11 +10,10 @@ using base::ParseError;
 
 json::Value parse_object(std::string_view text, size_t max_bytes) {
   if (text.size() > max_bytes)
-    throw ParseError("is " + std::to_string(text.size()) + " bytes long, more than the " +
-                     std::to_string(max_bytes) + " that are read");
+    throw ParseError(fmt::format("is {} bytes long, more than the {} that are read", text.size(), max_bytes));
   json::Value document = json::parse(text, "the text");
   if (!document.is_object())
-    throw ParseError(std::string("the text must be a JSON object, not ") + document.type_name());
+    throw ParseError(fmt::format("the text must be a JSON object, not {}", document.type_name()));
   return document;
 }
 
@@ -26,8 +27,8 @@ std::optional<uint64_t> get_unsigned(const json::Value& object, std::string_view
   const json::Value* value = json::find(object, key);
   if (!value) return std::nullopt;
   if (!value->is_number_unsigned() || value->get<uint64_t>() > max)
-    throw ParseError("key '" + std::string(key) + "' is " + in_quotes(value->dump()) +
-                     ", must be a whole number from 0 to " + std::to_string(max));
+    throw ParseError(fmt::format("key '{}' is {}, must be a whole number from 0 to {}", key,
+                                 in_quotes(value->dump()), max));
   return value->get<uint64_t>();
 }
 
@@ -37,14 +38,14 @@ std::optional<base::IpAddress> get_family_address(const json::Value& object, std
   const std::string text = json::get_string(object, key, "");
   const auto address = base::IpAddress::parse(text);
   if (!address || address->family() != family)
-    throw ParseError("key '" + std::string(key) + "': " + in_quotes(text) + " is not an " +
-                     family_name(family) + " address");
+    throw ParseError(
+        fmt::format("key '{}': {} is not an {} address", key, in_quotes(text), family_name(family)));
   return address;
 }
 
 std::string in_quotes(std::string_view text) {
   constexpr size_t kShown = 64;
-  return "'" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "…'" : "'");
+  return fmt::format("'{}{}'", text.substr(0, kShown), text.size() > kShown ? "…" : "");
 }
 
 const char* family_name(base::Family family) { return family == base::Family::v4 ? "IPv4" : "IPv6"; }

@@ -1,5 +1,7 @@
-// JSON from the store or from a file, decoded as Go flanneld decodes it.
+// Reads JSON from a store or a file as Go flanneld reads it: what encoding/json accepts for a Go type.
 #pragma once
+
+#include <fmt/format.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -13,22 +15,22 @@
 
 namespace flanneld {
 
-/// Runs `decode`; whatever it finds wrong becomes a base::ParseError that begins with "<what>: ".
+/// Returns what `decode` returns. A base::ParseError of it gets "<what>: " before its text.
 template <class Decode>
 auto decoding(const std::string& what, Decode&& decode) {
   try {
     return decode();
   } catch (const base::ParseError& error) {
-    throw base::ParseError(what + ": " + error.what());
+    throw base::ParseError(fmt::format("{}: {}", what, error.what()));
   }
 }
 
-// The following are for use inside decoding(): they throw base::ParseError.
+// The following throw base::ParseError, whose text lacks what was read: decoding() adds that.
 
 /// Parses one document, which must be an object of at most `max_bytes` and 64 levels.
 json::Value parse_object(std::string_view text, size_t max_bytes);
 
-/// True if `key` is there, in any case, with the value null; json::find() takes that for absent.
+/// True if `key` has the value null, which json::find() takes for absent. The key's case does not matter.
 bool is_null(const json::Value& object, const char* key);
 
 /// Digits only, as Go reads an unsigned integer: neither 24.0 nor "24" will do. nullopt when absent.

@@ -1,6 +1,9 @@
 #include "flanneld/lease/lease.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <iterator>
 
 #include "flanneld/lease/go_json.h"
 
@@ -37,7 +40,7 @@ std::optional<SplitName> split_length(std::string_view text, unsigned max) {
   return split;
 }
 
-/// The dotted quad at the end of `text`; whatever stands before it.
+/// The dotted quad that `text` ends in; anything may stand before it.
 std::string_view trailing_quad(std::string_view text) {
   size_t begin = text.size();
   for (int dots = 0; begin > 0; --begin) {
@@ -65,9 +68,7 @@ std::optional<IpNet> parse_ipv6_subnet(std::string_view text) {
   return IpNet{*address, static_cast<uint8_t>(split->length)};
 }
 
-std::string format_subnet(const IpNet& subnet) {
-  return subnet.address.str() + "-" + std::to_string(subnet.prefix);
-}
+std::string format_subnet(const IpNet& subnet) { return fmt::format("{}-{}", subnet.address, subnet.prefix); }
 
 /// The value of `key` as compact text, its members in their order, which `sorted` has lost.
 std::string raw_text(const json::Value& sorted, const json::OrderedValue& ordered, const char* key) {
@@ -86,7 +87,7 @@ std::string address_fault(const IpAddress& address, const IpNet& network) {
   if (address.is_v4() && address == IpAddress::v4(UINT32_MAX)) return "is the broadcast address";
   // Without a zone it means nothing.
   if (!address.is_v4() && address.is_link_local()) return "is a link-local address";
-  if (network.contains(address)) return "lies in the pod network " + network.str();
+  if (network.contains(address)) return fmt::format("lies in the pod network {}", network);
   return {};
 }
 
@@ -98,7 +99,7 @@ std::optional<IpAddress> public_address(const LeaseAttributes& attributes, Famil
 std::string subnet_fault(const IpNet& subnet, const IpNet& network) {
   if (subnet != subnet.network()) return "has host bits set";
   if (!network.contains(subnet.address) || subnet.prefix <= network.prefix)
-    return "is not a part of the network " + network.str();
+    return fmt::format("is not a part of the network {}", network);
   return {};
 }
 
@@ -106,15 +107,15 @@ std::string subnet_fault(const IpNet& subnet, const IpNet& network) {
 std::string family_fault(const Lease& peer, Family family, const IpNet& network, const Lease* own) {
   const IpNet& subnet = *peer.key.of(family);
   if (const std::string fault = subnet_fault(subnet, network); !fault.empty())
-    return "subnet " + subnet.str() + " " + fault;
+    return fmt::format("subnet {} {}", subnet, fault);
   if (own && own->key.of(family) && own->key.of(family)->overlaps(subnet))
-    return "subnet " + subnet.str() + " overlaps this node's own " + own->key.of(family)->str();
+    return fmt::format("subnet {} overlaps this node's own {}", subnet, *own->key.of(family));
   const auto address = public_address(peer.attributes, family);
   if (!address) return {};
-  const std::string name = std::string("public ") + family_name(family) + " address " + address->str() + " ";
-  if (const std::string fault = address_fault(*address, network); !fault.empty()) return name + fault;
-  if (own && public_address(own->attributes, family) == address) return name + "is this node's own";
-  return {};
+  std::string fault = address_fault(*address, network);
+  if (fault.empty() && own && public_address(own->attributes, family) == address)
+    fault = "is this node's own";
+  return fault.empty() ? fault : fmt::format("public {} address {} {}", family_name(family), *address, fault);
 }
 
 }  // namespace
@@ -137,12 +138,12 @@ std::optional<LeaseKey> LeaseKey::parse(std::string_view name) {
 
 std::string LeaseKey::format() const {
   std::string name = subnet ? format_subnet(*subnet) : std::string(kNoSubnet);
-  return ipv6_subnet ? name + "&" + format_subnet(*ipv6_subnet) : name;
+  return ipv6_subnet ? fmt::format("{}&{}", name, format_subnet(*ipv6_subnet)) : name;
 }
 
 std::string LeaseKey::str() const {
   if (!subnet) return ipv6_subnet ? ipv6_subnet->str() : "no subnet";
-  return ipv6_subnet ? subnet->str() + " and " + ipv6_subnet->str() : subnet->str();
+  return ipv6_subnet ? fmt::format("{} and {}", *subnet, *ipv6_subnet) : subnet->str();
 }
 
 LeaseAttributes LeaseAttributes::parse(std::string_view text) {
@@ -163,16 +164,15 @@ LeaseAttributes LeaseAttributes::parse(std::string_view text) {
 }
 
 std::string LeaseAttributes::format() const {
-  std::string text = "{";
+  std::string members = fmt::format(R"("{}":"{}","{}":{})", kPublicIp, public_ip, kPublicIpv6,
+                                    public_ipv6 ? fmt::format(R"("{}")", *public_ipv6) : std::string("null"));
   const auto add = [&](const char* key, const std::string& value) {
-    text.append(text.size() > 1 ? ",\"" : "\"").append(key).append("\":").append(value);
+    fmt::format_to(std::back_inserter(members), R"(,"{}":{})", key, value);
   };
-  add(kPublicIp, "\"" + public_ip.str() + "\"");
-  add(kPublicIpv6, public_ipv6 ? "\"" + public_ipv6->str() + "\"" : "null");
   if (!backend_type.empty()) add(kBackendType, json::Value(backend_type).dump());
   if (!backend_data.empty()) add(kBackendData, backend_data);
   if (!backend_v6_data.empty()) add(kBackendV6Data, backend_v6_data);
-  return text + "}";
+  return fmt::format("{{{}}}", members);
 }
 
 base::IpAddress node_address(const LeaseAttributes& attributes) {

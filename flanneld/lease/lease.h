@@ -1,5 +1,5 @@
-// A node's lease: which subnets it holds and how to reach it, in the form that Go flanneld stores.
-// Knows names and values of store entries; knows no store, no clock and no kernel.
+// A node's lease: the subnets that it holds and how to reach it, in the form that Go flanneld stores. Knows
+// names and values of entries, but no store, no clock and no kernel.
 #pragma once
 
 #include <chrono>
@@ -70,9 +70,9 @@ base::IpAddress node_address(const LeaseAttributes& attributes);
 /// True if both have the same public address.
 bool is_same_node(const LeaseAttributes& a, const LeaseAttributes& b);
 
-/// Why a peer's lease must not reach the kernel; nullopt if it may. Looks at the families that
-/// `config` enables only, and at `own` unless null. An address that is not given is no fault here:
-/// whether one is needed is for the backend to say.
+/// Why a peer's lease must not reach the kernel; nullopt if it may. Judges the families that `config`
+/// enables, and conflicts with `own` unless that is null. A missing address is no fault: the backend says
+/// whether it needs one.
 std::optional<std::string> find_fault(const Lease& peer, const NetworkConfig& config, const Lease* own);
 
 }  // namespace flanneld

@@ -1,4 +1,5 @@
-// What this node knows of its peers: whole leases in, differences out. Pure: no store, no kernel.
+// The peers' leases, and how they change: takes lists and events, answers with differences. Knows no store
+// and no kernel.
 #pragma once
 
 #include <map>
@@ -19,7 +20,7 @@ struct LeaseDiff {
   [[nodiscard]] bool empty() const { return upserted.empty() && removed.empty(); }
 };
 
-/// What leads from `held` to `now`. A lease that merely expires at another time is the same lease.
+/// The changes from `held` to `now`. A lease that only expires at another time has not changed.
 LeaseDiff diff(const LeaseMap& held, const LeaseMap& now);
 
 /// One change as a store's watch reports it.
@@ -29,19 +30,19 @@ struct LeaseEvent {
   Lease lease;  ///< of a removed lease only the key counts
 };
 
-/// The peers' leases. The own lease, known by its subnet, never appears, however it is spelt.
-/// Two keys may name one subnet while a node turns to dual stack or back; who programs the kernel must
-/// work from leases(), the whole state, and not remove what another lease still needs.
+/// Holds the leases of all peers. The own lease, known by its subnet, is left out under whatever key.
+/// Two keys may name one subnet while a node turns to dual stack or back: the code that programs the kernel
+/// must work from all leases(), and not remove what another lease still needs.
 class LeaseTable {
  public:
   /// Sets, changes or forgets the own lease; a peer that held these subnets is removed.
   LeaseDiff set_own(const std::optional<LeaseKey>& own);
 
-  /// Replaces everything by a complete list; of two entries with one key the later counts.
+  /// Replaces all leases by a complete list. Of two entries with one key the later one counts.
   LeaseDiff reset(const std::vector<Lease>& snapshot);
 
-  /// Applies events in their order and answers with what they changed taken together: a lease that
-  /// was removed and put back the same is not in the answer. Removing an unknown lease is nothing.
+  /// Applies events in order and returns what they changed taken together: a lease that was removed and put
+  /// back the same is not in the answer. The removal of an unknown lease changes nothing.
   LeaseDiff apply(const std::vector<LeaseEvent>& events);
 
   [[nodiscard]] const LeaseMap& leases() const { return leases_; }

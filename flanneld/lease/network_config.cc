@@ -1,5 +1,7 @@
 #include "flanneld/lease/network_config.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "common/base/text.h"
@@ -53,7 +55,7 @@ struct FamilyText {
 };
 
 [[noreturn]] void reject(const char* key, const std::string& reason) {
-  throw ParseError("key '" + std::string(key) + "': " + reason);
+  throw ParseError(fmt::format("key '{}': {}", key, reason));
 }
 
 /// As get_family_address(), where the unspecified address stands for "not given".
@@ -68,8 +70,8 @@ FamilyText read_family(const json::Value& config, const FamilyRules& rules) {
     const std::string given = json::get_string(config, rules.network_key, "");
     text.network = IpNet::parse(given);
     if (!text.network || text.network->address.family() != rules.family)
-      reject(rules.network_key, in_quotes(given) + " is not an " + family_name(rules.family) +
-                                    " network such as '" + rules.example + "'");
+      reject(rules.network_key, fmt::format("{} is not an {} network such as '{}'", in_quotes(given),
+                                            family_name(rules.family), rules.example));
   }
   text.subnet_len = static_cast<unsigned>(get_unsigned(config, rules.len_key, rules.longest_len).value_or(0));
   text.subnet_min = read_bound(config, rules.min_key, rules.family);
@@ -79,33 +81,31 @@ FamilyText read_family(const json::Value& config, const FamilyRules& rules) {
 
 unsigned computed_len(const IpNet& network, const FamilyRules& rules) {
   if (network.prefix > rules.smallest_network)
-    reject(rules.network_key, "'" + network.str() + "' is too small, it must be at least a /" +
-                                  std::to_string(rules.smallest_network));
+    reject(rules.network_key,
+           fmt::format("'{}' is too small, it must be at least a /{}", network, rules.smallest_network));
   return std::max(rules.usual_len, network.prefix + 2U);
 }
 
 void check_len(unsigned len, const IpNet& network, const FamilyRules& rules) {
   if (len >= network.prefix + 2U) return;
-  reject(rules.len_key, "a /" + std::to_string(len) + " leaves no room for four subnets in '" +
-                            network.str() + "', it must be from " + std::to_string(network.prefix + 2U) +
-                            " to " + std::to_string(rules.longest_len));
+  reject(rules.len_key, fmt::format("a /{} leaves no room for four subnets in '{}', it must be from {} to {}",
+                                    len, network, network.prefix + 2U, rules.longest_len));
 }
 
 void check_bound(const char* key, const IpAddress& bound, const FamilyConfig& config,
                  const FamilyRules& rules) {
   if (!config.network.contains(bound))
-    reject(key,
-           "'" + bound.str() + "' is not in '" + config.network.str() + "', key '" + rules.network_key + "'");
+    reject(key, fmt::format("'{}' is not in '{}', key '{}'", bound, config.network, rules.network_key));
   const IpNet subnet{bound, config.subnet_len};
   if (subnet.network() != subnet)
-    reject(key, "'" + bound.str() + "' is not the base of a /" + std::to_string(config.subnet_len) +
-                    " subnet; the next one below is '" + subnet.network().address.str() + "'");
+    reject(key, fmt::format("'{}' is not the base of a /{} subnet; the next one below is '{}'", bound,
+                            config.subnet_len, subnet.network().address));
 }
 
 FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
   if (!text.network || text.network->prefix == 0)
-    reject(rules.network_key, std::string("must be given, for example '") + rules.example + "', or '" +
-                                  rules.enable_key + "' be set to false");
+    reject(rules.network_key, fmt::format("must be given, for example '{}', or '{}' be set to false",
+                                          rules.example, rules.enable_key));
   FamilyConfig config;
   config.network = text.network->network();
   if (text.subnet_len > 0) check_len(text.subnet_len, config.network, rules);
@@ -119,8 +119,8 @@ FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
   check_bound(rules.min_key, config.subnet_min, config, rules);
   check_bound(rules.max_key, config.subnet_max, config, rules);
   if (config.subnet_max < config.subnet_min)
-    reject(rules.min_key, "'" + config.subnet_min.str() + "' is after the last subnet '" +
-                              config.subnet_max.str() + "', key '" + rules.max_key + "'; no subnet is left");
+    reject(rules.min_key, fmt::format("'{}' is after the last subnet '{}', key '{}'; no subnet is left",
+                                      config.subnet_min, config.subnet_max, rules.max_key));
   return config;
 }
 
@@ -130,8 +130,7 @@ void read_backend(const json::Value& document, NetworkConfig& config) {
   if (!json::find(document, kBackendKey)) return;
   config.backend_type = json::get_string(config.backend, "Type", kBackendKey);
   if (config.backend_type.empty()) reject("Backend.Type", "must name the backend, for example 'vxlan'");
-  for (char& c : config.backend_type)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  config.backend_type = base::lower(config.backend_type);
 }
 
 }  // namespace

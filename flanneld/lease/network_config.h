@@ -1,5 +1,5 @@
-// The cluster's network configuration, as the operator wrote it under <prefix>/config or in a file.
-// Knows the rules and the computed values; knows neither where the text comes from nor any backend.
+// The cluster's network configuration, as the operator wrote it under <prefix>/config or in a file: its
+// rules, and the values computed from it. Knows neither where the text comes from nor any backend.
 #pragma once
 
 #include <cstdint>

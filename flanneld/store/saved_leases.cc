@@ -1,6 +1,9 @@
 #include "flanneld/store/saved_leases.h"
 
+#include <fmt/format.h>
+
 #include "common/base/file.h"
+#include "common/base/text.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -17,7 +20,8 @@ Lease saved_lease(const json::Value& entry) {
   if (!entry.is_object()) throw base::ParseError("a lease must be an object");
   const std::string name = json::get_string(entry, "key", "");
   const auto key = LeaseKey::parse(name);
-  if (!key || key->format() != name) throw base::ParseError(in_quotes(name) + " is not the key of a lease");
+  if (!key || key->format() != name)
+    throw base::ParseError(fmt::format("{} is not the key of a lease", base::quoted(name)));
   return {*key, LeaseAttributes::parse(json::get_string(entry, "value", "")), std::nullopt};
 }
 
@@ -28,7 +32,7 @@ std::string SavedState::format() const {
   for (const Lease& peer : peers) leases.push_back(lease_json(peer));
   const json::OrderedValue document{
       {"store", store}, {"networkConfig", network_config}, {"own", lease_json(own)}, {"peers", leases}};
-  return document.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace) + "\n";
+  return fmt::format("{}\n", document.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace));
 }
 
 SavedState SavedState::parse(std::string_view text) {

@@ -1,5 +1,5 @@
-// The last good lease table on disk: with it a node that boots without its store comes up with the peers
-// that it knew. The file is a hint, never the truth: the store's answer replaces all of it.
+// The leases that were read last, on disk: with them a node that boots while its store is away comes up with
+// the peers that it knew. The store's answer replaces all of them.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct SavedState {
   Lease own;
   std::vector<Lease> peers;
 
-  /// JSON; parse(format()) gives the same but for the expiry of leases, which is not kept.
+  /// JSON. parse() reads the same from it, but for the leases' expiry, which is not saved.
   [[nodiscard]] std::string format() const;
   /// Throws base::ParseError.
   static SavedState parse(std::string_view text);
@@ -26,7 +26,8 @@ struct SavedState {
 /// nullopt when there is no such file. Throws base::ParseError or SystemError.
 std::optional<SavedState> load_state(const std::string& path);
 
-/// Replaces the file, which survives a power loss from then on. Makes its directory if absent.
+/// Replaces the file in one step; after the call it survives a power loss. Makes its directory if absent.
+/// Throws SystemError.
 void save_state(const std::string& path, const SavedState& state);
 
 }  // namespace flanneld
