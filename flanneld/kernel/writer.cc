@@ -19,8 +19,8 @@ bool is_absence(int error_number) {
 }
 
 std::string waiting_text(const std::string& link, size_t objects) {
-  return "there is no link '" + link + "', for which " + std::to_string(objects) +
-         (objects == 1 ? " object waits" : " objects wait");
+  return fmt::format("there is no link '{}', for which {} {}", link, objects,
+                     objects == 1 ? "object waits" : "objects wait");
 }
 
 }  // namespace
@@ -73,36 +73,37 @@ bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
 std::vector<std::string> KernelWriter::describe(const KernelWrites& writes) const {
   std::vector<std::string> lines;
   const auto add = [&](const auto& objects, const char* what) {
-    for (const auto& object : objects) lines.push_back(describe(object) + what);
+    for (const auto& object : objects) lines.push_back(fmt::format("{} {}", describe(object), what));
   };
   for (const auto& [link, objects] : writes.missing_links) lines.push_back(waiting_text(link, objects));
-  add(writes.put_routes, " is missing");
-  add(writes.put_neighbours, " is missing");
-  add(writes.put_fdb, " is missing");
-  add(writes.remove_routes, " is not wanted");
-  add(writes.remove_neighbours, " is not wanted");
-  add(writes.remove_fdb, " is not wanted");
+  add(writes.put_routes, "is missing");
+  add(writes.put_neighbours, "is missing");
+  add(writes.put_fdb, "is missing");
+  add(writes.remove_routes, "is not wanted");
+  add(writes.remove_neighbours, "is not wanted");
+  add(writes.remove_fdb, "is not wanted");
   return lines;
 }
 
 std::string KernelWriter::on_link(int ifindex) const {
   const std::string* name = links_.name_of(ifindex);
-  return " dev " + (name ? *name : "#" + std::to_string(ifindex));
+  return name ? fmt::format("dev {}", *name) : fmt::format("dev #{}", ifindex);
 }
 
 std::string KernelWriter::describe(const netlink::Route& route) const {
-  if (route.type == netlink::Route::Type::blackhole) return "blackhole route " + route.dst.str();
-  return "route " + route.dst.str() + (route.gw ? " via " + route.gw->str() : "") + on_link(route.ifindex);
+  if (route.type == netlink::Route::Type::blackhole) return fmt::format("blackhole route {}", route.dst);
+  if (!route.gw) return fmt::format("route {} {}", route.dst, on_link(route.ifindex));
+  return fmt::format("route {} via {} {}", route.dst, *route.gw, on_link(route.ifindex));
 }
 
 std::string KernelWriter::describe(const netlink::Neighbour& neighbour) const {
-  return "neighbour " + neighbour.address.str() + " lladdr " + neighbour.mac.str() +
-         on_link(neighbour.ifindex);
+  return fmt::format("neighbour {} lladdr {} {}", neighbour.address, neighbour.mac,
+                     on_link(neighbour.ifindex));
 }
 
 std::string KernelWriter::describe(const netlink::FdbEntry& entry) const {
-  return "fdb entry " + entry.mac.str() + (entry.dst ? " dst " + entry.dst->str() : "") +
-         on_link(entry.ifindex);
+  if (!entry.dst) return fmt::format("fdb entry {} {}", entry.mac, on_link(entry.ifindex));
+  return fmt::format("fdb entry {} dst {} {}", entry.mac, *entry.dst, on_link(entry.ifindex));
 }
 
 }  // namespace flanneld
