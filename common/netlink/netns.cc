@@ -1,6 +1,7 @@
 #include "common/netlink/netns.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -25,7 +26,8 @@ base::UniqueFd open_path(const std::string& path) {
 
 NetnsScope::NetnsScope(int inside_fd, const std::string& path) : home_(open_path("/proc/self/ns/net")) {
   if (!home_.valid()) base::throw_errno("open the own network namespace");
-  if (::setns(inside_fd, CLONE_NEWNET) != 0) base::throw_errno("enter network namespace '" + path + "'");
+  if (::setns(inside_fd, CLONE_NEWNET) != 0)
+    base::throw_errno(fmt::format("enter network namespace '{}'", path));
 }
 
 NetnsScope::~NetnsScope() {
@@ -38,7 +40,7 @@ Netns::Lookup Netns::look_up(const std::string& path) {
     return {State::present, Netns(std::move(fd), path)};
   if (fd.valid() || errno == ENXIO || errno == ENODEV) return {State::not_a_namespace, std::nullopt};
   if (errno == ENOENT || errno == ENOTDIR || errno == ESRCH) return {State::absent, std::nullopt};
-  base::throw_errno("open network namespace '" + path + "'");
+  base::throw_errno(fmt::format("open network namespace '{}'", path));
 }
 
 }  // namespace netlink

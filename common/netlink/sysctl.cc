@@ -1,6 +1,7 @@
 #include "common/netlink/sysctl.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -10,7 +11,7 @@ namespace {
 
 constexpr size_t kMaxValueBytes = 4096;
 
-std::string path_of(const std::string& name) { return "/proc/sys/" + name; }
+std::string path_of(const std::string& name) { return fmt::format("/proc/sys/{}", name); }
 
 }  // namespace
 
@@ -22,8 +23,8 @@ std::optional<std::string> read_sysctl(const std::string& name) {
 
 void write_sysctl(const std::string& name, std::string_view value) {
   const base::UniqueFd fd(::open(path_of(name).c_str(), O_WRONLY | O_CLOEXEC));
-  if (!fd.valid()) base::throw_errno("open setting '" + name + "'");
-  base::write_all(fd.get(), value, "setting '" + name + "'");
+  if (!fd.valid()) base::throw_errno(fmt::format("open setting '{}'", name));
+  base::write_all(fd.get(), value, fmt::format("setting '{}'", name));
 }
 
 bool ensure_sysctl(const std::string& name, std::string_view value) {
