@@ -48,7 +48,7 @@ std::vector<std::string> get_strings(const Value& object, std::string_view key, 
 /// nullopt when absent or empty. Throws base::ValueError for text that is no address.
 std::optional<base::IpAddress> get_address(const Value& object, std::string_view key, std::string_view where);
 
-/// Joins a path for messages: "ipam" + "subnet" -> "ipam.subnet".
+/// Joins a path for messages: ("ipam", "subnet") gives "ipam.subnet".
 std::string join_path(std::string_view where, std::string_view key);
 
 }  // namespace json
