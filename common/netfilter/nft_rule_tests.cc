@@ -74,8 +74,7 @@ size_t ones(std::string_view mask) {
 /// all bits.
 bool is_network(const NftTest& test, const base::IpNet& net) {
   const base::IpNet network = net.network();
-  const std::string_view address(reinterpret_cast<const char*>(network.address.data()),
-                                 net.address.size());
+  const std::string_view address(reinterpret_cast<const char*>(network.address.data()), net.address.size());
   if (test.value.empty() || test.value != address.substr(0, test.value.size())) return false;
   const size_t compared = test.mask.empty() ? 8 * test.value.size() : ones(test.mask);
   return compared == net.prefix || test.value.size() == address.size();

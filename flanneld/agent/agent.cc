@@ -31,18 +31,6 @@ bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
          a.ipv6 == b.ipv6 && a.public_ipv4 == b.public_ipv4 && a.public_ipv6 == b.public_ipv6;
 }
 
-std::string describe(const ExternalInterface& external) {
-  std::string text = fmt::format("'{}'", external.name);
-  const auto out = std::back_inserter(text);
-  for (const auto& address : {external.ipv4, external.ipv6})
-    if (address) fmt::format_to(out, " {}", *address);
-  for (const auto& [address, own] :
-       {std::pair(external.public_ipv4, external.ipv4), std::pair(external.public_ipv6, external.ipv6)})
-    if (address && address != own) fmt::format_to(out, ", public address {}", *address);
-  fmt::format_to(out, ", MTU {}, by {}", external.mtu, external.rule);
-  return text;
-}
-
 std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   try {
     const auto previous = read_previous_lease(subnet_file);
@@ -123,7 +111,7 @@ void Agent::configure() {
       return;
     }
     state_.problems.interface.reset();
-    base::log_info(fmt::format("external interface {}", describe(*choice.chosen)));
+    base::log_info(fmt::format("external interface {}", choice.chosen->describe()));
     make_backend_for(*choice.chosen, read_host_routes(netlink_, choice.chosen->ifindex));
     if (state_.own) {
       attach();

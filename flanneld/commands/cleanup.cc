@@ -71,7 +71,8 @@ class Cleanup {
       for (const netlink::Route& route : routes) {
         if (route.protocol != kRouteProtocol) continue;
         const std::string what = fmt::format("route to {}", route.dst);
-        if (route_.request_unless(ESRCH, netlink::remove_route_request(route), fmt::format("remove {}", what)))
+        if (route_.request_unless(ESRCH, netlink::remove_route_request(route),
+                                  fmt::format("remove {}", what)))
           removed(what);
       }
     }

@@ -60,8 +60,8 @@ class Child {
   ChildResult result_;
   std::string_view rest_;  ///< of the input
   Stream stdin_, stdout_, stderr_, process_;
-  /// The program's end of stdin, kept until all is written: a program that does not read its input then raises no
-  /// SIGPIPE here.
+  /// The program's end of stdin, kept until all is written: a program that does not read its input then
+  /// raises no SIGPIPE here.
   base::UniqueFd stdin_reader_;
   pid_t pid_ = 0;  ///< 0 when there is none to wait for
   Timer deadline_, end_;

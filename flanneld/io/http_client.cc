@@ -199,9 +199,8 @@ void HttpClient::Multi::deliver() {
   }
 }
 
-HttpClient::HttpClient(EventLoop& loop, TlsFiles tls) {
-  multi_ = std::make_unique<Multi>(loop, std::move(tls));
-}
+HttpClient::HttpClient(EventLoop& loop, TlsFiles tls)
+    : multi_(std::make_unique<Multi>(loop, std::move(tls))) {}
 
 HttpClient::~HttpClient() = default;
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/text.h"
@@ -209,6 +211,17 @@ class Chooser {
 };
 
 }  // namespace
+
+std::string ExternalInterface::describe() const {
+  std::string text = fmt::format("'{}'", name);
+  const auto out = std::back_inserter(text);
+  for (const auto& own : {ipv4, ipv6})
+    if (own) fmt::format_to(out, " {}", *own);
+  for (const auto& [published, own] : {std::pair(public_ipv4, ipv4), std::pair(public_ipv6, ipv6)})
+    if (published && published != own) fmt::format_to(out, ", public address {}", *published);
+  fmt::format_to(out, ", MTU {}, by {}", mtu, rule);
+  return text;
+}
 
 std::string InterfaceChoice::reasons() const { return fmt::format("{}", fmt::join(rejected, "; ")); }
 

@@ -28,6 +28,9 @@ struct ExternalInterface {
   std::optional<base::IpAddress> ipv4, ipv6;                ///< its own, of the families in use
   std::optional<base::IpAddress> public_ipv4, public_ipv6;  ///< the addresses that peers send to
   std::string rule;                                         ///< what decided: "--iface=eth0", "default route"
+
+  /// "'eth0' 192.0.2.1, public address 198.51.100.1, MTU 1500, by default route", for the log.
+  [[nodiscard]] std::string describe() const;
 };
 
 struct InterfaceChoice {

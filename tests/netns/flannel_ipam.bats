@@ -32,6 +32,7 @@ spy_on() {
   local config result
   node_exec mkdir /run/alone
   node_exec cp /opt/cni/bin/flannel /run/alone
+  # shellcheck disable=SC2034 # flannel() reads it
   PLUGIN_PATH=/run/alone
   for config in "$(conf)" "$(conf '{"ipam":{"type":"flannel-ipam"}}')" "$(conf '{"ipam":{"type":"host-local"}}')"; do
     flannel STATUS '' '' "$config"

@@ -255,13 +255,13 @@ hangs() {
 @test "an iptables program that hangs delays no answer, and its rules come when it goes on" {
   engine_config false
   agent_start a --ip-masq --iptables-resync 1
-  local i wanted
+  local wanted
   wanted=$(wanted_iptables "$(on a subnet_of).0/24")
   assert_equal "$(iptables_of a)" "$wanted"
   iptables_restore_hangs a
   on a node_exec nft flush ruleset
   wait_until 5 hangs a
-  for i in {1..20}; do
+  for _ in {1..20}; do
     assert_equal "$(on a node_exec curl -sS --max-time 1 http://127.0.0.1:7000/healthz)" "flanneld is running"
   done
   on a node_exec rm /run/hang

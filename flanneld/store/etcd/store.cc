@@ -33,6 +33,7 @@ std::string clean_prefix(const std::string& prefix) {
 
 }  // namespace
 
+// cppcheck-suppress passedByValue; a part of it is moved out
 EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStoreOptions options)
     : now_(std::move(options.now)),
       renew_margin_(options.renew_margin),

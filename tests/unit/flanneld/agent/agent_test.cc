@@ -77,7 +77,7 @@ struct Node : Host {
   std::optional<Agent> agent;
 };
 
-const Lease kOwn = host_gw_lease("10.5.1.0-24", "192.0.2.10"),
+const Lease kOwnLease = host_gw_lease("10.5.1.0-24", "192.0.2.10"),
             kPeer = host_gw_lease("10.5.2.0-24", "192.0.2.20");
 
 }  // namespace
@@ -96,7 +96,7 @@ TEST_CASE_FIXTURE(
   run_for(milliseconds(50));
   CHECK(subnet_env().empty());
   CHECK(routes().empty());
-  claimed(kOwn);
+  claimed(kOwnLease);
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
   CHECK(routes() == std::vector{net("10.5.2.0/24")});
 }
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(Node, "agent: is ready only when all routes and the packet fil
   store->send(ConfigRead{kConfig});
   const Lease unreachable = host_gw_lease("10.5.3.0-24", "198.51.100.1");  // no gateway on this link
   store->send(LeasesListed{{kPeer, unreachable}});
-  claimed(kOwn);
+  claimed(kOwnLease);
   CHECK(
       contains(not_ready(), "1 of the kernel's objects could not be made, the first: add route 10.5.3.0/24"));
   CHECK_FALSE(is_confined);
@@ -120,13 +120,13 @@ TEST_CASE_FIXTURE(Node, "agent: is ready only when all routes and the packet fil
 
 TEST_CASE_FIXTURE(Node, "agent: goes on with the saved leases when the store is silent for the grace time") {
   if (!made()) return;
-  save(kConfig, kOwn, {kPeer});
+  save(kConfig, kOwnLease, {kPeer});
   start(milliseconds(20));
   run_until([&] { return !subnet_env().empty(); });
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
   CHECK(routes() == std::vector{net("10.5.2.0/24")});
   REQUIRE(claims.size() == 1);
-  CHECK(claims[0].previous == kOwn.key);
+  CHECK(claims[0].previous == kOwnLease.key);
 }
 
 TEST_CASE_FIXTURE(Node, "agent: leaves the saved leases alone when the store answers in time") {
@@ -135,21 +135,21 @@ TEST_CASE_FIXTURE(Node, "agent: leaves the saved leases alone when the store ans
   start(milliseconds(20));
   store->send(ConfigRead{kConfig});
   store->send(LeasesListed{{kPeer}});
-  claimed(kOwn);
+  claimed(kOwnLease);
   run_for(milliseconds(60));
-  CHECK(agent->status().own->key == kOwn.key);
+  CHECK(agent->status().own->key == kOwnLease.key);
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
 }
 
 TEST_CASE_FIXTURE(Node, "agent: begins again when the store has another configuration than was saved") {
   if (!made()) return;
-  save(kConfig, kOwn, {});
+  save(kConfig, kOwnLease, {});
   start(milliseconds(20));
   run_until([&] { return !subnet_env().empty(); });
   store->send(ConfigRead{R"({"Network": "10.9.0.0/16", "Backend": {"Type": "host-gw"}})"});
   CHECK(contains(not_ready(), "waiting for a lease"));
   CHECK(claims.back().config.ipv4->network == net("10.9.0.0/16"));
-  CHECK(claims.back().previous == kOwn.key);
+  CHECK(claims.back().previous == kOwnLease.key);
   store->send(LeasesChanged{{{LeaseEvent::Kind::put, host_gw_lease("10.9.2.0-24", "192.0.2.20")}}});
   claimed(host_gw_lease("10.9.1.0-24", "192.0.2.10"));
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.9.1.1/24\n"));
@@ -160,7 +160,7 @@ TEST_CASE_FIXTURE(Node, "agent: writes the new subnet when another node has take
   if (!made()) return;
   start();
   store->send(ConfigRead{kConfig});
-  claimed(kOwn);
+  claimed(kOwnLease);
   store->send(
       LeaseClaimed{host_gw_lease("10.5.9.0-24", "192.0.2.10"), SubnetOrigin::fresh, {"10.5.1.0/24: taken"}});
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.9.1/24\n"));
@@ -171,11 +171,11 @@ TEST_CASE_FIXTURE(Node, "agent: peers of a list and of a single change go the sa
   if (!made()) return;
   start();
   store->send(ConfigRead{kConfig});
-  claimed(kOwn);
-  store->send(LeasesListed{{kOwn, kPeer}});
+  claimed(kOwnLease);
+  store->send(LeasesListed{{kOwnLease, kPeer}});
   run_until([&] { return routes().size() == 1; });
   const auto writes = agent->status().kernel.writes;
-  store->send(LeasesListed{{kOwn, kPeer}});
+  store->send(LeasesListed{{kOwnLease, kPeer}});
   run_for(milliseconds(50));
   CHECK(agent->status().kernel.writes == writes);
   store->send(LeasesChanged{{{LeaseEvent::Kind::removed, kPeer}}});
