@@ -1,5 +1,7 @@
 #include "cni-flannel/conf.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cni-flannel/bridge/ipam.h"
@@ -87,13 +89,14 @@ FlannelConf parse_flannel_conf(const cni::Request& request) {
 SubnetEnv load_subnet_env(const std::string& path) {
   const auto text = base::read_file(path, kMaxSubnetFileBytes);
   if (!text)
-    throw Error(ErrorCode::try_again_later, "load subnet file: open " + path + ": no such file or directory",
+    throw Error(ErrorCode::try_again_later,
+                fmt::format("load subnet file: open {}: no such file or directory", path),
                 "flanneld writes this file when it has leased a subnet for the node; check that flanneld "
                 "runs here, and its log");
   try {
     return SubnetEnv::parse(*text, path);
   } catch (const base::ParseError& error) {
-    throw Error(ErrorCode::decoding_failure, std::string("load subnet file: ") + error.what(),
+    throw Error(ErrorCode::decoding_failure, fmt::format("load subnet file: {}", error.what()),
                 "flanneld writes this file; restart it to have it written anew, and check its log");
   }
 }

@@ -35,7 +35,8 @@ class Program : public Delegate {
       return cni::run_delegate(type_, "ADD", request);
     } catch (...) {
       const cni::Error failure = cni::current_error();
-      throw cni::Error(failure.code(), failure.what(), failure.details() + failed_cleanup(request));
+      throw cni::Error(failure.code(), failure.what(),
+                       fmt::format("{}{}", failure.details(), failed_cleanup(request)));
     }
   }
   void del(const cni::Request& request) const override { cni::run_delegate(type_, "DEL", request); }

@@ -1,6 +1,7 @@
 #include "cni-flannel/scratch_store.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/file_lock.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -23,7 +25,7 @@ constexpr size_t kMaxFileBytes = 4 << 20;
 constexpr std::chrono::seconds kSweepTimeout{10};  // thousands of files take less than one
 
 std::string own_name(const cni::Attachment& attachment) {
-  return attachment.container_id + ":" + attachment.ifname;
+  return fmt::format("{}:{}", attachment.container_id, attachment.ifname);
 }
 
 std::string serialise(const json::Value& config) {
@@ -34,7 +36,7 @@ std::string serialise(const json::Value& config) {
 std::optional<struct stat> stat_at(int dir_fd, const std::string& name) {
   struct stat status {};
   if (::fstatat(dir_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return status;
-  if (errno != ENOENT) base::throw_errno("stat file '" + name + "'");
+  if (errno != ENOENT) base::throw_errno(fmt::format("stat file {}", base::quoted(name)));
   return std::nullopt;
 }
 
@@ -86,7 +88,7 @@ StoredConfig read_config(int dir_fd, const std::string& name) {
 /// Where it is recorded in which boot the files of `directory` were judged; empty if nowhere.
 std::string stamp_path(const std::string& state_directory, const std::string& directory) {
   const std::string index = ipam::index_path(state_directory, directory);
-  return index.empty() ? "" : index.substr(0, index.rfind('.')) + ".swept";
+  return index.empty() ? "" : fmt::format("{}.swept", index.substr(0, index.rfind('.')));
 }
 
 /// What the file speaks of died with its boot. Other programs may keep theirs on the disk.
@@ -114,7 +116,7 @@ void remove_older(int dir_fd, int64_t oldest) {
 void link_upstream_name(int dir_fd, const cni::Attachment& attachment) {
   if (::linkat(dir_fd, own_name(attachment).c_str(), dir_fd, attachment.container_id.c_str(), 0) != 0 &&
       errno != EEXIST)
-    base::throw_errno("link scratch file '" + attachment.container_id + "'");
+    base::throw_errno(fmt::format("link scratch file {}", base::quoted(attachment.container_id)));
 }
 
 }  // namespace
@@ -132,7 +134,7 @@ std::string ScratchStore::upstream_name(int dir_fd, const cni::Attachment& attac
 }
 
 bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& config) {
-  return cni::with_context("save scratch file in '" + directory_ + "'", [&] {
+  return cni::with_context(fmt::format("save scratch file in '{}'", directory_), [&] {
     const base::UniqueFd dir = base::make_directory(directory_, kDirectoryMode);
     if (!base::create_file_at(dir.get(), own_name(attachment), serialise(config), kFileMode)) return false;
     try {
@@ -159,7 +161,7 @@ void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
   const auto boot = machine.boot_time();
   if (dir.valid() && boot) remove_older(dir.get(), *boot - base::kBootMargin);
   const base::UniqueFd file(::openat(state.get(), stamp_name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-  base::write_all(file.get(), boot_id, "'" + stamp + "'");
+  base::write_all(file.get(), boot_id, base::quoted(stamp));
 } catch (...) {  // the next call tries again
 }
 
@@ -169,16 +171,18 @@ void ScratchStore::replace(const cni::Attachment& attachment, const json::Value&
 }
 
 std::optional<json::Value> ScratchStore::load(const cni::Attachment& attachment) {
-  return cni::with_context("read scratch file in '" + directory_ + "'", [&]() -> std::optional<json::Value> {
-    const base::UniqueFd dir = base::open_directory(directory_);
-    if (!dir.valid()) return std::nullopt;
-    if (auto own = read_config(dir.get(), own_name(attachment)); own.exists) return own.config;
-    return read_config(dir.get(), upstream_name(dir.get(), attachment)).config;
-  });
+  return cni::with_context(fmt::format("read scratch file in '{}'", directory_),
+                           [&]() -> std::optional<json::Value> {
+                             const base::UniqueFd dir = base::open_directory(directory_);
+                             if (!dir.valid()) return std::nullopt;
+                             if (auto own = read_config(dir.get(), own_name(attachment)); own.exists)
+                               return own.config;
+                             return read_config(dir.get(), upstream_name(dir.get(), attachment)).config;
+                           });
 }
 
 void ScratchStore::remove(const cni::Attachment& attachment) {
-  cni::with_context("remove scratch file in '" + directory_ + "'", [&] {
+  cni::with_context(fmt::format("remove scratch file in '{}'", directory_), [&] {
     const base::UniqueFd dir = base::open_directory(directory_);
     if (!dir.valid()) return;
     // Upstream's name goes first: what a crash in between leaves is still found under the own one.

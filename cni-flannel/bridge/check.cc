@@ -1,10 +1,13 @@
 // CHECK of the built-in delegate.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/link.h"
@@ -34,14 +37,14 @@ const cni::Interface* find_interface(const cni::Result& result, const std::strin
 
 /// The link that an interface of prevResult says there is.
 Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected, const std::string& kind) {
-  const std::string place = expected.sandbox.empty() ? "" : " in the container";
+  const std::string name =
+      fmt::format("{}{}", base::quoted(expected.name), expected.sandbox.empty() ? "" : " in the container");
   const auto link = netlink::find_link(socket, expected.name);
-  if (!link) fail("interface '" + expected.name + "'" + place + " is gone");
-  if (link->kind != kind) fail("interface '" + expected.name + "'" + place + " is not a " + kind);
+  if (!link) fail(fmt::format("interface {} is gone", name));
+  if (link->kind != kind) fail(fmt::format("interface {} is not a {}", name, kind));
   if (!expected.mac.empty() && base::MacAddress::parse(expected.mac) != link->mac)
-    fail("interface '" + expected.name + "'" + place + " has hardware address " + link->mac.str() + ", not " +
-         expected.mac);
-  if (!link->is_up()) fail("interface '" + expected.name + "'" + place + " is down");
+    fail(fmt::format("interface {} has hardware address {}, not {}", name, link->mac, expected.mac));
+  if (!link->is_up()) fail(fmt::format("interface {} is down", name));
   return *link;
 }
 
@@ -55,10 +58,12 @@ void check_host_end(netlink::NetlinkSocket& node, const cni::Result& result, con
       continue;
     expect_link(node, listed, "veth");
     if (link->master != bridge.ifindex)
-      fail("interface '" + link->name + "' is no port of bridge '" + bridge.name + "'");
+      fail(fmt::format("interface {} is no port of bridge {}", base::quoted(link->name),
+                       base::quoted(bridge.name)));
     return;
   }
-  fail("no interface of the node in prevResult is the other end of '" + container.name + "'");
+  fail(fmt::format("no interface of the node in prevResult is the other end of {}",
+                   base::quoted(container.name)));
 }
 
 /// Without those that a chained plugin put on another interface, which are not ours to judge.
@@ -78,7 +83,7 @@ void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, con
   for (const base::IpNet& wanted : addresses_of_container(result, container))
     if (std::none_of(present.begin(), present.end(),
                      [&](const netlink::Address& address) { return address.net == wanted; }))
-      fail("address " + wanted.str() + " is not on interface '" + container.name + "'");
+      fail(fmt::format("address {} is not on interface {}", wanted, base::quoted(container.name)));
 }
 
 void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
@@ -94,26 +99,30 @@ void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const 
       return one.dst == expected.dst && (!expected.gw || one.gw == expected.gw) &&
              (!route.table || one.table == *route.table);
     });
-    if (!is_there) fail("route " + expected.str() + " is not on interface '" + container.name + "'");
+    if (!is_there)
+      fail(fmt::format("route {} is not on interface {}", expected.str(), base::quoted(container.name)));
   }
 }
 
 void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
-  if (conf.promiscuous && !bridge.is_promiscuous()) fail("bridge '" + bridge.name + "' is not promiscuous");
+  if (conf.promiscuous && !bridge.is_promiscuous())
+    fail(fmt::format("bridge {} is not promiscuous", base::quoted(bridge.name)));
   if (!conf.is_gateway) return;
   const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(node, conf.vlan_gateway());
-  if (!gateway || !gateway->is_up()) fail("interface '" + conf.vlan_gateway() + "' is gone or down");
+  if (!gateway || !gateway->is_up())
+    fail(fmt::format("interface {} is gone or down", base::quoted(conf.vlan_gateway())));
   const auto present = netlink::addresses_of(node, *gateway);
   for (const cni::IpConfig& ip : result.ips) {
     if (!ip.gateway) continue;
     if (std::none_of(present.begin(), present.end(),
                      [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
-      fail("interface '" + gateway->name + "' does not have the gateway's address " + ip.gateway->str());
+      fail(fmt::format("interface {} does not have the gateway's address {}", base::quoted(gateway->name),
+                       *ip.gateway));
     const std::string forwarding =
         ip.gateway->is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
     if (netlink::read_sysctl(forwarding) != "1")
-      fail("the node does not forward: " + forwarding + " is not 1");
+      fail(fmt::format("the node does not forward: {} is not 1", forwarding));
   }
 }
 
@@ -125,14 +134,15 @@ void check(const cni::Request& request, const Ipam& ipam) {
   if (!result)
     throw Error(ErrorCode::invalid_config, "Required prevResult missing", "CHECK needs the result of ADD");
   const auto netns = netlink::Netns::look_up(request.netns).netns;
-  if (!netns) fail("CNI_NETNS '" + request.netns + "' is not a network namespace");
+  if (!netns) fail(fmt::format("CNI_NETNS '{}' is not a network namespace", request.netns));
   ipam.check(request);
 
   const cni::Interface* bridge_entry = find_interface(*result, conf.bridge, "");
   const cni::Interface* container_entry = find_interface(*result, request.attachment.ifname, request.netns);
-  if (!bridge_entry) fail("prevResult does not list bridge '" + conf.bridge + "'");
+  if (!bridge_entry) fail(fmt::format("prevResult does not list bridge {}", base::quoted(conf.bridge)));
   if (!container_entry)
-    fail("prevResult does not list interface '" + request.attachment.ifname + "' in '" + request.netns + "'");
+    fail(fmt::format("prevResult does not list interface {} in '{}'", base::quoted(request.attachment.ifname),
+                     request.netns));
 
   netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
   netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(*netns);

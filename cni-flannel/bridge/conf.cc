@@ -1,5 +1,6 @@
 #include "cni-flannel/bridge/conf.h"
 
+#include "common/base/text.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -15,8 +16,8 @@ std::string parse_bridge_name(const json::Value& config) {
   std::string name = json::get_string(config, "bridge", "delegate");
   if (name.empty()) return BridgeConf{}.bridge;
   if (const std::string problem = cni::ifname_problem(name); !problem.empty())
-    throw Error(ErrorCode::invalid_config,
-                "key 'delegate.bridge': interface name '" + name.substr(0, 64) + "' " + problem);
+    throw Error(ErrorCode::invalid_config, fmt::format("key 'delegate.bridge': interface name {} {}",
+                                                       base::quoted(name.substr(0, 64)), problem));
   return name;
 }
 
@@ -25,8 +26,9 @@ MasqueradeBackend parse_backend(const json::Value& config) {
   if (backend.empty()) return MasqueradeBackend::automatic;
   if (backend == "nftables") return MasqueradeBackend::nftables;
   if (backend == "iptables") return MasqueradeBackend::iptables;
-  throw Error(ErrorCode::unsupported_field, "key 'delegate.ipMasqBackend' is '" + backend.substr(0, 64) +
-                                                "', must be nftables or iptables");
+  throw Error(ErrorCode::unsupported_field,
+              fmt::format("key 'delegate.ipMasqBackend' is {}, must be nftables or iptables",
+                          base::quoted(backend.substr(0, 64))));
 }
 
 netlink::Vlan parse_trunk_item(const json::Value& item) {
@@ -76,7 +78,7 @@ std::optional<base::MacAddress> parse_mac(const cni::Request& request) {
   const auto mac = base::MacAddress::parse(text);
   if (!mac || (mac->bytes[0] & 1) != 0 || *mac == base::MacAddress{})
     throw Error(ErrorCode::invalid_config,
-                "MAC '" + text.substr(0, 64) + "' is not a unicast hardware address",
+                fmt::format("MAC {} is not a unicast hardware address", base::quoted(text.substr(0, 64))),
                 "it comes from CNI_ARGS, args.cni.mac or runtimeConfig.mac");
   return mac;
 }
@@ -92,10 +94,10 @@ void check_combinations(const json::Value& config, const BridgeConf& conf) {
                 "flannel always gives addresses; remove the key or use the bridge plugin itself");
   if (conf.vlan != 0 && conf.is_gateway)
     if (const std::string problem = cni::ifname_problem(conf.vlan_gateway()); !problem.empty())
-      throw Error(
-          ErrorCode::invalid_config,
-          "'delegate.bridge' with 'delegate.vlan': interface name '" + conf.vlan_gateway() + "' " + problem,
-          "give the bridge a shorter name");
+      throw Error(ErrorCode::invalid_config,
+                  fmt::format("'delegate.bridge' with 'delegate.vlan': interface name {} {}",
+                              base::quoted(conf.vlan_gateway()), problem),
+                  "give the bridge a shorter name");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // The keys of the built-in `bridge` delegate: all that the reference bridge plugin knows.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,7 +38,7 @@ struct BridgeConf {
 
   [[nodiscard]] bool needs_vlan_filtering() const { return vlan != 0 || !vlan_trunk.empty(); }
   /// Name of the veth that carries the gateway's address in a VLAN.
-  [[nodiscard]] std::string vlan_gateway() const { return bridge + "." + std::to_string(vlan); }
+  [[nodiscard]] std::string vlan_gateway() const { return fmt::format("{}.{}", bridge, vlan); }
 };
 
 /// Reads `request.config`, the rendered delegate, and CNI_ARGS. Throws cni::Error that names the key.

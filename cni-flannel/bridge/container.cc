@@ -28,19 +28,20 @@ void try_sysctl(const std::string& name, std::string_view value) {
 
 /// Must run inside the container's namespace: /proc/sys/net is the caller's.
 void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, const Plan& plan) {
-  const std::string v4 = "net/ipv4/conf/" + ifname + "/";
-  const std::string v6 = "net/ipv6/conf/" + ifname + "/";
+  const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
+  const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
   const bool has_v6 = plan.has_family(base::Family::v6);
   // What a pod sends to all when its link comes up, each pod on the node has to receive.
-  if (!plan.mac_follows_address) try_sysctl(v4 + "arp_notify", "1");
-  if (!has_v6 && conf.is_gateway) return try_sysctl(v6 + "addr_gen_mode", "1");  // no link-local address
-  if (conf.duplicate_address_detection) try_sysctl(v6 + "enhanced_dad", "1");
-  try_sysctl(v6 + "accept_dad", conf.duplicate_address_detection ? "1" : "0");
+  if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/arp_notify", v4), "1");
+  if (!has_v6 && conf.is_gateway)
+    return try_sysctl(fmt::format("{}/addr_gen_mode", v6), "1");  // no link-local address
+  if (conf.duplicate_address_detection) try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
+  try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
   if (!has_v6) return;
-  if (!plan.mac_follows_address) try_sysctl(v6 + "ndisc_notify", "1");
-  for (const std::string& name : {std::string("net/ipv6/conf/lo/disable_ipv6"), v6 + "disable_ipv6"})
-    netlink::ensure_sysctl(name, "0");
-  netlink::write_sysctl(v6 + "keep_addr_on_down", "1");
+  if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/ndisc_notify", v6), "1");
+  netlink::ensure_sysctl("net/ipv6/conf/lo/disable_ipv6", "0");
+  netlink::ensure_sysctl(fmt::format("{}/disable_ipv6", v6), "0");
+  netlink::write_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
 }
 
 void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) {
@@ -95,8 +96,8 @@ void configure_container(Container& container, const std::string& ifname, const 
   }
   const auto ifindex = netlink::find_ifindex(container.socket, ifname);
   if (!ifindex)
-    throw netlink::NetlinkError(ENODEV, "configure interface '" + ifname + "' of the container",
-                                "it went away");
+    throw netlink::NetlinkError(
+        ENODEV, fmt::format("configure interface {} of the container", base::quoted(ifname)), "it went away");
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
   netlink::Steps steps;
   for (const base::IpNet& address : plan.container_addresses)

@@ -1,9 +1,12 @@
 // DEL of the built-in delegate.
+#include <fmt/format.h>
+
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/node_side.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/netns.h"
 
@@ -43,7 +46,7 @@ void remove_host_link(const cni::Request& request) {
 
 void del(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
-  attempts.run("remove interface '" + request.attachment.ifname + "'", [&] {
+  attempts.run(fmt::format("remove interface {}", base::quoted(request.attachment.ifname)), [&] {
     if (!remove_container_link(request)) remove_host_link(request);
   });
   // An address must not go to another pod while the interface that has it is up.

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <set>
 
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
+#include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/neighbour.h"
@@ -62,26 +64,23 @@ std::string name_pods(const cni::Request& request, const IpNet& subnet, const st
   for (const Link& port : ports)
     if (const std::string container = container_of(port.alias); !container.empty())
       containers.insert(container);
-  if (containers.empty()) return "unknown, on port " + ports.front().name;
-  std::string names;
-  size_t named = 0;
-  for (const std::string& container : containers) {
-    if (named == kMaxNamedPods) break;
-    names.append(named++ == 0 ? "" : ", ").append(container);
-  }
+  if (containers.empty()) return fmt::format("unknown, on port {}", ports.front().name);
+  const size_t named = std::min(containers.size(), kMaxNamedPods);
   const size_t pods = std::max(containers.size(), ports.size());
-  return pods > named ? names + " and " + std::to_string(pods - named) + " more" : names;
+  const auto end = std::next(containers.begin(), static_cast<std::ptrdiff_t>(named));
+  const std::string names = fmt::format("{}", fmt::join(containers.begin(), end, ", "));
+  return pods > named ? fmt::format("{} and {} more", names, pods - named) : names;
 }
 
 [[noreturn]] void throw_conflict(const cni::Request& request, const Link& link, const IpNet& wanted,
                                  const IpNet& present, const std::vector<Link>& ports) {
   throw Error(ErrorCode::conflict,
-              "failed to set bridge addr: \"" + link.name + "\" already has an IP address different from " +
-                  wanted.str() + ": " + present.str(),
-              std::to_string(ports.size()) + " pods of the old subnet still use it: containers " +
-                  name_pods(request, present.network(), ports) +
-                  "; the node's subnet has changed under them; delete those pods and the next one gets the "
-                  "bridge re-addressed, or set delegate.forceAddress to true to cut them off now");
+              fmt::format("failed to set bridge addr: \"{}\" already has an IP address different from {}: {}",
+                          link.name, wanted, present),
+              fmt::format("{} pods of the old subnet still use it: containers {}; the node's subnet has "
+                          "changed under them; delete those pods and the next one gets the "
+                          "bridge re-addressed, or set delegate.forceAddress to true to cut them off now",
+                          ports.size(), name_pods(request, present.network(), ports)));
 }
 
 void ensure_gateway_address(NetlinkSocket& node, const BridgeConf& conf, const cni::Request& request,
@@ -108,24 +107,27 @@ void take_from_bridge(NetlinkSocket& node, const BridgeConf& conf, const cni::Re
   const auto ports = pod_ports(node, bridge);
   if (!ports.empty() && !conf.force_address)
     throw Error(ErrorCode::conflict,
-                "\"" + bridge.name + "\" has the gateway's address " + address.str() +
-                    " itself, outside of VLAN " + std::to_string(conf.vlan),
-                "pods without that VLAN use it: containers " + name_pods(request, address.network(), ports) +
-                    "; delete those pods, or set delegate.forceAddress to true to cut them off now");
+                fmt::format("\"{}\" has the gateway's address {} itself, outside of VLAN {}", bridge.name,
+                            address, conf.vlan),
+                fmt::format("pods without that VLAN use it: containers {}; delete those pods, or set "
+                            "delegate.forceAddress to true to cut them off now",
+                            name_pods(request, address.network(), ports)));
   netlink::remove_address(node, bridge, address);
 }
 
 void ensure_forwarding(Family family) {
   const std::string name = family == Family::v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
   if (!netlink::ensure_sysctl(name, "1"))
-    throw Error(ErrorCode::kernel_refused, "switch on forwarding: there is no setting " + name,
+    throw Error(ErrorCode::kernel_refused, fmt::format("switch on forwarding: there is no setting {}", name),
                 "the kernel runs without that address family");
 }
 
 void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& port_name) {
   if (!conf.needs_vlan_filtering()) return;
   const auto port = netlink::find_link(node, port_name);
-  if (!port) throw netlink::NetlinkError(ENODEV, "set the VLANs of bridge port '" + port_name + "'", "");
+  if (!port)
+    throw netlink::NetlinkError(ENODEV,
+                                fmt::format("set the VLANs of bridge port {}", base::quoted(port_name)), "");
   std::vector<netlink::Vlan> vlans;
   vlans.insert(vlans.end(), conf.vlan_trunk.begin(), conf.vlan_trunk.end());
   // Last, or a trunk that has it too would make it tagged. A trunk without vlan keeps the native VLAN.
@@ -137,11 +139,12 @@ void set_vlans(NetlinkSocket& node, const BridgeConf& conf, const std::string& p
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
 void ensure_gateway_port(NetlinkSocket& node, const BridgeConf& conf, const Link& link, const Link& port) {
   if (!is_gateway_port(port)) {
-    netlink::ensure_sysctl("net/ipv6/conf/" + link.name + "/accept_ra", "0");  // as the bridge's own
+    netlink::ensure_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", link.name), "0");  // as the bridge's own
     BridgeConf only_vlan = conf;
     only_vlan.vlan_trunk.clear();
     set_vlans(node, only_vlan, port.name);
-    netlink::set_port_options(node, port.name, {false, false, kGatewayAlias + link.name});  // the mark: last
+    netlink::set_port_options(
+        node, port.name, {false, false, fmt::format("{}{}", kGatewayAlias, link.name)});  // the mark: last
   }
   for (const Link* end : {&port, &link})
     if (conf.mtu != 0 && end->mtu != conf.mtu) netlink::set_mtu(node, *end, conf.mtu);
@@ -157,9 +160,9 @@ Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() == EOPNOTSUPP && conf.needs_vlan_filtering())
       throw Error(ErrorCode::unsupported_field,
-                  std::string("unsupported field 'delegate.") + (conf.vlan != 0 ? "vlan" : "vlanTrunk") +
-                      "': this kernel cannot filter VLANs on a bridge",
-                  std::string(error.what()) + "; it needs CONFIG_BRIDGE_VLAN_FILTERING; nothing was made");
+                  fmt::format("unsupported field 'delegate.{}': this kernel cannot filter VLANs on a bridge",
+                              conf.vlan != 0 ? "vlan" : "vlanTrunk"),
+                  fmt::format("{}; it needs CONFIG_BRIDGE_VLAN_FILTERING; nothing was made", error.what()));
     if (error.error_number() == EEXIST)
       throw Error(ErrorCode::conflict, error.what(),
                   "set delegate.bridge to another name, or remove that link");
@@ -167,7 +170,7 @@ Link ensure_node_bridge(NetlinkSocket& node, const BridgeConf& conf) {
   }
   if (bridge.created) {
     // Router advertisements of pods must not configure the node.
-    netlink::ensure_sysctl("net/ipv6/conf/" + conf.bridge + "/accept_ra", "0");
+    netlink::ensure_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", conf.bridge), "0");
   } else if (conf.mtu != 0 && bridge.link.mtu != conf.mtu) {
     netlink::set_mtu(node, bridge.link, conf.mtu);
     bridge.link.mtu = conf.mtu;
@@ -186,7 +189,7 @@ Link ensure_gateway_link(NetlinkSocket& node, const BridgeConf& conf, const Link
                                 bridge.ifindex,
                                 conf.mtu});
   const auto link = netlink::find_link(node, name);
-  if (!link) throw netlink::NetlinkError(ENODEV, "set up link '" + name + "'", "");
+  if (!link) throw netlink::NetlinkError(ENODEV, fmt::format("set up link {}", base::quoted(name)), "");
   if (link->kind == "veth")  // else an administrator's, to be used as it is
     if (const auto port = netlink::find_link(node, link->peer); port && port->master == bridge.ifindex)
       ensure_gateway_port(node, conf, *link, *port);
