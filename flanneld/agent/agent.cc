@@ -165,6 +165,7 @@ void Agent::finish_attach() {
   try {
     write_subnet_env();
     readiness_.finish();
+    last_failure_.reset();
     saved_.save_soon();
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();
@@ -173,9 +174,11 @@ void Agent::finish_attach() {
   }
 }
 
-/// Logs the reason, but not again at each try.
+/// Logs the failure, but not again at each try.
 void Agent::try_again(Phase phase, const std::string& reason, Timer& timer) {
-  if (readiness_.wait(phase, reason)) base::log_error(reason);
+  if (last_failure_ != reason) base::log_error(reason);
+  last_failure_ = reason;
+  readiness_.wait(phase, reason);
   timer.start(kRetry);
 }
 

@@ -79,7 +79,8 @@ class Agent final {
   std::unique_ptr<TrafficRules> rules_;
   StatusPages pages_;
   EventLoop::Clock::time_point peers_applied_;
-  bool applies_rules_ = false;  ///< finish_attach() is called by attach(), not later
+  std::optional<std::string> last_failure_;  ///< of a step that is tried again
+  bool applies_rules_ = false;               ///< finish_attach() is called by attach(), not later
   Timer configure_timer_, attach_timer_, peers_timer_, confine_timer_;
 };
 

@@ -8,12 +8,10 @@
 
 namespace flanneld {
 
-bool Readiness::wait(Phase phase, std::string reason) {
+void Readiness::wait(Phase phase, std::string reason) {
   if (!is_done()) phase_ = phase;
-  const bool is_new = reason_ != reason;
   reason_ = std::move(reason);
   notify_service_manager(fmt::format("STATUS=waiting for {}", *reason_));
-  return is_new;
 }
 
 void Readiness::finish() {

@@ -19,8 +19,8 @@ enum class Phase : uint8_t {
 class Readiness {
  public:
   /// The agent waits in `phase`, for `reason`. After the last phase it stays there, and the reason is
-  /// something that goes on beside the work. Tells systemd. True if the reason is not the one before.
-  bool wait(Phase phase, std::string reason);
+  /// something that goes on beside the work. Tells systemd.
+  void wait(Phase phase, std::string reason);
   /// The last phase is reached, and nothing is waited for.
   void finish();
   /// All begins again, with another network configuration.

@@ -92,9 +92,10 @@ PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
   std::vector<Lease> merged = leases;
   for (const auto& [key, peer] : table_.leases()) {
     // A node that has claimed again holds what it claimed, and a subnet belongs to whoever holds it now.
-    const bool is_contradicted = std::any_of(leases.begin(), leases.end(), [&](const Lease& lease) {
-      return is_same_node(lease.attributes, peer.attributes) || lease.key.shares_subnet(peer.key);
-    });
+    const bool is_contradicted =
+        std::any_of(leases.begin(), leases.end(), [&held = peer](const Lease& lease) {
+          return is_same_node(lease.attributes, held.attributes) || lease.key.shares_subnet(held.key);
+        });
     if (!is_contradicted) merged.push_back(peer);
   }
   return reset(merged);

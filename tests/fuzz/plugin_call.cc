@@ -76,7 +76,7 @@ void add_address(const cni::Request& request) {
   allocate(request);
 }
 
-void check(const cni::Request& request) {
+void check_attachment(const cni::Request& request) {
   if (const auto previous = request.prev_result()) static_cast<void>(previous->to_json(request.version));
 }
 
@@ -128,7 +128,8 @@ void fuzz::plugin_call(std::string_view input) {
   ::lseek(in.get(), 0, SEEK_SET);
   const Redirection redirected_in(STDIN_FILENO, in.get()), redirected_out(STDOUT_FILENO, out.get());
   const cni::Plugin plugin{
-      "flannel", "", guarded<add>, guarded<add_address>, guarded<check>, guarded<collect>, guarded<collect>};
+      "flannel",       "", guarded<add>, guarded<add_address>, guarded<check_attachment>, guarded<collect>,
+      guarded<collect>};
   const std::array arguments{"flannel"};
   const int status = cni::plugin_main(plugin, static_cast<int>(arguments.size()), arguments.data());
   ::lseek(out.get(), 0, SEEK_SET);
