@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "cni-flannel/bridge/container.h"
-#include "cni-flannel/bridge/node_side.h"
+#include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"

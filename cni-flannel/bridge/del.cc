@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/node_side.h"
+#include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"

@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/node_side.h"
+#include "cni-flannel/bridge/gateway.h"
 
 #include <fmt/format.h>
 
