@@ -3,12 +3,15 @@
 
 #include <chrono>
 
+#include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/gateway.h"
+#include "cni-flannel/bridge/host_veth.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 
@@ -76,11 +79,12 @@ json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container&
   if (ready) host_veth = make_veth(ready->link);
 
   const Plan plan = make_plan(conf, addresses->finish(), born_mac);
-  const netlink::Link bridge = ready ? ready->link : ensure_node_bridge(host, conf);
+  const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
   if (conf.is_gateway)
-    ensure_gateway(host, conf, request, bridge, gateway_link, plan.gateway_addresses,
-                   ready ? ready->addresses : std::vector<netlink::Address>());
+    ensure_gateway(host, conf, bridge, gateway_link, plan.gateway_addresses,
+                   ready ? ready->addresses : std::vector<netlink::Address>(),
+                   [&](const base::IpNet& subnet) { return ipam::containers_within(request, subnet); });
   if (!ready) host_veth = make_veth(bridge);
   configure_container(container, request.attachment.ifname, conf, plan);
   if (conf.is_gateway) correct_neighbours(host, gateway_link, plan);

@@ -10,11 +10,19 @@ namespace {
 
 constexpr size_t kMaxAlias = 255;  // IFALIASZ - 1
 
+/// `text` says what the link is for.
+std::string veth_name(const std::string& text, unsigned attempt) {
+  return fmt::format("veth{:08x}", base::fnv1a_32(text, base::kFnv32Start + attempt));
+}
+
 }  // namespace
 
 std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt) {
-  const std::string text = fmt::format("{}/{}", attachment.container_id, attachment.ifname);
-  return fmt::format("veth{:08x}", base::fnv1a_32(text, base::kFnv32Start + attempt));
+  return veth_name(fmt::format("{}/{}", attachment.container_id, attachment.ifname), attempt);
+}
+
+std::string gateway_port_name(const std::string& bridge, const std::string& gateway_link) {
+  return veth_name(fmt::format("{}/{}", bridge, gateway_link), 0);
 }
 
 std::string link_alias(const std::string& network, const cni::Attachment& attachment) {

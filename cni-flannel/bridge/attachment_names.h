@@ -1,4 +1,4 @@
-// The names by which an attachment is found again on the host, without its container's namespace.
+// The names of links on the host: an attachment is found again by them, without its container's namespace.
 #pragma once
 
 #include <string>
@@ -11,6 +11,10 @@ namespace flannel {
 /// attachment. `attempt` counts up from 0 when another attachment has the name.
 std::string host_veth_name(const cni::Attachment& attachment, unsigned attempt);
 inline constexpr unsigned kMaxHostNames = 4;
+
+/// The name of the bridge port behind `gateway_link`, the link that carries the gateway's address in a VLAN:
+/// of the same form.
+std::string gateway_port_name(const std::string& bridge, const std::string& gateway_link);
 
 /// Whose a link is, written on the host's end: "network/containerID/ifname", at most 255 bytes.
 std::string link_alias(const std::string& network, const cni::Attachment& attachment);

@@ -49,14 +49,14 @@ Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected,
 }
 
 /// The host's end: the interface of the node whose peer is the container's.
-void check_host_end(netlink::NetlinkSocket& node, const cni::Result& result, const Link& bridge,
+void check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, const Link& bridge,
                     const Link& container) {
   for (const cni::Interface& listed : result.interfaces) {
     if (!listed.sandbox.empty() || listed.name == bridge.name) continue;
-    const auto link = netlink::find_link(node, listed.name);
+    const auto link = netlink::find_link(host, listed.name);
     if (!link || link->kind != "veth" || link->ifindex != container.peer || link->peer != container.ifindex)
       continue;
-    expect_link(node, listed, "veth");
+    expect_link(host, listed, "veth");
     if (link->master != bridge.ifindex)
       fail(fmt::format("interface {} is no port of bridge {}", base::quoted(link->name),
                        base::quoted(bridge.name)));
@@ -78,18 +78,18 @@ std::vector<base::IpNet> addresses_of_container(const cni::Result& result, const
   return addresses;
 }
 
-void check_addresses(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
-  const auto present = netlink::addresses_of(pod, container);
+void check_addresses(netlink::NetlinkSocket& inside, const cni::Result& result, const Link& container) {
+  const auto present = netlink::addresses_of(inside, container);
   for (const base::IpNet& wanted : addresses_of_container(result, container))
     if (std::none_of(present.begin(), present.end(),
                      [&](const netlink::Address& address) { return address.net == wanted; }))
       fail(fmt::format("address {} is not on interface {}", wanted, base::quoted(container.name)));
 }
 
-void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const Link& container) {
+void check_routes(netlink::NetlinkSocket& inside, const cni::Result& result, const Link& container) {
   std::vector<netlink::Route> present;
   for (const base::Family family : base::kFamilies)
-    for (netlink::Route& route : netlink::routes_through(pod, container.ifindex, family))
+    for (netlink::Route& route : netlink::routes_through(inside, container.ifindex, family))
       present.push_back(std::move(route));
   for (const cni::Route& route : result.routes) {
     netlink::Route expected{.dst = route.dst.network()};
@@ -104,15 +104,15 @@ void check_routes(netlink::NetlinkSocket& pod, const cni::Result& result, const 
   }
 }
 
-void check_bridge(netlink::NetlinkSocket& node, const BridgeConf& conf, const cni::Result& result,
+void check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
   if (conf.promiscuous && !bridge.is_promiscuous())
     fail(fmt::format("bridge {} is not promiscuous", base::quoted(bridge.name)));
   if (!conf.is_gateway) return;
-  const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(node, conf.vlan_gateway());
+  const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(host, conf.vlan_gateway());
   if (!gateway || !gateway->is_up())
     fail(fmt::format("interface {} is gone or down", base::quoted(conf.vlan_gateway())));
-  const auto present = netlink::addresses_of(node, *gateway);
+  const auto present = netlink::addresses_of(host, *gateway);
   for (const cni::IpConfig& ip : result.ips) {
     if (!ip.gateway) continue;
     if (std::none_of(present.begin(), present.end(),
@@ -144,14 +144,14 @@ void check(const cni::Request& request, const Ipam& ipam) {
     fail(fmt::format("prevResult does not list interface {} in '{}'", base::quoted(request.attachment.ifname),
                      request.netns));
 
-  netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(*netns);
-  const Link bridge = expect_link(node, *bridge_entry, "bridge");
-  const Link container = expect_link(pod, *container_entry, "veth");
-  check_bridge(node, conf, *result, bridge);
-  check_host_end(node, *result, bridge, container);
-  check_addresses(pod, *result, container);
-  check_routes(pod, *result, container);
+  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
+  netlink::NetlinkSocket inside = netlink::NetlinkSocket::open_in(*netns);
+  const Link bridge = expect_link(host, *bridge_entry, "bridge");
+  const Link container = expect_link(inside, *container_entry, "veth");
+  check_bridge(host, conf, *result, bridge);
+  check_host_end(host, *result, bridge, container);
+  check_addresses(inside, *result, container);
+  check_routes(inside, *result, container);
   if (conf.ip_masq && !has_masquerade(conf.masquerade_backend, request.network, request.attachment,
                                       addresses_of_container(*result, container)))
     fail("the masquerade rules of the attachment are gone");

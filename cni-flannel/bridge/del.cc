@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/gateway.h"
+#include "cni-flannel/bridge/host_veth.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
@@ -31,15 +31,15 @@ bool remove_container_link(const cni::Request& request) {
   if (request.netns.empty()) return false;
   const auto netns = netlink::Netns::look_up(request.netns).netns;
   if (!netns) return false;
-  netlink::NetlinkSocket pod = netlink::NetlinkSocket::open_in(*netns);
-  return netlink::remove_link(pod, request.attachment.ifname);
+  netlink::NetlinkSocket container = netlink::NetlinkSocket::open_in(*netns);
+  return netlink::remove_link(container, request.attachment.ifname);
 }
 
 /// The namespace is gone or unreachable, the interface renamed: the host's end takes it along.
 void remove_host_link(const cni::Request& request) {
-  netlink::NetlinkSocket node = netlink::NetlinkSocket::open();
-  if (const auto host = find_host_veth(node, request.network, request.attachment))
-    netlink::remove_link(node, host->name);
+  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
+  if (const auto veth = find_host_veth(host, request.network, request.attachment))
+    netlink::remove_link(host, veth->name);
 }
 
 }  // namespace

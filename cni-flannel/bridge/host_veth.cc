@@ -1,0 +1,63 @@
+#include "cni-flannel/bridge/host_veth.h"
+
+#include <fmt/format.h>
+
+#include "cni-flannel/bridge/attachment_names.h"
+#include "cni-flannel/bridge/bridge.h"
+#include "common/base/rollback.h"
+#include "common/cni/error.h"
+#include "common/netlink/bridge.h"
+#include "common/netlink/veth.h"
+
+namespace flannel {
+
+HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,
+                          const netlink::Netns& netns, const cni::Request& request,
+                          const base::MacAddress& container_mac) {
+  const cni::Attachment& attachment = request.attachment;
+  const std::string alias = link_alias(request.network, attachment);
+  HostVeth veth{.name = {}, .mac = base::MacAddress::random()};
+  base::Rollback undo;
+  for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
+    veth.name = host_veth_name(attachment, attempt);
+    // Pushed first: the kernel may have made the pair although its answer was lost.
+    undo.push([&host, veth] { remove_host_veth(host, veth); });
+    if (netlink::create_veth(host, {.local = {veth.name, veth.mac},
+                                    .peer = {attachment.ifname, container_mac},
+                                    .peer_netns = &netns,
+                                    .master = bridge.ifindex,
+                                    .mtu = conf.mtu})) {
+      netlink::set_port_options(host, veth.name,
+                                {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = alias});
+      configure_port_vlans(host, conf, veth.name);
+      undo.commit();
+      return veth;
+    }
+    const auto present = netlink::find_link(host, veth.name);
+    if (!present || present->alias == alias) break;  // it is the container's end, or its twin
+  }
+  throw cni::Error(
+      cni::ErrorCode::conflict,
+      fmt::format("container '{}' already has an interface '{}', or a link '{}' of an earlier attachment "
+                  "is left",
+                  attachment.container_id, attachment.ifname, veth.name),
+      "the runtime must call DEL for this attachment before it calls ADD again");
+}
+
+void remove_host_veth(netlink::NetlinkSocket& host, const HostVeth& veth) {
+  if (const auto link = netlink::find_link(host, veth.name); link && link->mac == veth.mac)
+    netlink::remove_link(host, veth.name);
+}
+
+std::optional<netlink::Link> find_host_veth(netlink::NetlinkSocket& host, const std::string& network,
+                                            const cni::Attachment& attachment) {
+  for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
+    auto link = netlink::find_link(host, host_veth_name(attachment, attempt));
+    if (!link) return std::nullopt;
+    // Without an alias it is one of an ADD that was killed before it could write it.
+    if (link->alias.empty() || link->alias == link_alias(network, attachment)) return link;
+  }
+  return std::nullopt;
+}
+
+}  // namespace flannel
