@@ -6,7 +6,7 @@
 
 namespace flannel {
 
-json::OrderedValue add(const cni::Request& request) {
+cni::AddAnswer add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   const json::Value rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
   const cni::Request delegated = request.with_config(rendered);
@@ -26,9 +26,9 @@ json::OrderedValue add(const cni::Request& request) {
       earlier ? scratch.replace(request.attachment, *earlier) : scratch.remove(request.attachment);
     });
   }
-  json::OrderedValue result = Delegate::for_add(conf.types, request)->add(delegated, container);
+  cni::AddAnswer answer = Delegate::for_add(conf.types, request)->add(delegated, container);
   undo.commit();
-  return result;
+  return answer;
 }
 
 }  // namespace flannel

@@ -12,7 +12,7 @@ namespace {
 class BuiltInBridge : public Delegate {
  public:
   explicit BuiltInBridge(std::unique_ptr<Ipam> ipam) : ipam_(std::move(ipam)) {}
-  json::OrderedValue add(const cni::Request& request, Container& container) const override {
+  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& container) const override {
     return bridge::add(request, *ipam_, container);
   }
   void del(const cni::Request& request) const override { bridge::del(request, *ipam_); }
@@ -29,7 +29,7 @@ class Program : public Delegate {
   explicit Program(std::string type) : type_(std::move(type)) {}
 
   /// The program's answer, unchanged. When it fails it is asked to clean up (CNI spec section 4).
-  json::OrderedValue add(const cni::Request& request, Container& /*container*/) const override {
+  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& /*container*/) const override {
     cni::find_plugin(type_, request);  // absent: then there is nothing to clean up either
     try {
       return cni::run_delegate(type_, "ADD", request);

@@ -6,6 +6,7 @@
 
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/conf.h"
+#include "common/cni/plugin_main.h"
 #include "common/cni/request.h"
 
 namespace flannel {
@@ -21,8 +22,8 @@ class Delegate {
   static std::unique_ptr<Delegate> for_existing(const PluginTypes& stored, const PluginTypes& written,
                                                 const cni::Request& request);
 
-  /// The result to print. Leaves nothing behind when it throws.
-  virtual json::OrderedValue add(const cni::Request& request, Container& container) const = 0;
+  /// Makes the attachment; leaves nothing behind when it throws.
+  [[nodiscard]] virtual cni::AddAnswer add(const cni::Request& request, Container& container) const = 0;
   virtual void del(const cni::Request& request) const = 0;
   virtual void check(const cni::Request& request) const = 0;
   virtual void gc(const cni::Request& request) const = 0;

@@ -6,7 +6,7 @@ int main(int argc, char** argv) {
       .name = "flannel",
       .purpose =
           "Connects a container to the pod network of this node, as flanneld describes it in subnet.env.",
-      .add = [](const cni::Request& request) -> cni::AddAnswer { return flannel::add(request); },
+      .add = flannel::add,
       .del = flannel::del,
       .check = flannel::check,
       .gc = flannel::gc,

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "cni-flannel/conf.h"
+#include "common/cni/plugin_main.h"
 #include "common/cni/request.h"
 
 namespace flannel {
 
-json::OrderedValue add(const cni::Request& request);
+cni::AddAnswer add(const cni::Request& request);
 void del(const cni::Request& request);
 void check(const cni::Request& request);
 void gc(const cni::Request& request);

@@ -62,7 +62,7 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
 
 }  // namespace
 
-json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container& container) {
+cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container) {
   const BridgeConf conf = parse_bridge_conf(request);
   const base::MacAddress born_mac = conf.mac.value_or(base::MacAddress::random());
 
@@ -96,8 +96,7 @@ json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container&
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      fmt::format("bridge port '{}' does not become operational", host_veth),
                      fmt::format("check whether bridge '{}' is up", conf.bridge));
-  // Rendered while there is an undo: not every version can tell every result.
-  auto result = make_result(request, conf, plan, bridge, gateway_link, *host_end).to_json(request.version);
+  cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host_end);
   undo.commit();
   addresses->keep();
   return result;

@@ -8,8 +8,8 @@
 
 namespace flannel::bridge {
 
-/// Makes the attachment and returns the result to print; leaves nothing behind when it throws.
-json::OrderedValue add(const cni::Request& request, const Ipam& ipam, Container& container);
+/// Makes the attachment; leaves nothing behind when it throws.
+cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container);
 
 /// Takes the attachment down, as far as it is there. Addresses are given back only when the
 /// interface that carries them is gone. Tries every step and reports all failures.
