@@ -8,7 +8,6 @@
 
 #include "cni-flannel/bridge/ipam.h"
 #include "cni-flannel/conf.h"
-#include "cni-ipam/store/lease_index.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -85,10 +84,12 @@ StoredConfig read_config(int dir_fd, const std::string& name) {
   return {true, std::nullopt};
 }
 
-/// Where it is recorded in which boot the files of `directory` were judged; empty if nowhere.
-std::string stamp_path(const std::string& state_directory, const std::string& directory) {
-  const std::string index = ipam::index_path(state_directory, directory);
-  return index.empty() ? "" : fmt::format("{}.swept", index.substr(0, index.rfind('.')));
+/// The name of the file that tells in which boot the files of `directory` were judged; empty if that would be
+/// too long.
+std::string stamp_name(const std::string& directory) {
+  constexpr size_t kMaxName = 200;
+  const std::string name = base::path_as_name(directory);
+  return name.size() > kMaxName ? "" : fmt::format("{}.swept", name);
 }
 
 /// What the file speaks of died with its boot. Other programs may keep theirs on the disk.
@@ -149,18 +150,18 @@ bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& co
 
 void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
   const std::string boot_id = machine.boot_id();
-  const std::string stamp = stamp_path(machine.state_directory, directory_);
+  const std::string name = stamp_name(directory_);
+  const std::string stamp = fmt::format("{}/{}", machine.state_directory, name);
   const auto is_done = [&] { return base::read_file(stamp, 64, base::Links::refuse) == boot_id; };
-  if (boot_id.empty() || stamp.empty() || is_done()) return;
+  if (boot_id.empty() || name.empty() || is_done()) return;
   const base::UniqueFd state = base::make_directory(machine.state_directory, 0755);
-  const std::string stamp_name = stamp.substr(stamp.rfind('/') + 1);
   // Who comes meanwhile waits, so that what it saves is not judged.
-  const auto lock = base::FileLock::acquire(state.get(), stamp_name, 0600, kSweepTimeout);
+  const auto lock = base::FileLock::acquire(state.get(), name, 0600, kSweepTimeout);
   if (is_done()) return;
   const base::UniqueFd dir = base::open_directory(directory_);
   const auto boot = machine.boot_time();
   if (dir.valid() && boot) remove_older(dir.get(), *boot - base::kBootMargin);
-  const base::UniqueFd file(::openat(state.get(), stamp_name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  const base::UniqueFd file(::openat(state.get(), name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   base::write_all(file.get(), boot_id, base::quoted(stamp));
 } catch (...) {  // the next call tries again
 }

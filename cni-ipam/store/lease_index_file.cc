@@ -10,6 +10,7 @@
 #include "cni-ipam/store/lease_index.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 #include "common/base/unique_fd.h"
 
 namespace ipam {
@@ -26,17 +27,7 @@ void copy_boot_id(char (&to)[40], const std::string& from) {
 
 std::string index_path(const std::string& state_directory, const std::string& directory) {
   constexpr size_t kMaxName = 200;  // with room for what a temporary name adds
-  std::string name;
-  for (const char c : directory) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-    if (c == '/')
-      name += '-';
-    else if (plain)
-      name += c;
-    else
-      name += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
+  const std::string name = base::path_as_name(directory);
   return name.size() > kMaxName ? std::string() : fmt::format("{}/{}.index", state_directory, name);
 }
 

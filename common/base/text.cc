@@ -36,4 +36,19 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+std::string path_as_name(std::string_view path) {
+  std::string name;
+  for (const char c : path) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (c == '/')
+      name += '-';
+    else if (plain)
+      name += c;
+    else
+      name += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return name;
+}
+
 }  // namespace base

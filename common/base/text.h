@@ -20,4 +20,7 @@ std::string_view trimmed(std::string_view text);
 /// The parts between separators, empty ones included; one empty part for empty text. They point into `text`.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// `path` as the name of one file: '/' as '-' and other unusual bytes as \xNN. Each path has its own name.
+std::string path_as_name(std::string_view path);
+
 }  // namespace base

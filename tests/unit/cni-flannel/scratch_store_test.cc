@@ -8,6 +8,7 @@
 
 #include "cni-flannel/scratch_store.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
 
 using flannel::ScratchStore;
 
@@ -157,6 +158,11 @@ TEST_CASE("scratch: files of an earlier boot go on the first call, but for other
     sweep();
     CHECK_FALSE(is_there("old"));
     CHECK(is_there("c1"));
+  }
+  SUBCASE("and the boot is recorded by the directory's name") {
+    sweep();
+    const std::string name = base::path_as_name(store.dir);
+    CHECK(base::read_file(store.root + "/state/" + name + ".swept", 64) == "boot-1");
   }
   SUBCASE("not while the boot time is in doubt, nor without a place for the record") {
     SUBCASE("") { boot_time.reset(); }
