@@ -1,0 +1,31 @@
+#include "cni-flannel/bridge/attachment_names.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+TEST_CASE("the host's veth has a stable name of its own for each attachment and attempt") {
+  CHECK(flannel::host_veth_name({"c1", "eth0"}, 0) == flannel::host_veth_name({"c1", "eth0"}, 0));
+  CHECK(flannel::host_veth_name({"c1", "eth0"}, 0) != flannel::host_veth_name({"c1", "eth0"}, 1));
+  CHECK(flannel::host_veth_name({"c1", "eth0"}, 0) != flannel::host_veth_name({"c1", "eth1"}, 0));
+  CHECK(flannel::host_veth_name({"c1", "eth0"}, 0).size() == 12);
+}
+
+TEST_CASE("the gateway's port has a stable name of the same form") {
+  const std::string name = flannel::gateway_port_name("cbr0", "cbr0.100");
+  CHECK(name == flannel::host_veth_name({"cbr0", "cbr0.100"}, 0));  // as earlier versions named it
+  CHECK(name != flannel::gateway_port_name("cbr0", "cbr0.101"));
+}
+
+TEST_CASE("the alias names network, container and interface") {
+  CHECK(flannel::link_alias("net", {"id", "eth0"}) == "net/id/eth0");
+}
+
+TEST_CASE("the container of an alias is found, and none in that of another program") {
+  CHECK(flannel::container_of("net/id/eth0") == "id");
+  for (const char* other : {"", "uplink", "a/b"}) CHECK(flannel::container_of(other).empty());
+}
+
+TEST_CASE("an alias is cut to the kernel's limit") {
+  CHECK(flannel::link_alias(std::string(200, 'n'), {std::string(200, 'i'), "eth0"}).size() == 255);
+}
