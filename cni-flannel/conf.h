@@ -1,5 +1,5 @@
 // The configuration of the `flannel` plugin and what it becomes together with subnet.env: the
-// configuration of the delegate. All of it is pure but load_subnet_env().
+// configuration of the delegate. Only load_subnet_env() reads a file.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct PluginTypes {
   std::string ipam;  ///< empty: not given
 };
 
-/// The keys are parsed; what goes on to other plugins stays as it was written.
+/// What flannel itself reads is parsed; what it passes on to other plugins stays as written.
 struct FlannelConf {
   std::string subnet_file;     ///< `subnetFile`, path of subnet.env
   std::string data_dir;        ///< `dataDir`, directory of the scratch files

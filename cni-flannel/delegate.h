@@ -17,8 +17,8 @@ class Delegate {
 
   /// For ADD and STATUS: what the configuration of the call says.
   static std::unique_ptr<Delegate> for_add(const PluginTypes& types, const cni::Request& request);
-  /// For attachments that exist: what is `stored` of them. See Ipam::for_existing about `written`, the
-  /// types in the configuration of the call.
+  /// For attachments that exist: by the types `stored` in their scratch file. See Ipam::for_existing about
+  /// `written`, the types in the configuration of the call.
   static std::unique_ptr<Delegate> for_existing(const PluginTypes& stored, const PluginTypes& written,
                                                 const cni::Request& request);
 

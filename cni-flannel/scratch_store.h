@@ -24,12 +24,12 @@ class ScratchStore {
   /// Stores `config`; false if the attachment has a file already, which stays as it is.
   bool save(const cni::Attachment& attachment, const json::Value& config);
 
-  /// Stores `config` in place of what there is.
+  /// Stores `config`, in place of an earlier one if there is one.
   void replace(const cni::Attachment& attachment, const json::Value& config);
 
   /// On the first call of a boot, removes the files that an earlier one left: no pod survives a reboot.
   /// Those of other delegates and IPAM plugins stay for their DEL: what these keep may have survived.
-  /// Never throws; what cannot be judged stays.
+  /// Never throws; in doubt a file stays.
   void take_back_dead(const ipam::Machine& machine) noexcept;
 
   /// What was saved; nullopt when there is none, also for a torn or oversized file.

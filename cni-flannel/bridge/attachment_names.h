@@ -16,10 +16,10 @@ inline constexpr unsigned kMaxHostNames = 4;
 /// of the same form.
 std::string gateway_port_name(const std::string& bridge, const std::string& gateway_link);
 
-/// Whose a link is, written on the host's end: "network/containerID/ifname", at most 255 bytes.
+/// The alias of the host's end, which says whose it is: "network/containerID/ifname", at most 255 bytes.
 std::string link_alias(const std::string& network, const cni::Attachment& attachment);
 
-/// The container ID in such an alias; empty in one of another maker.
+/// The container ID in such an alias; empty if another program wrote it.
 std::string container_of(const std::string& alias);
 
 }  // namespace flannel

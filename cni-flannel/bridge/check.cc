@@ -48,7 +48,7 @@ Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected,
   return *link;
 }
 
-/// The host's end: the interface of the node whose peer is the container's.
+/// The host's end: the interface of the host whose peer is the container's.
 void check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, const Link& bridge,
                     const Link& container) {
   for (const cni::Interface& listed : result.interfaces) {

@@ -50,7 +50,7 @@ netlink::Vlan parse_trunk_item(const json::Value& item) {
   return {static_cast<uint16_t>(id ? *id : *first), static_cast<uint16_t>(id ? *id : *last), false};
 }
 
-/// Of ipam.ranges. Whatever else may stand there is the IPAM plugin's to judge.
+/// The subnets in ipam.ranges. Anything malformed there is left to the IPAM plugin.
 std::vector<base::IpNet> parse_subnets(const json::Value& config) {
   std::vector<base::IpNet> subnets;
   const json::Value* ipam = json::find(config, "ipam");

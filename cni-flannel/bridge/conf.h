@@ -18,8 +18,8 @@ namespace flannel {
 
 struct BridgeConf {
   std::string bridge = kPodBridge;
-  bool is_gateway = false;          ///< the bridge gets the gateway's address, the node forwards
-  bool is_default_gateway = false;  ///< and the pod's default route points there
+  bool is_gateway = false;          ///< the bridge gets the gateway's address, the host forwards
+  bool is_default_gateway = false;  ///< and the container's default route points there
   bool force_address = false;       ///< replace another address of the bridge instead of failing
   bool ip_masq = false;
   MasqueradeBackend masquerade_backend = MasqueradeBackend::automatic;
@@ -32,7 +32,7 @@ struct BridgeConf {
   bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
-  std::vector<base::IpNet> subnets;     ///< in which the addresses will be, as far as the configuration says
+  std::vector<base::IpNet> subnets;     ///< of ipam.ranges: the container's addresses will be in these
   cni::Dns dns;                         ///< replaces IPAM's when not empty
   std::optional<base::MacAddress> mac;  ///< of the container's interface
 

@@ -31,7 +31,7 @@ void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, co
   const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
   const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
   const bool has_v6 = plan.has_family(base::Family::v6);
-  // What a pod sends to all when its link comes up, each pod on the node has to receive.
+  // A broadcast of a container whose link comes up costs every container on the host a wake-up.
   if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/arp_notify", v4), "1");
   if (!has_v6 && conf.is_gateway)
     return try_sysctl(fmt::format("{}/addr_gen_mode", v6), "1");  // no link-local address
@@ -52,7 +52,7 @@ void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) 
         });
   };
   for (netlink::Route route : plan.container_routes) {
-    // The cluster's network may be no larger than the node's subnet; the kernel made that route.
+    // The cluster's network may be no larger than the host's subnet; the kernel made that route.
     if (is_connected(route)) continue;
     route.ifindex = ifindex;
     steps.add(netlink::add_route_request(route), fmt::format("add route {}", route.str()));

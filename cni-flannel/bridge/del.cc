@@ -26,7 +26,7 @@ MasqueradeBackend lenient_backend(const json::Value& config) {
   return MasqueradeBackend::automatic;
 }
 
-/// From within the container's namespace; false when it or the interface is not there.
+/// Removes the interface from within the container's namespace; false when either is absent.
 bool remove_container_link(const cni::Request& request) {
   if (request.netns.empty()) return false;
   const auto netns = netlink::Netns::look_up(request.netns).netns;
@@ -35,7 +35,7 @@ bool remove_container_link(const cni::Request& request) {
   return netlink::remove_link(container, request.attachment.ifname);
 }
 
-/// The namespace is gone or unreachable, the interface renamed: the host's end takes it along.
+/// For a namespace that is gone, or an interface that was renamed: the host's end takes the other along.
 void remove_host_link(const cni::Request& request) {
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   if (const auto veth = find_host_veth(host, request.network, request.attachment))
@@ -49,7 +49,7 @@ void del(const cni::Request& request, const Ipam& ipam) {
   attempts.run(fmt::format("remove interface {}", base::quoted(request.attachment.ifname)), [&] {
     if (!remove_container_link(request)) remove_host_link(request);
   });
-  // An address must not go to another pod while the interface that has it is up.
+  // An address must not go to another container while the interface that has it is up.
   if (attempts.all_succeeded()) attempts.run("release addresses", [&] { ipam.del(request); });
   if (lenient_flag(request.config, "ipMasq"))
     attempts.run("remove masquerade rules", [&] {

@@ -10,13 +10,13 @@
 
 namespace flannel {
 
-/// An ADD of the IPAM plugin, and the addresses that it takes.
+/// A running ADD of the IPAM plugin, and the addresses that it leases.
 class AddressRequest {
  public:
   AddressRequest() = default;
   AddressRequest(const AddressRequest&) = delete;
   AddressRequest& operator=(const AddressRequest&) = delete;
-  /// Gives the addresses back, also those of an ADD that failed or was not waited for, unless keep() was
+  /// Releases the addresses, also those of an ADD that failed or was not waited for, unless keep() was
   /// called.
   virtual ~AddressRequest() = default;
   /// Waits for the addresses.

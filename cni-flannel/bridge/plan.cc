@@ -53,8 +53,8 @@ netlink::Route resolve(const cni::Route& route, const Plan& plan) {
   return spec;
 }
 
-/// The first IPv4 address behind 0a:58, as the reference long had it: nobody who remembers the address
-/// remembers a wrong MAC.
+/// The first IPv4 address behind 0a:58, as the reference long had it: a neighbour that remembers the address
+/// of an earlier container remembers the right MAC.
 std::optional<base::MacAddress> mac_of_address(const Plan& plan) {
   for (const base::IpNet& net : plan.container_addresses)
     if (const uint8_t* bytes = net.address.data(); net.address.is_v4())

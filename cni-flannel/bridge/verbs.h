@@ -11,17 +11,17 @@ namespace flannel::bridge {
 /// Makes the attachment; leaves nothing behind when it throws.
 cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container);
 
-/// Takes the attachment down, as far as it is there. Addresses are given back only when the
-/// interface that carries them is gone. Tries every step and reports all failures.
+/// Removes what is left of the attachment. Releases the addresses only when the interface that carries them
+/// is gone. Tries every step and reports all failures.
 void del(const cni::Request& request, const Ipam& ipam);
 
 /// Compares prevResult with the kernel; throws cni::Error(check_failed) at the first difference.
 void check(const cni::Request& request, const Ipam& ipam);
 
-/// Removes what no valid attachment of the network has. Tries every step and reports all failures.
+/// Removes what belongs to no valid attachment of the network. Tries every step and reports all failures.
 void gc(const cni::Request& request, const Ipam& ipam);
 
-/// Throws what ADD would throw for this configuration and these addresses.
+/// Throws what ADD would throw for this configuration.
 void status(const cni::Request& request, const Ipam& ipam);
 
 }  // namespace flannel::bridge
