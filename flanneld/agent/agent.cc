@@ -183,8 +183,9 @@ void Agent::try_again(Phase phase, const std::string& reason, Timer& timer) {
 }
 
 void Agent::apply_rules() {
+  const bool nftables = state_.config->enable_nftables.value_or(true);
   if (!rules_)
-    rules_ = make_traffic_rules(loop_, state_.config->enable_nftables.value_or(true),
+    rules_ = make_traffic_rules(loop_, nftables ? TrafficEngine::nftables : TrafficEngine::iptables,
                                 options_.iptables_resync, [this] { status_changed(); });
   if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
   applies_rules_ = true;

@@ -69,7 +69,7 @@ std::string interface_text(const json::Value& status) {
 
 std::string kernel_text(const json::Value& status) {
   const json::Value& kernel = json::get_object(status, "kernel", "");
-  return fmt::format("{} routes, {} neighbours, {} FDB entries; repaired {} times", text_of(kernel, "routes"),
+  return fmt::format("routes {}, neighbours {}, FDB entries {}, repairs {}", text_of(kernel, "routes"),
                      text_of(kernel, "neighbours"), text_of(kernel, "fdbEntries"),
                      text_of(kernel, "repairs"));
 }

@@ -44,9 +44,14 @@ void remove_family(Family family, std::vector<Removal>& removals) {
 
 }  // namespace
 
-std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, bool nftables, std::chrono::seconds resync,
-                                                 std::function<void()> changed) {
-  if (nftables) return std::make_unique<NftablesRules>(loop, std::move(changed));
+std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, TrafficEngine engine,
+                                                 std::chrono::seconds resync, std::function<void()> changed) {
+  switch (engine) {
+    case TrafficEngine::nftables:
+      return std::make_unique<NftablesRules>(loop, std::move(changed));
+    case TrafficEngine::iptables:
+      break;
+  }
   return std::make_unique<IptablesRules>(loop, resync, std::move(changed));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,8 @@
 #include "flanneld/traffic/traffic_spec.h"
 
 namespace flanneld {
+
+enum class TrafficEngine : uint8_t { nftables, iptables };
 
 /// Keeps the rules of one engine as desired until it is destroyed, which leaves them in place. Never blocks
 /// the event loop on a program.
@@ -30,8 +33,8 @@ class TrafficRules {
 /// The first apply() writes the rules of the requested engine, then removes what the other engine, ours or
 /// upstream's, left behind: in this order no packet misses them. iptables does not report changes, so its
 /// rules are checked every `resync`. `changed` is called when the status changes.
-std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, bool nftables, std::chrono::seconds resync,
-                                                 std::function<void()> changed);
+std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, TrafficEngine engine,
+                                                 std::chrono::seconds resync, std::function<void()> changed);
 
 /// Rules that were removed, or could not be.
 struct Removal {
