@@ -41,8 +41,10 @@ std::vector<const Requested*> assign(const std::vector<RangeSet>& sets,
   }
   if (left_over.empty()) return served;
   std::vector<IpAddress> addresses;
+  addresses.reserve(left_over.size());
   for (const Requested* one : left_over) addresses.push_back(one->address);
   std::vector<std::string> ranges;
+  ranges.reserve(sets.size());
   for (const RangeSet& set : sets) ranges.push_back(to_string(set));
   throw Error(
       left_over.front()->code,

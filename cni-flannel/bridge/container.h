@@ -17,7 +17,7 @@ struct Container {
 };
 
 /// Opens CNI_NETNS. Throws cni::Error(invalid_netns) when it is absent or no network namespace.
-Container open_container(const std::string& netns);
+Container open_container(const std::string& path);
 
 /// Throws cni::Error(conflict) if the container has an interface of that name: a second ADD must
 /// end before it touches anything of the first.

@@ -17,7 +17,7 @@ std::string_view container_of(std::string_view mark) { return mark.substr(0, mar
 
 std::string describe_mark(std::string_view mark) {
   const std::string_view container = container_of(mark);
-  const std::string text = fmt::format("container {}", base::quoted(container));
+  std::string text = fmt::format("container {}", base::quoted(container));
   if (container.size() == mark.size()) return text;
   const std::string_view ifname = base::trimmed(mark.substr(container.size()));
   return fmt::format("{}, interface '{}'", text, ifname.substr(0, 64));

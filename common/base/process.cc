@@ -118,7 +118,7 @@ struct Process::Running {
   void collect();
   void wait_for_end() const;
   int reap();
-  static int become(void* running);
+  static int become(void* argument);
 
   ProcessSpec spec;
   std::vector<char*> argv, environment;

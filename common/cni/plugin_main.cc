@@ -132,7 +132,7 @@ void add(const Plugin& plugin, const Request& request) {
   } catch (...) {
     const Error failure = current_error();
     cni::with_context(fmt::format("{}; undo the ADD", failure.what()), [&] { plugin.del(request); });
-    throw failure;
+    throw Error(failure.code(), failure.what(), failure.details());
   }
 }
 

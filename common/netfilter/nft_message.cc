@@ -6,6 +6,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
+
 namespace netfilter {
 namespace {
 
@@ -48,7 +50,7 @@ void append_header(netlink::Message& message, uint8_t protocol, uint16_t resourc
 
 void put_comment(netlink::Message& message, int attribute, const std::string& comment) {
   if (comment.empty()) return;
-  const std::string_view text = std::string_view(comment).substr(0, kMaxComment);
+  const std::string_view text(comment.data(), std::min(comment.size(), kMaxComment));
   std::string data{static_cast<char>(kCommentType), static_cast<char>(text.size() + 1)};
   data += text;
   data.push_back('\0');

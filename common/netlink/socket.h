@@ -107,7 +107,7 @@ class NetlinkSocket {
   /// Sends those of [first, end) as one datagram and collects refusals until `acknowledged` is answered.
   void exchange_packed(PackedRequests& requests, size_t first, size_t end, size_t acknowledged,
                        const std::string& doing, std::vector<Refusal>& refusals);
-  void enlarge_send_buffer(size_t bytes);
+  void enlarge_send_buffer(size_t length);
 
   base::UniqueFd fd_;
   uint32_t sequence_ = 0;

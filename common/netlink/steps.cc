@@ -22,7 +22,7 @@ std::vector<Steps::Refusal> Steps::send(NetlinkSocket& socket) {
 
 void Steps::run(NetlinkSocket& socket, int expected) {
   for (const Refusal& refusal : send(socket))
-    if (refusal.error.error_number() != expected) throw refusal.error;
+    if (refusal.error.error_number() != expected) throw NetlinkError(refusal.error);
 }
 
 }  // namespace netlink

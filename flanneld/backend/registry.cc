@@ -30,6 +30,7 @@ constexpr std::array kBackends{
 /// "'vxlan', 'host-gw' or 'alloc'".
 std::string type_list() {
   std::vector<std::string> types;
+  types.reserve(kBackends.size());
   for (const BackendRow& row : kBackends) types.push_back(base::quoted(row.type));
   return fmt::format("{} or {}", fmt::join(types.begin(), types.end() - 1, ", "), types.back());
 }

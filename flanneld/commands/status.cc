@@ -35,7 +35,7 @@ std::string duration(int64_t left) {
 
 /// The values of both families with a space between, or of the one that has a value.
 std::string both(const json::Value& object, const char* v4, const char* v6) {
-  const std::string first = text_of(object, v4), second = text_of(object, v6);
+  std::string first = text_of(object, v4), second = text_of(object, v6);
   if (first == "-") return second;
   return second == "-" ? first : fmt::format("{} {}", first, second);
 }

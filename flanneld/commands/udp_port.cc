@@ -62,6 +62,7 @@ std::optional<std::string> find_socket_owner(const std::vector<std::string>& ino
   const base::UniqueFd proc = inodes.empty() ? base::UniqueFd() : base::open_directory("/proc");
   if (!proc.valid()) return std::nullopt;
   std::vector<std::string> links;
+  links.reserve(inodes.size());
   for (const std::string& inode : inodes) links.push_back(fmt::format("socket:[{}]", inode));
   for (const std::string& pid : base::list_directory(proc.get())) {
     if (pid.find_first_not_of("0123456789") != std::string::npos) continue;

@@ -12,9 +12,9 @@ class Result {
  public:
   // NOLINTNEXTLINE(google-explicit-constructor): a value is a result
   Result(T value) : value_(std::move(value)) {}
-  static Result failure(std::string reason) {
+  static Result failure(const std::string& reason) {
     Result result;
-    result.reason_ = std::move(reason);
+    result.reason_ = reason;
     return result;
   }
 

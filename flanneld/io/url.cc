@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <memory>
 #include <string_view>
 
@@ -42,7 +42,9 @@ Url parse_url(const std::string& text) {
   if (code != CURLUE_OK) refuse(curl_url_strerror(code));
   Url parts{.scheme = part_of(url.get(), CURLUPART_SCHEME), .host = part_of(url.get(), CURLUPART_HOST)};
   if (parts.scheme != "http" && parts.scheme != "https") refuse("its scheme is neither http nor https");
-  parts.port = static_cast<uint16_t>(std::atoi(part_of(url.get(), CURLUPART_PORT).c_str()));
+  const std::string port = part_of(url.get(), CURLUPART_PORT);
+  std::from_chars(port.data(), port.data() + port.size(),
+                  parts.port);  // digits up to 65535, as libcurl checked
   if (parts.port == 0) refuse("its port is 0");
   return parts;
 }

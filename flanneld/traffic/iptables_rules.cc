@@ -45,21 +45,21 @@ void IptablesRules::begin(Cause cause) {
 }
 
 void IptablesRules::updated(const TrafficPlan& plan, const IptablesOutcome& outcome) {
-  using Kind = IptablesOutcome::Kind;
-  if (outcome.kind == Kind::unchanged) return;
-  if (outcome.kind == Kind::changed) {
+  using Outcome = IptablesOutcome::Kind;
+  if (outcome.kind == Outcome::unchanged) return;
+  if (outcome.kind == Outcome::changed) {
     pass_.has_written = true;
     return;
   }
   // iptables before 1.6.2 does not know --random-fully.
-  if (outcome.kind == Kind::refused && plan.fully_random && !plan.nat.empty()) {
+  if (outcome.kind == Outcome::refused && plan.fully_random && !plan.nat.empty()) {
     TrafficPlan plain = plan;
     plain.fully_random = false;
     queue_.update_next(
         plain.family, IptablesVariant::usual,
         [plain](const IptablesSaved& actual) { return iptables_changes(actual, &plain); },
         [this, plain](const IptablesOutcome& second) {
-          fully_random_refused_ = second.kind == Kind::changed;
+          fully_random_refused_ = second.kind == Outcome::changed;
           updated(plain, second);
         });
     return;

@@ -42,6 +42,7 @@ std::string EtcdClient::describe() const {
 // --- the calls --------------------------------------------------------------------------------------------
 
 template <class T>
+// NOLINTNEXTLINE(performance-unnecessary-value-param): begin() keeps it
 void EtcdClient::call(EtcdCall call, T (*parse)(const json::Value&), Done<T> done) {
   begin(std::move(call), [this, parse, done = std::move(done)](const Result<json::Value>& answer) {
     if (!answer) return done(Result<T>::failure(answer.reason()));
