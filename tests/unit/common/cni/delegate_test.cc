@@ -5,22 +5,10 @@
 #include "common/base/file.h"
 #include "common/cni/error.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/common/cni/test_support.h"
 
 using cni::ErrorCode;
-
-namespace {
-
-template <class Action>
-ErrorCode code_of(Action&& action) {
-  try {
-    action();
-  } catch (...) {
-    return cni::current_error().code();
-  }
-  return ErrorCode::internal;
-}
-
-}  // namespace
+using cni_test::code_of;
 
 TEST_CASE("a delegate has a plain name, and its answer has bounds") {
   const test::TempDir temporary;

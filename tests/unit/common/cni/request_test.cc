@@ -3,22 +3,10 @@
 #include <doctest/doctest.h>
 
 #include "common/cni/error.h"
+#include "tests/unit/common/cni/test_support.h"
 
 using cni::ErrorCode;
-
-namespace {
-
-template <class Action>
-ErrorCode code_of(Action&& action) {
-  try {
-    action();
-  } catch (...) {
-    return cni::current_error().code();
-  }
-  return ErrorCode::internal;
-}
-
-}  // namespace
+using cni_test::code_of;
 
 TEST_CASE("identifiers and interface names cannot leave a directory or hold a trick") {
   for (const char* good : {"a", "0", "cnitool-77383ca0a0715733ca6f", "A_b.c-d"})

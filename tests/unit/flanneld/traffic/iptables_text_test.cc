@@ -5,19 +5,12 @@
 
 #include "flanneld/traffic/iptables_text.h"
 #include "flanneld/traffic/traffic_plan.h"
-#include "tests/unit/flanneld/test_support.h"
+#include "tests/unit/flanneld/traffic/test_support.h"
 
 using namespace flanneld;
 using namespace flanneld_test;
 
 namespace {
-
-TrafficSpec spec() {
-  TrafficSpec spec;
-  spec.networks = {{net("10.244.0.0/16"), net("10.244.1.0/24")}};
-  spec.masquerade = true;
-  return spec;
-}
 
 TrafficPlan plan() { return plan_traffic(spec()).front(); }
 

@@ -4,21 +4,10 @@
 #include <vector>
 
 #include "flanneld/traffic/traffic_plan.h"
-#include "tests/unit/flanneld/test_support.h"
+#include "tests/unit/flanneld/traffic/test_support.h"
 
 using namespace flanneld;
 using namespace flanneld_test;
-
-namespace {
-
-TrafficSpec spec() {
-  TrafficSpec spec;
-  spec.networks = {{net("10.244.0.0/16"), net("10.244.1.0/24")}};
-  spec.masquerade = true;
-  return spec;
-}
-
-}  // namespace
 
 TEST_CASE("a plan has the rules that are asked for, one plan per family") {
   TrafficSpec both = spec();
