@@ -2,14 +2,48 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
+#include "common/netlink/error.h"
 #include "common/netlink/veth.h"
 
 namespace flannel {
+namespace {
+
+/// BR_MAX_PORTS of the kernel.
+[[noreturn]] void throw_bridge_full(netlink::NetlinkSocket& host, const netlink::Link& bridge,
+                                    const netlink::NetlinkError& refusal) {
+  const auto ports = netlink::ports_of(host, bridge.ifindex);
+  const auto of_containers = std::count_if(ports.begin(), ports.end(), [](const netlink::Link& port) {
+    return !container_of(port.alias).empty();
+  });
+  throw cni::Error(
+      cni::ErrorCode::try_again_later,
+      fmt::format("bridge '{}' is full: it has {} ports, and the kernel allows a bridge no more than 1023",
+                  bridge.name, ports.size()),
+      fmt::format(
+          "{} of them are of pods; a port becomes free when its pod is deleted; have fewer pods on this "
+          "node (the kubelet's maxPods); {}",
+          of_containers, refusal.what()));
+}
+
+/// netlink::create_veth(), with the reason why a bridge takes no more ports.
+bool create_port(netlink::NetlinkSocket& host, const netlink::Link& bridge, const netlink::VethPair& pair) {
+  try {
+    return netlink::create_veth(host, pair);
+  } catch (const netlink::NetlinkError& error) {
+    if (error.error_number() != EXFULL) throw;
+    throw_bridge_full(host, bridge, error);
+  }
+}
+
+}  // namespace
 
 HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,
                           const netlink::Netns& netns, const cni::Request& request,
@@ -22,11 +56,12 @@ HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, 
     veth.name = host_veth_name(attachment, attempt);
     // Pushed first: the kernel may have made the pair although its answer was lost.
     undo.push([&host, veth] { remove_host_veth(host, veth); });
-    if (netlink::create_veth(host, {.local = {veth.name, veth.mac},
-                                    .peer = {attachment.ifname, container_mac},
-                                    .peer_netns = &netns,
-                                    .master = bridge.ifindex,
-                                    .mtu = conf.mtu})) {
+    if (create_port(host, bridge,
+                    {.local = {veth.name, veth.mac},
+                     .peer = {attachment.ifname, container_mac},
+                     .peer_netns = &netns,
+                     .master = bridge.ifindex,
+                     .mtu = conf.mtu})) {
       netlink::set_port_options(host, veth.name,
                                 {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = alias});
       configure_port_vlans(host, conf, veth.name);

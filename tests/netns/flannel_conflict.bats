@@ -82,3 +82,14 @@ bridge_addresses() {
   assert_empty "$output" "failed ADDs"
   assert_equal "$(bridge_addresses)" 10.244.2.1/24
 }
+
+@test "a bridge that has all the ports it can have is named, with its limit, and STATUS stays ready" {
+  flannel ADD old old "$(conf)"
+  for ((i = 1; i <= 511; i++)); do
+    printf 'link %s\n' "add a$i master cni0 type veth peer name b$i" "set b$i master cni0"
+  done | node_exec ip -batch -
+  run flannel ADD new new "$(conf)"
+  assert_error 11 "'cni0' is full: it has 1023 ports.*1023.*1 of them are of pods"
+  assert_equal "$(node_exec ls /var/lib/cni/flannel)" $'old\nold:eth0'
+  flannel STATUS '' '' "$(conf)"
+}
