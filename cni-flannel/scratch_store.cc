@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "cni-flannel/bridge/ipam.h"
@@ -99,15 +100,22 @@ bool dies_at_reboot(const StoredConfig& stored) {
   return types.delegate == kBuiltInDelegate && Ipam::is_of_our_store(types.ipam);
 }
 
+enum class Age { of_earlier_boot, of_this_boot, no_file };
+
+/// By its modification time; a file from while the clock was not set counts as one of this boot.
+Age age_of(int dir_fd, const std::string& name, int64_t oldest) {
+  const auto status = stat_at(dir_fd, name);
+  if (!status || !S_ISREG(status->st_mode)) return Age::no_file;
+  const int64_t modified = base::nanoseconds(status->st_mtim);
+  return modified >= oldest || modified < base::kClockUnset ? Age::of_this_boot : Age::of_earlier_boot;
+}
+
 /// Removes files modified before `oldest` (ns).
 void remove_older(int dir_fd, int64_t oldest) {
   for (const std::string& name : base::list_directory(dir_fd)) {
-    const auto status = stat_at(dir_fd, name);
-    if (!status || !S_ISREG(status->st_mode)) continue;
-    const int64_t modified = base::nanoseconds(status->st_mtim);
-    if (modified >= oldest || modified < base::kClockUnset) continue;
     try {
-      if (dies_at_reboot(read_config(dir_fd, name))) base::remove_file_at(dir_fd, name);
+      if (age_of(dir_fd, name, oldest) == Age::of_earlier_boot && dies_at_reboot(read_config(dir_fd, name)))
+        base::remove_file_at(dir_fd, name);
     } catch (const std::exception&) {  // stays
     }
   }
@@ -164,6 +172,19 @@ void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
   const base::UniqueFd file(::openat(state.get(), name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   base::write_all(file.get(), boot_id, base::quoted(stamp));
 } catch (...) {  // the next call tries again
+}
+
+bool ScratchStore::has_attachments(const ipam::Machine& machine) const {
+  const base::UniqueFd dir = base::open_directory(directory_);
+  if (!dir.valid()) return false;
+  const auto boot = machine.boot_time();
+  const int64_t oldest = boot ? *boot - base::kBootMargin : 0;
+  const auto names = base::list_directory(dir.get());
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    if (age_of(dir.get(), name, oldest) != Age::of_this_boot) return false;
+    const StoredConfig stored = read_config(dir.get(), name);
+    return stored.config && json::get_string(*stored.config, "name", "") == network_;
+  });
 }
 
 void ScratchStore::replace(const cni::Attachment& attachment, const json::Value& config) {

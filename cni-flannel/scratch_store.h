@@ -32,6 +32,10 @@ class ScratchStore {
   /// Never throws; in doubt a file stays.
   void take_back_dead(const ipam::Machine& machine) noexcept;
 
+  /// Whether an attachment to the network, made in this boot, has not been deleted: pods run here. In doubt
+  /// yes.
+  [[nodiscard]] bool has_attachments(const ipam::Machine& machine) const;
+
   /// What was saved; nullopt when there is none, also for a torn or oversized file.
   std::optional<json::Value> load(const cni::Attachment& attachment);
 

@@ -1,21 +1,37 @@
+#include <functional>
+
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/error.h"
 
 namespace flannel {
 namespace {
 
-/// Whatever would make ADD fail makes STATUS say "not available"; a code of the spec's is kept.
+/// The runtime declares the node broken when STATUS fails, and the pods that run on it are evicted. So what
+/// the next moment may mend, such as an agent that is being restarted, is told while no pod runs here; with
+/// pods it is ADD that tells it.
 template <class Action>
-void require(Action&& action) {
+void judge(Action&& action, const std::function<bool()>& has_pods) {
   try {
     action();
   } catch (...) {
     const cni::Error error = cni::current_error();
+    if (error.code() == cni::ErrorCode::try_again_later && has_pods()) return;
     const bool is_status = error.code() == cni::ErrorCode::not_available ||
                            error.code() == cni::ErrorCode::not_available_limited;
     throw cni::Error(is_status ? error.code() : cni::ErrorCode::not_available, error.what(), error.details());
+  }
+}
+
+/// A file that cannot be read or understood is the agent's to mend, just as one that is absent.
+SubnetEnv load_for_status(const std::string& path) {
+  try {
+    return load_subnet_env(path);
+  } catch (...) {
+    const cni::Error error = cni::current_error();
+    throw cni::Error(cni::ErrorCode::try_again_later, error.what(), error.details());
   }
 }
 
@@ -23,10 +39,12 @@ void require(Action&& action) {
 
 void status(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
-  require([&] {
-    const json::Value rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
-    Delegate::for_add(conf.types, request)->status(request.with_config(rendered));
-  });
+  judge(
+      [&] {
+        const json::Value rendered = render_delegate(conf, load_for_status(conf.subnet_file), request);
+        Delegate::for_add(conf.types, request)->status(request.with_config(rendered));
+      },
+      [&] { return ScratchStore(conf.data_dir, request.network).has_attachments({}); });
 }
 
 }  // namespace flannel

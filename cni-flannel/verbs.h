@@ -11,6 +11,7 @@ cni::AddAnswer add(const cni::Request& request);
 void del(const cni::Request& request);
 void check(const cni::Request& request);
 void gc(const cni::Request& request);
+/// Throws cni::Error(not_available) while no pod can be served here, unless that may pass and pods run here.
 void status(const cni::Request& request);
 
 /// Takes down one attachment by the configuration that ADD stored, with the delegate of that time.

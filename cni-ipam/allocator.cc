@@ -1,5 +1,6 @@
 #include "cni-ipam/allocator.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "cni-ipam/store/lease_mark.h"
@@ -84,13 +85,33 @@ std::optional<Allocation> take_in_turn(const RangeSet& set, size_t number, const
   return std::nullopt;
 }
 
+/// Some containers that hold addresses of a full set, for people; each once.
+std::vector<std::string> some_holders(const RangeSet& set, AddressStore& store) {
+  constexpr size_t kMostNamed = 5;
+  constexpr int kMostRead = 64;  // a container may hold many
+  std::vector<std::string> names;
+  int read = 0;
+  for (const Range& range : set)
+    for (IpAddress address = range.first; range.contains(address) && read < kMostRead;
+         address = address.next()) {
+      const auto mark = address == range.gateway ? std::nullopt : store.mark_of(address);
+      ++read;
+      if (!mark || mark->empty()) continue;
+      const std::string name(container_of(*mark));
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      names.push_back(name.substr(0, 64));
+      if (names.size() == kMostNamed) return names;
+    }
+  return names;
+}
+
 Allocation take_next(const RangeSet& set, size_t number, const std::string& mark, AddressStore& store) {
   if (const auto taken = take_in_turn(set, number, mark, store)) return *taken;
   if (store.look_again())
     if (const auto taken = take_in_turn(set, number, mark, store)) return *taken;
   throw Error(ErrorCode::try_again_later,
               fmt::format("no IP addresses available in range set: {}", to_string(set)),
-              describe_exhaustion(store.usage(set)));
+              describe_exhaustion(store.usage(set), some_holders(set, store)));
 }
 
 }  // namespace
@@ -116,12 +137,14 @@ std::vector<Allocation> allocate(const std::vector<RangeSet>& sets, const std::v
   return allocations;
 }
 
-std::string describe_exhaustion(const Usage& usage) {
+std::string describe_exhaustion(const Usage& usage, const std::vector<std::string>& holders) {
+  const std::string names =
+      holders.empty() ? std::string() : fmt::format(" (among them {})", fmt::join(holders, ", "));
   return fmt::format(
-      "the range set has {} address{}, {} of them held by {} container{}; an address becomes free when its "
+      "the range set has {} address{}, {} of them held by {} container{}{}; an address becomes free when its "
       "pod is deleted (DEL), when the runtime sends GC, or by a reboot",
       usage.addresses, usage.addresses == 1 ? "" : "es", usage.held, usage.containers,
-      usage.containers == 1 ? "" : "s");
+      usage.containers == 1 ? "" : "s", names);
 }
 
 }  // namespace ipam

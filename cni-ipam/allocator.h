@@ -29,7 +29,8 @@ struct Allocation {
 std::vector<Allocation> allocate(const std::vector<RangeSet>& sets, const std::vector<Requested>& requested,
                                  const cni::Attachment& attachment, AddressStore& store);
 
-/// For people: how many addresses a full range set has, how many containers hold them, and what frees them.
-std::string describe_exhaustion(const Usage& usage);
+/// For people: how many addresses a full range set has, how many containers hold them, some of these by name,
+/// and what frees an address.
+std::string describe_exhaustion(const Usage& usage, const std::vector<std::string>& holders);
 
 }  // namespace ipam

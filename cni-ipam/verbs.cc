@@ -83,12 +83,12 @@ void check_writable(const std::string& directory) {
 }
 
 /// Reads all of the configuration that ADD reads.
-std::vector<RangeSet> parse_for_status(const cni::Request& request) {
+void parse_for_status(const cni::Request& request) {
   try {
     const std::string resolv_conf = resolv_conf_path(request);
     if (!resolv_conf.empty()) read_resolv_conf(resolv_conf);
     parse_routes(request);
-    return parse_ranges(request);
+    parse_ranges(request);
   } catch (const base::ParseError& error) {
     throw Error(ErrorCode::not_available, error.what());
   } catch (const Error& error) {
@@ -96,10 +96,13 @@ std::vector<RangeSet> parse_for_status(const cni::Request& request) {
   }
 }
 
-std::unique_ptr<DiskStore> open_for_status(const std::string& directory, const Machine& machine) {
+/// A store that ADD could not work on. One that is merely busy is none of those.
+void check_usable(const std::string& directory, const Machine& machine) {
+  constexpr std::chrono::seconds kLockTimeout{1};  // a runtime waits for STATUS every few seconds
   try {
-    return DiskStore::open(directory, Mode::look, machine);
+    DiskStore::open(directory, Mode::look, machine, kLockTimeout);
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::try_again_later) return;
     throw Error(ErrorCode::not_available, error.what(), error.details());
   }
 }
@@ -175,18 +178,9 @@ void gc(const cni::Request& request, const Machine& machine) {
 
 void status(const cni::Request& request, const Machine& machine) {
   const std::string directory = store_directory(request);
-  const std::vector<RangeSet> sets = parse_for_status(request);
+  parse_for_status(request);
   check_writable(directory);
-  const auto store = open_for_status(directory, machine);
-  if (!store) return;
-  store->look_again();
-  for (const RangeSet& set : sets) {
-    const Usage usage = store->usage(set);
-    if (usage.held < usage.addresses) continue;
-    throw Error(ErrorCode::not_available_limited,
-                fmt::format("no IP addresses available in range set: {}", to_string(set)),
-                describe_exhaustion(usage));
-  }
+  check_usable(directory, machine);
 }
 
 }  // namespace ipam

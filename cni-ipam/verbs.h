@@ -23,8 +23,9 @@ void check(const cni::Request& request, const Machine& machine = {});
 /// Releases what is held by no valid attachment. Throws cni::Error.
 void gc(const cni::Request& request, const Machine& machine = {});
 
-/// Throws cni::Error: not_available when the configuration or the store would fail an ADD,
-/// not_available_limited when a range set is full. Changes nothing.
+/// Throws cni::Error(not_available) when the configuration or the store would fail every ADD. A full range
+/// and a busy lock are no such thing: the runtime would take the node, and the pods that run on it, for
+/// broken. Changes nothing.
 void status(const cni::Request& request, const Machine& machine = {});
 
 }  // namespace ipam

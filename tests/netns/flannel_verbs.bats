@@ -75,22 +75,43 @@ add_for_check() {
   assert_equal "$output" ""
 }
 
-@test "STATUS tells ready from a missing or broken subnet.env, a bad configuration and a full range" {
+@test "STATUS of a node without pods tells ready from a missing or broken subnet.env and a bad configuration" {
   run flannel STATUS '' '' "$(conf)"
   assert_equal "$status$output" 0
   assert_empty "$(node_exec find /var/lib/cni -mindepth 1)" "files that STATUS made"
   run flannel STATUS '' '' "$(conf '{"delegate":{"vlan":9999}}')"
   assert_error 50 'delegate.vlan'
-  subnet_env_write FLANNEL_SUBNET=10.244.1.1/30
-  flannel ADD c2 pod "$(conf)"
-  run flannel STATUS '' '' "$(conf)"
-  assert_error 51 '1 '
   node_exec bash -c 'echo junk >/run/flannel/subnet.env'
   run flannel STATUS '' '' "$(conf)"
   assert_error 50 'is missing FLANNEL_NETWORK'
   node_exec rm /run/flannel/subnet.env
   run flannel STATUS '' '' "$(conf)"
   assert_error 50 '/run/flannel/subnet.env.*flanneld'
+}
+
+@test "STATUS is ready with a full range, and without subnet.env as long as pods run; ADD tells of either" {
+  pod_add more
+  subnet_env_write FLANNEL_SUBNET=10.244.1.1/30
+  flannel ADD c1 pod "$(conf)"
+  run flannel ADD c2 more "$(conf)"
+  assert_error 11 'held by 1 container \(among them c1\)'
+  flannel STATUS '' '' "$(conf)"
+  PLUGIN_PATH=/nowhere flannel STATUS '' '' "$(conf)" # by the copy that is linked in
+  for change in 'echo junk >/run/flannel/subnet.env' 'rm /run/flannel/subnet.env'; do
+    node_exec bash -c "$change"
+    flannel STATUS '' '' "$(conf)"
+    run flannel STATUS '' '' "$(conf '{"name":"other"}')" # a network without pods
+    assert_error 50 'subnet.env'
+  done
+  run flannel ADD c2 more "$(conf)"
+  assert_error 11 'subnet.env'
+  flannel DEL c1 pod "$(conf)"
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 'subnet.env'
+  flannel ADD c1 pod "$(subnet_env_write && conf)"
+  node_exec bash -c 'rm /run/flannel/subnet.env; touch -d "2021-01-01" /var/lib/cni/flannel/*'
+  run flannel STATUS '' '' "$(conf)" # the pod died with an earlier boot
+  assert_error 50 'subnet.env'
 }
 
 @test "GC removes what is not valid and keeps the rest and other networks'" {

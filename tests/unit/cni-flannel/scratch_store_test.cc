@@ -180,3 +180,21 @@ TEST_CASE("scratch: list skips what is no attachment's") {
   store.write(".tmp.1.c3", "x");
   CHECK(store.net("net").list() == std::vector<cni::Attachment>{kEth0});
 }
+
+TEST_CASE("scratch: attachments of the network and of this boot are those of running pods") {
+  const Store store;
+  const ipam::Machine machine{
+      .state_directory = store.root,
+      .boot_id = [] { return "b"; },
+      .boot_time = [] { return std::optional<int64_t>(1'700'000'000'000'000'000); },
+  };
+  CHECK_FALSE(store.net("net").has_attachments(machine));
+  CHECK(store.net("net").save(kEth0, kConfig));
+  CHECK(store.net("net").has_attachments(machine));
+  CHECK_FALSE(store.net("other").has_attachments(machine));
+  const timespec old[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, fmt::format("{}/c1", store.dir).c_str(), old, 0) == 0);
+  CHECK_FALSE(store.net("net").has_attachments(machine));
+  store.write("c2", R"({"name":"net","type":"bridge"})");  // by upstream's plugin
+  CHECK(store.net("net").has_attachments(machine));
+}

@@ -183,8 +183,9 @@ TEST_CASE("an allocation has the gateway and the prefix length of its range") {
 TEST_CASE("marks and figures are told in words") {
   CHECK(ipam::describe_mark("abc\r\neth0") == "container 'abc', interface 'eth0'");
   CHECK(ipam::describe_mark("abc") == "container 'abc'");
-  CHECK(ipam::describe_exhaustion({.addresses = 1, .held = 1, .containers = 1})
+  CHECK(ipam::describe_exhaustion({.addresses = 1, .held = 1, .containers = 1}, {})
             .starts_with("the range set has 1 address, 1 of them held by 1 container; "));
-  CHECK(ipam::describe_exhaustion({.addresses = 5, .held = 5, .containers = 2})
-            .starts_with("the range set has 5 addresses, 5 of them held by 2 containers; "));
+  CHECK(ipam::describe_exhaustion({.addresses = 5, .held = 5, .containers = 2}, {"c1", "c2"})
+            .starts_with(
+                "the range set has 5 addresses, 5 of them held by 2 containers (among them c1, c2); "));
 }
