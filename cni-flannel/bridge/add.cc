@@ -14,6 +14,7 @@
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
+#include "common/netlink/sysctl.h"
 
 namespace flannel::bridge {
 namespace {
@@ -96,6 +97,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      fmt::format("bridge port '{}' does not become operational", host_veth),
                      fmt::format("check whether bridge '{}' is up", conf.bridge));
+  // A port of a bridge hears none; when somebody removes the bridge it is an interface like any other.
+  netlink::refuse_router_advertisements(*host_end);
   cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host_end);
   undo.commit();
   addresses->keep();

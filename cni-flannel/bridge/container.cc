@@ -31,6 +31,7 @@ void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, co
   const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
   const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
   const bool has_v6 = plan.has_family(base::Family::v6);
+  try_sysctl(fmt::format("{}/accept_ra", v6), "0");  // any pod of the bridge could say that it is a router
   // A broadcast of a container whose link comes up costs every container on the host a wake-up.
   if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/arp_notify", v4), "1");
   if (!has_v6 && conf.is_gateway)

@@ -118,7 +118,6 @@ void ensure_forwarding(Family family) {
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
 void ensure_gateway_port(NetlinkSocket& host, const BridgeConf& conf, const Link& link, const Link& port) {
   if (!is_gateway_port(port)) {
-    netlink::ensure_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", link.name), "0");  // as the bridge's own
     BridgeConf only_vlan = conf;
     only_vlan.vlan_trunk.clear();
     configure_port_vlans(host, only_vlan, port.name);
@@ -146,6 +145,7 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   if (link->kind == "veth")  // else an administrator's, to be used as it is
     if (const auto port = netlink::find_link(host, link->peer); port && port->master == bridge.ifindex)
       ensure_gateway_port(host, conf, *link, *port);
+  close_to_router_advertisements(*link);
   if (!link->is_up()) netlink::set_up(host, *link);
   Link ready = *link;
   if (conf.mtu != 0) ready.mtu = conf.mtu;

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "common/base/deadline.h"
 #include "common/base/text.h"
@@ -36,6 +38,22 @@ std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std:
 
 std::string text(const char* text_or_null) { return text_or_null ? text_or_null : ""; }
 
+/// Of a link's settings libnl 3.7 reads those of IPv4 only.
+std::optional<Ipv6Conf> parse_ipv6(const nlmsghdr* message) {
+  const std::string_view bytes =
+      Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_AF_SPEC).nested(AF_INET6).bytes(IFLA_INET6_CONF);
+  const auto setting = [&](size_t place) {
+    int32_t value = 0;
+    if (bytes.size() >= (place + 1) * sizeof value)
+      std::memcpy(&value, bytes.data() + place * sizeof value, sizeof value);
+    return value;
+  };
+  if (bytes.empty()) return std::nullopt;
+  return Ipv6Conf{.accept_ra = setting(DEVCONF_ACCEPT_RA),
+                  .forwarding = setting(DEVCONF_FORWARDING) != 0,
+                  .disabled = setting(DEVCONF_DISABLE_IPV6) != 0};
+}
+
 }  // namespace
 
 std::optional<Link> parse_link(const nlmsghdr* message) {
@@ -56,8 +74,11 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
     const Attributes info = Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_LINKINFO);
     link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
   }
+  link.ipv6 = parse_ipv6(message);
   return link;
 }
+
+bool Ipv6Conf::accepts_ra() const { return !disabled && accept_ra >= (forwarding ? 2 : 1); }
 
 bool Link::is_up() const { return (flags & IFF_UP) != 0; }
 

@@ -12,6 +12,16 @@
 
 namespace netlink {
 
+/// What the kernel does with IPv6 on a link: /proc/sys/net/ipv6/conf/LINK.
+struct Ipv6Conf {
+  int accept_ra = 0;
+  bool forwarding = false;
+  bool disabled = false;
+
+  /// Whether a router advertisement that comes in there gives this host addresses and routes.
+  [[nodiscard]] bool accepts_ra() const;
+};
+
 struct Link {
   int ifindex = 0;
   std::string name;
@@ -24,6 +34,7 @@ struct Link {
   uint8_t operstate = 0;        ///< IF_OPER_*
   std::string alias;            ///< free text; ours say whose the link is
   bool vlan_filtering = false;  ///< of a bridge
+  std::optional<Ipv6Conf> ipv6 = {};  ///< nullopt: the kernel has no IPv6, or not on this link
 
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_promiscuous() const;

@@ -34,4 +34,14 @@ bool ensure_sysctl(const std::string& name, std::string_view value) {
   return true;
 }
 
+bool refuse_router_advertisements(const Link& link) {
+  if (!link.ipv6 || link.ipv6->accept_ra == 0) return true;
+  try {
+    write_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", link.name), "0");
+  } catch (const base::SystemError&) {
+    return !link.ipv6->accepts_ra();
+  }
+  return true;
+}
+
 }  // namespace netlink

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/netlink/link.h"
+
 namespace netlink {
 
 /// The value without its newline; nullopt when there is no such setting (IPv6 switched off, say).
@@ -16,5 +18,9 @@ void write_sysctl(const std::string& name, std::string_view value);
 
 /// Sets `name` unless it has that value; false if there is no such setting.
 bool ensure_sysctl(const std::string& name, std::string_view value);
+
+/// Makes this host ignore router advertisements that come in on `link`. False when it goes on to take them
+/// because the setting cannot be written (a read-only /proc/sys).
+bool refuse_router_advertisements(const Link& link);
 
 }  // namespace netlink

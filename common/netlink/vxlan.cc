@@ -113,15 +113,6 @@ void change_in_place(NetlinkSocket& socket, const VxlanState& state, const Vxlan
   }
 }
 
-/// Router advertisements come in over the overlay from other nodes' pods at best.
-void refuse_router_advertisements(const std::string& name) {
-  try {
-    ensure_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", name), "0");
-  } catch (const base::SystemError&) {
-    return;  // /proc/sys is often read-only in a container
-  }
-}
-
 }  // namespace
 
 std::optional<VxlanState> find_vxlan(NetlinkSocket& socket, const std::string& name) {
@@ -159,7 +150,7 @@ EnsuredVxlan ensure_vxlan(NetlinkSocket& socket, const VxlanSpec& spec) {
     if (!result.replaced) try {
         change_in_place(socket, *state, spec, result);
         result.link = find_link(socket, spec.name).value_or(state->link);
-        refuse_router_advertisements(spec.name);
+        refuse_router_advertisements(result.link);
         return result;
       } catch (const NetlinkError& error) {
         result.replaced = error.what();  // an older kernel, or a change that none can make
@@ -176,7 +167,7 @@ EnsuredVxlan ensure_vxlan(NetlinkSocket& socket, const VxlanSpec& spec) {
     result.mtu_failure = fmt::format("set the MTU of link {} to {}: its lower link allows {}",
                                      quoted(spec.name), spec.mtu, link->mtu);
   result.link = std::move(*link);
-  refuse_router_advertisements(spec.name);
+  refuse_router_advertisements(result.link);
   return result;
 }
 

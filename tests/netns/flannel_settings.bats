@@ -1,0 +1,50 @@
+#!/usr/bin/env bats
+# The kernel settings that pods and node rely on: ADD makes sure of them, whoever made the bridge.
+
+load ../support/flannel_test.bash
+
+# advertise_router WHERE LINK: a router advertisement from a pod, or from a namespace that plays the uplink's router.
+advertise_router() {
+  pod_exec "$1" ip -6 addr replace fe80::bad/64 dev "$2" nodad
+  pod_exec "$1" perl "$repo/tests/support/advertise-router.perl" "$2" 2001:db8:bad::
+}
+
+# A packet of pod $1 has passed the bridge, and with it every packet that it sent before.
+flush_packets() {
+  pod_exec "$1" busybox ping -c 1 -W 1 10.244.1.1 >/dev/null
+}
+
+
+@test "a pod does not become the node's IPv6 router over a bridge that was there before" {
+  node_exec ip link add cni0 up type bridge
+  flannel ADD c1 pod "$(conf)"
+  advertise_router pod eth0
+  flush_packets pod
+  assert_empty "$(node_exec ip -6 route show default)" "the node's IPv6 default routes"
+  # Nor after somebody has switched it on again.
+  node_exec sh -c 'echo 2 >/proc/sys/net/ipv6/conf/cni0/accept_ra'
+  pod_add other
+  flannel ADD c2 other "$(conf)"
+  advertise_router other eth0
+  flush_packets other
+  assert_empty "$(node_exec ip -6 route show default)" "the node's IPv6 default routes"
+}
+
+@test "a pod does not become the router of another pod, nor gives it addresses" {
+  pod_add victim
+  flannel ADD c1 victim "$(conf)"
+  flannel ADD c2 pod "$(conf)"
+  advertise_router pod eth0
+  flush_packets pod
+  flush_packets victim
+  assert_empty "$(pod_exec victim ip -6 route show default)" "IPv6 default routes of the other pod"
+  assert_empty "$(pod_exec victim ip -6 addr show dev eth0)" "IPv6 addresses of the other pod"
+}
+
+@test "a pod whose bridge was removed does not become the node's IPv6 router" {
+  flannel ADD c1 pod "$(conf)"
+  local port
+  port=$(links_of veth)
+  node_exec ip link del cni0
+  assert_equal "$(node_exec cat "/proc/sys/net/ipv6/conf/$port/accept_ra")" 0
+}
