@@ -55,6 +55,19 @@ enum class Launch {
   held     ///< the parent stands still until exec, as with vfork()
 };
 
+/// Moves a child that waits behind us for our own processor to another one: not every scheduler does so
+/// before we sleep, and until then nothing would run beside us. One that runs elsewhere stays there.
+void move_aside(pid_t child) {
+  cpu_set_t allowed;
+  const int mine = ::sched_getcpu();
+  if (mine < 0 || ::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(static_cast<size_t>(mine), &others);
+  if (CPU_COUNT(&others) == 0) return;
+  ::sched_setaffinity(child, sizeof others, &others);
+  ::sched_setaffinity(child, sizeof allowed, &allowed);
+}
+
 #if defined(__x86_64__)
 constexpr int kFlagsBeside = CLONE_VM | SIGCHLD;
 /// execve(2) that leaves errno alone, which the running parent shares. Returns the errno negated.
@@ -162,6 +175,7 @@ void Process::Running::launch(Launch how) {
     pid = ::clone(become, stack.get() + kStackBytes, flags, this);
   }
   if (pid < 0) throw_errno(fmt::format("start program '{}'", spec.program));
+  if (how == Launch::beside) move_aside(pid);
   out.write_end.reset();
   if (rest.empty()) in.read_end.reset();
 }

@@ -2,11 +2,13 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 
@@ -106,6 +108,22 @@ TEST_CASE("start() returns while the program runs, and finish() takes its answer
   base::Process process = base::Process::start(shell(fmt::format("read line <&{}; echo $line", ends[0])));
   REQUIRE(::write(ends[1], "go\n", 3) == 3);  // it could not have ended before
   CHECK(process.finish().output == "go\n");
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("a program runs beside a parent that does not sleep") {
+  cpu_set_t allowed;
+  REQUIRE(::sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+  if (CPU_COUNT(&allowed) < 2) return;  // there is no other processor
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_NONBLOCK) == 0);
+  base::Process process = base::Process::start(shell(fmt::format("echo x >&{}; nproc", ends[1])));
+  char byte = 0;
+  const auto end = std::chrono::steady_clock::now() + 2s;
+  while (::read(ends[0], &byte, 1) != 1 && std::chrono::steady_clock::now() < end) continue;
+  CHECK(byte == 'x');
+  CHECK(process.finish().output == fmt::format("{}\n", CPU_COUNT(&allowed)));
   ::close(ends[0]);
   ::close(ends[1]);
 }
