@@ -16,6 +16,10 @@ void set_end(rtnl_link* link, const VethEnd& end, uint32_t mtu) {
   set_name(link, end.name);
   rtnl_link_set_addr(link, to_nl(end.mac).get());
   if (mtu != 0) rtnl_link_set_mtu(link, mtu);
+  // By default the kernel makes a queue for each processor and switches all but one off, which it does after
+  // a grace period for each end, all other work on links waiting.
+  rtnl_link_set_num_tx_queues(link, 1);
+  rtnl_link_set_num_rx_queues(link, 1);
 }
 
 }  // namespace

@@ -30,7 +30,9 @@ addresses_of() {
   assert_equal "$(pod_exec pod ip -j route | jq -r '.[] | "\(.dst) \(.gateway // "-")"' | sort | xargs)" \
     "10.244.0.0/16 10.244.1.1 10.244.1.0/24 - default 10.244.1.1"
   assert_json "$(node_exec ip -d -j link show "$host")" '.[0] | .master == "cni0" and .operstate == "UP"
-    and .ifalias == "cbr0/c1/eth0" and .linkinfo.info_slave_data.hairpin and .mtu == 1450'
+    and .ifalias == "cbr0/c1/eth0" and .linkinfo.info_slave_data.hairpin and .mtu == 1450
+    and .num_tx_queues == 1 and .num_rx_queues == 1'
+  assert_json "$(pod_exec pod ip -d -j link show eth0)" '.[0] | .num_tx_queues == 1 and .num_rx_queues == 1'
   assert_equal "$(node_exec cat /proc/sys/net/ipv4/ip_forward)" 1
   assert_equal "$(node_exec cat /var/lib/cni/flannel/c1)" \
     '{"cniVersion":"1.1.0","hairpinMode":true,"ipMasq":false,"ipam":{"ranges":[[{"subnet":"10.244.1.0/24"}]],"routes":[{"dst":"10.244.0.0/16"}],"type":"host-local"},"isDefaultGateway":true,"isGateway":true,"mtu":1450,"name":"cbr0","type":"bridge"}'
