@@ -133,7 +133,22 @@ InterfaceChoice Agent::choose_interface() {
   InterfaceRequest request = interface_request(options_);
   request.ipv4 = state_.config->ipv4.has_value();
   request.ipv6 = state_.config->ipv6.has_value();
-  return choose_external_interface(read_host_network(netlink_), request);
+  for (const base::Family family : base::kFamilies)
+    if (const auto& network = state_.config->of(family)) request.pod_networks.push_back(*network);
+  request.in_use = state_.external;
+  if (!state_.external) request.known = known_addresses();
+  return choose_external_interface(read_node_network(netlink_), request);
+}
+
+/// By which the peers know the node since an earlier run.
+std::vector<base::IpAddress> Agent::known_addresses() {
+  std::vector<base::IpAddress> known = sent_from(read_devices(netlink_));
+  if (const auto& saved = saved_.waiting()) {
+    const LeaseAttributes& published = saved->own.attributes;
+    known.push_back(published.public_ip);
+    if (published.public_ipv6) known.push_back(*published.public_ipv6);
+  }
+  return known;
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes) {
@@ -205,7 +220,7 @@ void Agent::host_changed() {
   try {
     const InterfaceChoice choice = choose_interface();
     if (!choice.chosen || !is_same(*choice.chosen, *state_.external)) {
-      if (choice.chosen) base::log_info("the node's external interface has changed");
+      if (choice.lost) base::log_warning(fmt::format("the external interface must change: {}", *choice.lost));
       configure();
       return;
     }

@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "common/json/json.h"
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
@@ -21,6 +23,8 @@
 #include "flanneld/io/http_get.h"
 #include "flanneld/io/url.h"
 #include "flanneld/kernel/device.h"
+#include "flanneld/kernel/node_facts.h"
+#include "flanneld/node/candidates.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/options/interface_request.h"
 #include "flanneld/traffic/forward_policy.h"
@@ -65,6 +69,42 @@ std::optional<CniFiles> read_cni_files() {
   if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
     files.programs = base::list_directory(bin_dir.get());
   return files;
+}
+
+/// As far as a node without the network configuration knows: its own part of the pod network.
+std::vector<FamilyConfig> own_subnets(const flannel::SubnetEnv& env) {
+  std::vector<FamilyConfig> own;
+  for (const auto& gateway : {env.subnet, env.ipv6_subnet}) {
+    if (!gateway) continue;
+    const base::IpNet subnet = gateway->network();
+    own.push_back({.network = subnet,
+                   .subnet_len = subnet.prefix,
+                   .subnet_min = subnet.address,
+                   .subnet_max = subnet.address});
+  }
+  return own;
+}
+
+/// The interface that the running agent uses; nullopt: there is none that answers.
+std::optional<ExternalInterface> interface_of_agent(const Options& options, const HostNetwork& host) {
+  if (!options.status_listen) return std::nullopt;
+  const std::string url = fmt::format("http://{}/status", *options.status_listen);
+  const HttpResult answer = http_get(url, kAnswerLimit);
+  if (answer.status != 200) return std::nullopt;
+  try {
+    const json::Value status = json::parse(answer.body, url);
+    const json::Value& used = json::get_object(status, "interface", "");
+    ExternalInterface external;
+    external.name = json::get_string(used, "name", "");
+    external.rule = json::get_string(used, "rule", "");
+    for (auto [key, address] : {std::pair("ipv4", &external.ipv4), std::pair("ipv6", &external.ipv6)})
+      *address = base::IpAddress::parse(json::get_string(used, key, ""));
+    for (const HostInterface& one : host.interfaces)
+      if (one.name == external.name) external.ifindex = one.ifindex;
+    return external.ifindex == 0 ? std::nullopt : std::optional(external);
+  } catch (const base::ParseError&) {
+    return std::nullopt;  // another program answers there, which another check says
+  }
 }
 
 /// One run: looks at the machine and has each part checked.
@@ -134,9 +174,13 @@ class Examination {
     InterfaceRequest request = interface_request(options_);
     request.ipv4 = uses(Family::v4);
     request.ipv6 = uses(Family::v6);
-    const InterfaceChoice choice = choose_external_interface(read_host_network(route_), request);
+    if (env_) request.pod_networks = own_subnets(*env_);
+    const HostNetwork host = read_node_network(route_);
+    const InterfaceChoice anew = choose_external_interface(host, request);
+    request.in_use = interface_of_agent(options_, host);
+    const InterfaceChoice choice = choose_external_interface(host, request);
     if (choice.chosen) mtu_.external = choice.chosen->mtu;
-    findings_.push_back(check_interface(choice));
+    findings_.push_back(check_interface(choice, anew, describe_candidates(host, request)));
   }
 
   void devices() {

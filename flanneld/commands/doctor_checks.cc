@@ -95,13 +95,16 @@ Finding check_bridge_filter(const std::optional<std::string>& value) {
           .advice = value ? "sysctl -w net.bridge.bridge-nf-call-iptables=1" : "modprobe br_netfilter"};
 }
 
-Finding check_interface(const InterfaceChoice& choice) {
+Finding check_interface(const InterfaceChoice& choice, const InterfaceChoice& anew,
+                        const std::string& candidates) {
   constexpr const char* kName = "external interface";
   if (!choice.chosen)
     return {.state = State::fail,
             .name = kName,
-            .finding = fmt::format("none serves: {}", choice.reasons()),
-            .advice = "say which one to use with --iface, --iface-regex, --iface-can-reach or --public-ip"};
+            .finding = fmt::format("none serves: {}; candidates: {}", choice.reasons(), candidates),
+            .advice =
+                "say which one to use with --iface, --iface-regex, --iface-cidr, --iface-can-reach or "
+                "--public-ip"};
   const ExternalInterface& chosen = *choice.chosen;
   std::string text = base::quoted(chosen.name);
   const auto out = std::back_inserter(text);
@@ -111,6 +114,10 @@ Finding check_interface(const InterfaceChoice& choice) {
     if (ip && ip != chosen.ipv4 && ip != chosen.ipv6) fmt::format_to(out, ", public {}", *ip);
   fmt::format_to(out, ", MTU {}, by {}", chosen.mtu, chosen.rule);
   if (!choice.rejected.empty()) fmt::format_to(out, " (not by {})", choice.reasons());
+  if (anew.chosen && (anew.chosen->name != chosen.name || anew.chosen->ipv4 != chosen.ipv4 ||
+                      anew.chosen->ipv6 != chosen.ipv6))
+    fmt::format_to(out, "; it is kept while it serves, the choice would now be {}", anew.chosen->describe());
+  fmt::format_to(out, "; candidates: {}", candidates);
   return {.state = State::ok, .name = kName, .finding = std::move(text)};
 }
 

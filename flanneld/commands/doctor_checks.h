@@ -16,7 +16,10 @@ namespace flanneld {
 Finding check_forwarding(base::Family family, const std::optional<std::string>& value);
 /// Of net.bridge.bridge-nf-call-iptables; nullopt if there is none.
 Finding check_bridge_filter(const std::optional<std::string>& value);
-Finding check_interface(const InterfaceChoice& choice);
+/// The interface that the agent uses or would use, that which it would choose if it used none yet, and what
+/// there is to choose from.
+Finding check_interface(const InterfaceChoice& choice, const InterfaceChoice& anew,
+                        const std::string& candidates);
 
 /// MTUs in bytes; nullopt: not known.
 struct MtuFacts {

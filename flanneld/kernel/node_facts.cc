@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/flannel/names.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
 #include "flanneld/backend/registry.h"
@@ -17,6 +18,19 @@ std::vector<Device> read_devices(netlink::NetlinkSocket& socket) {
     if (auto device = read_device(socket, link)) devices.push_back(std::move(*device));
   }
   return devices;
+}
+
+HostNetwork read_node_network(netlink::NetlinkSocket& socket) {
+  return read_host_network(socket, [](const netlink::Link& link) {
+    return link.name == flannel::kPodBridge || find_device_overhead(link.kind, link.name).has_value();
+  });
+}
+
+std::vector<base::IpAddress> sent_from(const std::vector<Device>& devices) {
+  std::vector<base::IpAddress> addresses;
+  for (const Device& device : devices)
+    if (const auto& local = std::get<VxlanDevice>(device.kind).local) addresses.push_back(*local);
+  return addresses;
 }
 
 std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifindex) {

@@ -155,6 +155,12 @@ bool FamilyConfig::allows(const IpNet& subnet) const {
          subnet == subnet.network() && subnet_min <= subnet.address && subnet.address <= subnet_max;
 }
 
+bool FamilyConfig::may_be_pods(const IpAddress& address) const {
+  const IpAddress second = IpNet{network.address, subnet_len}.last().plus(base::Uint128(1));
+  const IpAddress& first = subnet_min == second ? network.address : subnet_min;
+  return network.contains(address) && first <= address && address <= IpNet{subnet_max, subnet_len}.last();
+}
+
 std::vector<const char*> NetworkConfig::keys() {
   std::vector<const char*> keys;
   for (const FamilyRules& rules : {kIpv4, kIpv6})

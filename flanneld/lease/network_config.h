@@ -30,6 +30,9 @@ struct FamilyConfig {
   [[nodiscard]] uint64_t index_of(const base::IpAddress& address) const;
   /// Whether a node may hold `subnet`: right length, aligned, from subnet_min to subnet_max.
   [[nodiscard]] bool allows(const base::IpNet& subnet) const;
+  /// Whether a pod may have `address`: false where subnet_min and subnet_max keep a part of the network free.
+  /// The first subnet, which is left out anyway, is not kept free by that.
+  [[nodiscard]] bool may_be_pods(const base::IpAddress& address) const;
 };
 
 struct NetworkConfig {

@@ -1,14 +1,17 @@
 #include "flanneld/node/host_network.h"
 
-#include <algorithm>
-#include <tuple>
+#include <net/if.h>
 
-#include "common/netlink/link.h"
+#include <algorithm>
+#include <set>
+#include <tuple>
 
 namespace flanneld {
 
 using base::Family;
 using base::IpAddress;
+
+bool HostInterface::is_up() const { return (flags & IFF_UP) != 0; }
 
 std::vector<IpAddress> HostInterface::usable_addresses(Family family) const {
   std::vector<const netlink::Address*> usable;
@@ -19,7 +22,9 @@ std::vector<IpAddress> HostInterface::usable_addresses(Family family) const {
       usable.push_back(&one);
   }
   const auto rank = [](const netlink::Address* one) {
-    return std::tuple(one->net.address.is_link_local(), !one->permanent, one->secondary);
+    const bool has_network = one->net.prefix < one->net.address.bits();
+    return std::tuple(one->net.address.is_link_local(), one->permanent && !has_network, !one->permanent,
+                      one->secondary);
   };
   std::stable_sort(usable.begin(), usable.end(),
                    [&](const auto* a, const auto* b) { return rank(a) < rank(b); });
@@ -35,10 +40,20 @@ bool HostInterface::holds(const IpAddress& ip) const {
                      [&](const netlink::Address& one) { return one.net.address == ip && !one.dad_failed; });
 }
 
-HostNetwork read_host_network(netlink::NetlinkSocket& socket) {
+HostNetwork read_host_network(netlink::NetlinkSocket& socket, const IsFlannels& is_flannels) {
   HostNetwork host;
-  for (const netlink::Link& link : netlink::all_links(socket))
-    host.interfaces.push_back({link.ifindex, link.name, link.flags, link.mtu, {}});
+  const std::vector<netlink::Link> links = netlink::all_links(socket);
+  std::set<int> of_pods;
+  for (const netlink::Link& link : links)
+    if (is_flannels(link)) of_pods.insert(link.ifindex);
+  for (const netlink::Link& link : links)
+    host.interfaces.push_back(
+        {.ifindex = link.ifindex,
+         .name = link.name,
+         .flags = link.flags,
+         .mtu = link.mtu,
+         .addresses = {},
+         .is_flannels = of_pods.contains(link.ifindex) || of_pods.contains(link.master)});
   for (const netlink::Address& address : netlink::all_addresses(socket))
     for (HostInterface& interface : host.interfaces)
       if (interface.ifindex == address.ifindex) interface.addresses.push_back(address);

@@ -88,6 +88,20 @@ std::vector<std::string> regular_expressions(const FlagValue& value) {
   return patterns;
 }
 
+std::vector<base::IpNet> cidrs(const FlagValue& value) {
+  std::vector<base::IpNet> networks;
+  for (const std::string& text : value.values)
+    for (const std::string_view part : base::split(text, ',')) {
+      const std::string_view word = base::trimmed(part);
+      if (word.empty()) continue;
+      const auto network = base::IpNet::parse(std::string(word));
+      if (!network)
+        reject(value, fmt::format("{} is not a network such as 192.168.0.0/16", base::quoted(word)));
+      networks.push_back(network->network());
+    }
+  return networks;
+}
+
 void reject_if_on(const FlagValue& value) {
   if (parse_boolean(value.text(), value.origin)) reject(value, "not supported yet");
 }

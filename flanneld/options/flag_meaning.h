@@ -24,6 +24,8 @@ std::vector<std::string> server_urls(const FlagValue& value);
 /// Without empty values, which count as none in upstream too.
 std::vector<std::string> not_empty(const FlagValue& value);
 std::vector<std::string> regular_expressions(const FlagValue& value);
+/// Networks, in CIDR notation and with commas between them; host bits are cleared.
+std::vector<base::IpNet> cidrs(const FlagValue& value);
 /// For a switch that may not be on.
 void reject_if_on(const FlagValue& value);
 
@@ -58,6 +60,10 @@ template <auto member>
 constexpr FlagMeaning regex_list{FlagKind::list, [](Options& options, const FlagValue& value) {
                                    options.*member = regular_expressions(value);
                                  }};
+
+template <auto member>
+constexpr FlagMeaning networks{
+    FlagKind::list, [](Options& options, const FlagValue& value) { options.*member = cidrs(value); }};
 
 template <auto member>
 constexpr FlagMeaning address{FlagKind::text, [](Options& options, const FlagValue& value) {

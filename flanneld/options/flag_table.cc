@@ -38,6 +38,8 @@ constexpr std::array kFlags{
          "interface to reach the peers by; repeatable, the first that serves"},
     Flag{"iface-regex", "REGEX", "", regex_list<&Options::iface_regex>,
          "as --iface, by a match on address, then on name; repeatable, tried after all --iface"},
+    Flag{"iface-cidr", "CIDR,…", "", networks<&Options::iface_cidr>,
+         "as --iface, the one with an address in CIDR; repeatable, tried after all --iface-regex"},
     Flag{"iface-can-reach", "IP", "", address<&Options::iface_can_reach>,
          "as --iface, the one that the kernel uses toward IP; tried last"},
     Flag{"public-ip", "IP", "", address_of<&Options::public_ip, Family::v4>,

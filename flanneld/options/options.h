@@ -27,6 +27,7 @@ struct Options {
   std::string etcd_username, etcd_password;  ///< both or none
 
   std::vector<std::string> iface, iface_regex;
+  std::vector<base::IpNet> iface_cidr;
   std::optional<base::IpAddress> iface_can_reach, public_ip, public_ipv6;
 
   std::string subnet_file;

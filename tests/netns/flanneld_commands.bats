@@ -320,6 +320,7 @@ is_confined() {
 --iface nope --iface 172.20.0.10|external interface 'other' 172.20.0.10, MTU 1500, by --iface=172.20.0.10
 --iface-regex ^172\.20\.|external interface 'other' 172.20.0.10, MTU 1500, by --iface-regex=\^172
 --iface nope --iface-regex ^oth.r$|external interface 'other' 172.20.0.10, MTU 1500, by --iface-regex=\^oth
+--iface-cidr 198.18.0.0/15,172.16.0.0/12|external interface 'other' 172.20.0.10, MTU 1500, by --iface-cidr=172.16.0.0/12
 --iface-can-reach 10.66.1.1|external interface 'other' 172.20.0.10, MTU 1500, by --iface-can-reach=10.66.1.1
 --public-ip 172.20.0.10|external interface 'other' 172.20.0.10, MTU 1500, by --public-ip=172.20.0.10
 --iface eth0 --public-ip 203.0.113.9|external interface 'eth0' 192.168.1.10, public address 203.0.113.9, MTU 1500, by --iface=eth0

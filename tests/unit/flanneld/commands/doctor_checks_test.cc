@@ -45,13 +45,20 @@ TEST_CASE("doctor: bridge netfilter that is off or not loaded is a warning") {
 TEST_CASE("doctor: the external interface is shown with the rule that chose it, or fails with the reasons") {
   InterfaceChoice choice;
   choice.rejected = {"default route: there is no IPv4 default route"};
-  CHECK(check_interface(choice).state == State::fail);
-  CHECK(contains(check_interface(choice).finding, "no IPv4 default route"));
+  const Finding none = check_interface(choice, choice, "eth0 192.168.1.5");
+  CHECK(none.state == State::fail);
+  CHECK(contains(none.finding, "no IPv4 default route; candidates: eth0 192.168.1.5"));
   choice.chosen =
       ExternalInterface{2, "eth0", 1500, ip("192.168.1.5"), {}, ip("203.0.113.9"), {}, "--iface=eth0"};
-  const Finding chosen = check_interface(choice);
+  const Finding chosen = check_interface(choice, choice, "eth0 192.168.1.5");
   CHECK(chosen.state == State::ok);
   CHECK(contains(chosen.finding, "'eth0' 192.168.1.5, public 203.0.113.9, MTU 1500, by --iface=eth0"));
+  CHECK(!contains(chosen.finding, "kept"));
+  InterfaceChoice anew;
+  anew.chosen = ExternalInterface{3, "tun0", 1400, ip("10.8.0.6"), {}, ip("10.8.0.6"), {}, "default route"};
+  CHECK(
+      contains(check_interface(choice, anew, "").finding,
+               "kept while it serves, the choice would now be 'tun0' 10.8.0.6, MTU 1400, by default route"));
 }
 
 TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {

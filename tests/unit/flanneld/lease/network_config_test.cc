@@ -185,3 +185,21 @@ TEST_CASE("network config: which subnets are allowed") {
     CHECK(config.allows(net(subnet)) == wanted);
   }
 }
+
+TEST_CASE(
+    "network config: pods may have any address, except where the bounds keep a part of the network free") {
+  const auto v4 = [](const std::string& bounds) {
+    return flanneld::NetworkConfig::parse(
+               fmt::format(R"({{"Network":"10.0.0.0/8","SubnetLen":24,{}"Backend":{{"Type":"vxlan"}}}})",
+                           bounds))
+        .ipv4.value();
+  };
+  CHECK(v4("").may_be_pods(ip("10.0.0.1")));
+  CHECK(v4("").may_be_pods(ip("10.255.255.255")));
+  CHECK(!v4("").may_be_pods(ip("11.0.0.0")));
+  const auto narrow = v4(R"("SubnetMin":"10.10.0.0","SubnetMax":"10.99.0.0",)");
+  CHECK(!narrow.may_be_pods(ip("10.0.2.15")));
+  CHECK(narrow.may_be_pods(ip("10.10.0.1")));
+  CHECK(narrow.may_be_pods(ip("10.99.0.255")));
+  CHECK(!narrow.may_be_pods(ip("10.99.1.0")));
+}

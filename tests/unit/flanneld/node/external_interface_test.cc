@@ -164,3 +164,37 @@ TEST_CASE("external interface: a deprecated address serves when it is asked for 
   CHECK(choice(host, by_iface(v4(), {"10.0.0.1"})).starts_with("eth0 10.0.0.1"));
   CHECK(choice(host, by_iface(v4(), {"eth0"})).starts_with("eth0 10.0.0.2"));
 }
+
+TEST_CASE(
+    "external interface: --iface-cidr takes the address within the network, and the interface with it") {
+  const HostNetwork host = usual();
+  const auto by_cidr = [](InterfaceRequest request, std::vector<const char*> cidrs) {
+    for (const char* cidr : cidrs) request.iface_cidr.push_back(net(cidr));
+    return request;
+  };
+  CHECK(choice(host, by_cidr(v4(), {"192.168.0.0/16"})) ==
+        "eth1 192.168.1.10 - 192.168.1.10 - by --iface-cidr=192.168.0.0/16");
+  CHECK(choice(host, by_cidr(v4(), {"192.168.1.11/32"})).starts_with("eth1 192.168.1.11"));
+  CHECK(choice(host, by_cidr(v4(), {"198.18.0.0/15", "172.16.0.0/12"})).starts_with("eth1.7 172.16.7.10"));
+  CHECK(choice(host, by_cidr(v6(), {"fd00:1::/64"})).starts_with("eth1 - fd00:1::10"));
+  CHECK(choice(host, by_cidr(dual(), {"192.168.0.0/16"})).starts_with("eth1 192.168.1.10 fd00:1::10"));
+  CHECK(choice(host, by_cidr(dual(), {"192.168.0.0/16", "fe80::/10"}))
+            .starts_with("eth1 192.168.1.10 fe80::3"));
+  CHECK(choice(host, by_cidr(v4(), {"198.18.0.0/15"})) ==
+        "none: --iface-cidr=198.18.0.0/15: no interface has an address within it; there are eth0 10.0.2.15, "
+        "eth1 192.168.1.10 192.168.1.11, eth1.7 172.16.7.10");
+  auto after_names = by_cidr(v4(), {"192.168.0.0/16"});
+  after_names.iface = {"eth0"};
+  CHECK(choice(host, after_names).ends_with("by --iface=eth0"));
+}
+
+TEST_CASE("external interface: of several that match, one that is up and has an address is taken") {
+  HostNetwork host = usual();
+  host.interfaces.insert(host.interfaces.begin() + 1, interface(7, "veth12", {}));
+  CHECK(choice(host, by_regex(v4(), {"eth1?"})).starts_with("eth0 10.0.2.15"));
+  host.interfaces[2].flags = 0;
+  CHECK(choice(host, by_regex(v4(), {"eth1?"})).starts_with("eth1 192.168.1.10"));
+  CHECK(choice(host, v4()).starts_with("eth0"));  // a rule that names one thing asks for just that
+  host.interfaces[2].addresses.clear();
+  CHECK(choice(host, v4()).starts_with("eth1"));  // the next default route
+}

@@ -12,6 +12,14 @@
 using namespace flanneld_test;
 using flanneld::HostNetwork;
 
+namespace {
+
+HostNetwork read_host(netlink::NetlinkSocket& socket) {
+  return flanneld::read_host_network(socket, [](const netlink::Link& link) { return link.name == "pods"; });
+}
+
+}  // namespace
+
 TEST_CASE("host network: global, permanent and stable addresses come first, unusable ones are left out") {
   const auto first = [](const flanneld::HostInterface& one, base::Family family) {
     const auto usable = one.usable_addresses(family);
@@ -35,8 +43,7 @@ TEST_CASE("host network: global, permanent and stable addresses come first, unus
 TEST_CASE_FIXTURE(ScopedNetns, "host network: interfaces, addresses and routes are read from the kernel") {
   if (!made()) return;
   auto socket = netlink::NetlinkSocket::open();
-  CHECK(choice(flanneld::read_host_network(socket), v4()) ==
-        "none: default route: there is no IPv4 default route");
+  CHECK(choice(read_host(socket), v4()) == "none: default route: there is no IPv4 default route");
   CHECK(netlink::route_toward(socket, ip("203.0.113.1")) == std::nullopt);
 
   netlink::VethPair pair;
@@ -60,7 +67,7 @@ TEST_CASE_FIXTURE(ScopedNetns, "host network: interfaces, addresses and routes a
   add_default(eth1, "198.51.100.1", 100);
   add_default(eth0, "fd00:1::1", 0);
 
-  const HostNetwork host = flanneld::read_host_network(socket);
+  const HostNetwork host = read_host(socket);
   REQUIRE(host.interfaces.size() == 3);
   CHECK(host.interfaces[0].name == "lo");
   CHECK(host.default_v4.size() == 2);

@@ -1,6 +1,8 @@
 // Hosts and requests for the tests of the choice of an interface.
 #pragma once
 
+#include <net/if.h>
+
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@ inline netlink::Address address(const std::string& text) {
 
 inline flanneld::HostInterface interface(int ifindex, const std::string& name,
                                          const std::vector<std::string>& nets) {
-  flanneld::HostInterface result{ifindex, name, 0, 1500, {}};
+  flanneld::HostInterface result{
+      .ifindex = ifindex, .name = name, .flags = IFF_UP, .mtu = 1500, .addresses = {}};
   for (const std::string& net : nets) result.addresses.push_back(address(net));
   return result;
 }

@@ -1,0 +1,53 @@
+# The interface and address by which the other nodes reach a node: what never is one, and what keeps one.
+
+load ../support/flanneld_test.bash
+
+# published HOST: the public address in its lease.
+published() {
+  jq -r .PublicIP "$NODE_DIR/leases/subnets/$(on "$1" subnet_of).0-24"
+}
+
+log_has() {
+  on "$1" node_exec grep -q "$2" /run/flanneld.log
+}
+
+@test "a VPN's default route and a floating address do not move a node; nor does a restart meanwhile" {
+  two_pods
+  on b node_exec bash -euc 'ip link add tun0 type veth peer name far; ip link set far up; ip link set tun0 up
+    ip addr add 10.8.0.6 peer 10.8.0.5/32 dev tun0; ip addr add 192.168.1.100/32 dev eth0
+    ip route del default; ip route add default via 192.168.1.1 metric 100; ip route add default via 10.8.0.5 dev tun0 metric 50'
+  wait_until 3 is_noticed b tun0
+  assert_equal "$(published b)" 192.168.1.20
+  reaches b client "$WEB"
+  on b flanneld_stop
+  agent_start b
+  assert_equal "$(published b)" 192.168.1.20
+  reaches b client "$WEB"
+  run on b node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" doctor
+  assert_match "$output" "'eth0' 192.168.1.20, MTU 1500, by default route; it is kept .* 'tun0' 10.8.0.6.*candidates: .*eth0 192.168.1.20"
+
+  # When it must move it says why.
+  on b node_exec ip addr del 192.168.1.20/24 dev eth0
+  wait_until 5 log_has b "must change: the address 192.168.1.20 has gone from interface 'eth0'"
+  wait_until 5 log_has b "external interface 'tun0' 10.8.0.6"
+}
+
+# is_noticed HOST INTERFACE: doctor has it among the candidates, and the agent was told of it before.
+is_noticed() {
+  on "$1" node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" doctor | grep -q "candidates:.*$2"
+}
+
+@test "flannel's own devices and addresses of pods are no uplink, at start or later" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a --iface-regex '^10\.' --iface-regex '^192\.168\.1\.'
+  on a pod_run web >/dev/null
+  on a node_exec ip link set eth0 mtu 1400 # looks at all interfaces again
+  wait_until 3 log_has a "'eth0' 192.168.1.10, MTU 1400, by --iface-regex=^192"
+  local flags
+  for flags in --iface=flannel.1 --iface=cni0 "--iface-cidr=10.5.0.0/16" "--iface-can-reach=$(on a subnet_of).77"; do
+    on a flanneld_stop
+    on a flanneld_start --lease-dir "$NODE_DIR/leases" "$flags"
+    wait_until 3 log_has a "no external interface serves: $flags"
+  done
+  assert_equal "$(on a published a)" 192.168.1.10
+}
