@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
+#include "common/netlink/forwarding.h"
 #include "common/netlink/link.h"
 #include "common/netlink/netns.h"
 #include "common/netlink/route.h"
@@ -119,8 +120,7 @@ void check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cn
                      [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
       fail(fmt::format("interface {} does not have the gateway's address {}", base::quoted(gateway->name),
                        *ip.gateway));
-    const std::string forwarding =
-        ip.gateway->is_v4() ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+    const std::string forwarding = netlink::forwarding_setting(ip.gateway->family());
     if (netlink::read_sysctl(forwarding) != "1")
       fail(fmt::format("the node does not forward: {} is not 1", forwarding));
   }

@@ -12,9 +12,9 @@
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
+#include "common/netlink/forwarding.h"
 #include "common/netlink/neighbour.h"
 #include "common/netlink/steps.h"
-#include "common/netlink/sysctl.h"
 #include "common/netlink/veth.h"
 
 namespace flannel {
@@ -108,11 +108,12 @@ void take_from_bridge(NetlinkSocket& host, const BridgeConf& conf, const Link& b
   netlink::remove_address(host, bridge, address);
 }
 
-void ensure_forwarding(Family family) {
-  const std::string name = family == Family::v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
-  if (!netlink::ensure_sysctl(name, "1"))
-    throw Error(ErrorCode::kernel_refused, fmt::format("switch on forwarding: there is no setting {}", name),
-                "the kernel runs without that address family");
+void switch_forwarding_on(NetlinkSocket& host, Family family) {
+  if (!netlink::ensure_forwarding(host, family))
+    throw Error(
+        ErrorCode::kernel_refused,
+        fmt::format("switch on forwarding: there is no setting {}", netlink::forwarding_setting(family)),
+        "the kernel runs without that address family");
 }
 
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
@@ -160,7 +161,7 @@ void ensure_gateway(NetlinkSocket& host, const BridgeConf& conf, const Link& bri
       take_from_bridge(host, conf, bridge, address, containers_within);
     if (!has_address(present, address))
       ensure_gateway_address(host, conf, bridge, gateway_link, address, containers_within);
-    ensure_forwarding(address.address.family());
+    switch_forwarding_on(host, address.address.family());
   }
 }
 

@@ -161,6 +161,11 @@ std::vector<Route> default_routes(NetlinkSocket& socket, base::Family family) {
   return routes;
 }
 
+std::vector<Route> learned_routes(NetlinkSocket& socket) {
+  return list_routes(socket, base::Family::v6, route_query(base::Family::v6), "list the learned routes",
+                     [](const Route& route) { return route.protocol == RTPROT_RA; });
+}
+
 std::optional<Route> route_toward(NetlinkSocket& socket, const base::IpAddress& destination) {
   Message query = route_query(destination.family());
   static_cast<rtmsg*>(nlmsg_data(query.raw()))->rtm_dst_len = static_cast<uint8_t>(destination.bits());

@@ -52,6 +52,9 @@ std::vector<Route> blackholes(NetlinkSocket& socket, base::Family family);
 /// The default routes of the main table, in the order in which the kernel would use them.
 std::vector<Route> default_routes(NetlinkSocket& socket, base::Family family);
 
+/// The IPv6 routes that the kernel learned from router advertisements, in every table.
+std::vector<Route> learned_routes(NetlinkSocket& socket);
+
 /// The route that the kernel takes to `destination` now; nullopt when it has none, or one that refuses
 /// (unreachable, prohibit, blackhole).
 std::optional<Route> route_toward(NetlinkSocket& socket, const base::IpAddress& destination);

@@ -48,3 +48,23 @@ flush_packets() {
   node_exec ip link del cni0
   assert_equal "$(node_exec cat "/proc/sys/net/ipv6/conf/$port/accept_ra")" 0
 }
+
+@test "a node keeps the IPv6 default route that it learned from its router when ADD switches forwarding on" {
+  pod_add router
+  node_exec ip link add wan0 type veth peer name lan0 netns router
+  pod_exec router ip link set lan0 up
+  node_exec sh -c 'echo 0 >/proc/sys/net/ipv6/conf/wan0/accept_dad; ip link set wan0 up'
+  learned() {
+    advertise_router router lan0
+    [[ -n $(node_exec ip -6 route show default dev wan0) ]]
+  }
+  wait_until 5 learned
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  flannel ADD c1 pod "$(conf)"
+  assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/all/forwarding)" 1
+  assert_match "$(node_exec ip -6 route show default)" '^default via fe80::bad dev wan0 proto ra'
+  # It goes on to listen, or the route would end with its lifetime.
+  node_exec ip -6 route del default
+  advertise_router router lan0
+  learned
+}
