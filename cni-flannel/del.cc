@@ -30,7 +30,12 @@ cni::Request stored_request(const cni::Request& request, const json::Value& conf
 }  // namespace
 
 void tear_down(const cni::Request& request, const PluginTypes& written, const json::Value& config) {
-  Delegate::for_existing(types_of(config), written, request)->del(stored_request(request, config));
+  const PluginTypes types = types_of(config);
+  cni::Request stored = stored_request(request, config);
+  // The built-in one knows by it the links of a pod that the reference made.
+  const json::Value* result = json::find(request.config, "prevResult");
+  if (result && types.delegate == kBuiltInDelegate) stored.config["prevResult"] = *result;
+  Delegate::for_existing(types, written, request)->del(stored);
 }
 
 void del(const cni::Request& request) {

@@ -23,4 +23,11 @@ std::vector<std::string> containers_within(const cni::Request& request, const ba
   return {containers.begin(), containers.end()};
 }
 
+bool is_leased_to(const cni::Request& request, const base::IpAddress& address) {
+  const base::UniqueFd dir = base::open_directory(store_directory(request));
+  if (!dir.valid()) return false;
+  const std::string mark = read_lease(dir.get(), address.str()).mark;
+  return mark == lease_mark(request.attachment) || mark == legacy_mark(request.attachment);
+}
+
 }  // namespace ipam

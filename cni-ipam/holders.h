@@ -1,4 +1,4 @@
-// Who holds addresses, for messages to people.
+// Who holds addresses. The leases are read without the store's lock.
 #pragma once
 
 #include <string>
@@ -10,7 +10,10 @@
 namespace ipam {
 
 /// The containers that hold an address within `net` in the request's store, sorted, each once. Reads all
-/// leases without the store's lock: the answer is good for a message, not for a decision.
+/// leases: the answer is good for a message, not for a decision.
 std::vector<std::string> containers_within(const cni::Request& request, const base::IpNet& net);
+
+/// Whether the request's attachment has the lease of `address`. An old lease names only the container.
+bool is_leased_to(const cni::Request& request, const base::IpAddress& address);
 
 }  // namespace ipam

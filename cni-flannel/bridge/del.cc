@@ -2,13 +2,12 @@
 #include <fmt/format.h>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/host_veth.h"
+#include "cni-flannel/bridge/remove_pair.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
-#include "common/netlink/netns.h"
 
 namespace flannel::bridge {
 namespace {
@@ -26,29 +25,12 @@ MasqueradeBackend lenient_backend(const json::Value& config) {
   return MasqueradeBackend::automatic;
 }
 
-/// Removes the interface from within the container's namespace; false when either is absent.
-bool remove_container_link(const cni::Request& request) {
-  if (request.netns.empty()) return false;
-  const auto netns = netlink::Netns::look_up(request.netns).netns;
-  if (!netns) return false;
-  netlink::NetlinkSocket container = netlink::NetlinkSocket::open_in(*netns);
-  return netlink::remove_link(container, request.attachment.ifname);
-}
-
-/// For a namespace that is gone, or an interface that was renamed: the host's end takes the other along.
-void remove_host_link(const cni::Request& request) {
-  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
-  if (const auto veth = find_host_veth(host, request.network, request.attachment))
-    netlink::remove_link(host, veth->name);
-}
-
 }  // namespace
 
 void del(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
-  attempts.run(fmt::format("remove interface {}", base::quoted(request.attachment.ifname)), [&] {
-    if (!remove_container_link(request)) remove_host_link(request);
-  });
+  attempts.run(fmt::format("remove interface {}", base::quoted(request.attachment.ifname)),
+               [&] { remove_pair(request); });
   // An address must not go to another container while the interface that has it is up.
   if (attempts.all_succeeded()) attempts.run("release addresses", [&] { ipam.del(request); });
   if (lenient_flag(request.config, "ipMasq"))

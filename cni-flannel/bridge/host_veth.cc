@@ -88,7 +88,7 @@ std::optional<netlink::Link> find_host_veth(netlink::NetlinkSocket& host, const 
                                             const cni::Attachment& attachment) {
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt) {
     auto link = netlink::find_link(host, host_veth_name(attachment, attempt));
-    if (!link) return std::nullopt;
+    if (!link) continue;  // whose it was may be gone already
     // Without an alias it is one of an ADD that was killed before it could write it.
     if (link->alias.empty() || link->alias == link_alias(network, attachment)) return link;
   }

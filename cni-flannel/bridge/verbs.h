@@ -11,8 +11,9 @@ namespace flannel::bridge {
 /// Makes the attachment; leaves nothing behind when it throws.
 cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container);
 
-/// Removes what is left of the attachment. Releases the addresses only when the interface that carries them
-/// is gone. Tries every step and reports all failures.
+/// Removes what is left of the attachment, and nothing of another's, whatever CNI_NETNS leads to. Releases
+/// the addresses only when the interface that carries them is gone. Tries every step and reports all
+/// failures.
 void del(const cni::Request& request, const Ipam& ipam);
 
 /// Compares prevResult with the kernel; throws cni::Error(check_failed) at the first difference.

@@ -82,18 +82,25 @@ void check_version(const Request& request) {
                 fmt::format("config is \"{}\", plugin supports [{}]", request.version, supported_list()));
 }
 
-/// The node's own namespace is never a container's: an ADD or DEL there would cut the node off.
-void check_not_own_netns(const Request& request) {
-  const std::string override_value = env("CNI_NETNS_OVERRIDE");
-  if (request.netns.empty() || override_value == "1" || strcasecmp(override_value.c_str(), "true") == 0)
-    return;
+/// Whether CNI_NETNS is the network namespace of the plugin, and thus of the node.
+bool is_own_netns(const std::string& path) {
   struct stat own {
   }, theirs{};
-  if (::stat("/proc/self/ns/net", &own) != 0 || ::stat(request.netns.c_str(), &theirs) != 0) return;
-  if (own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino)
+  return ::stat("/proc/self/ns/net", &own) == 0 && ::stat(path.c_str(), &theirs) == 0 &&
+         own.st_dev == theirs.st_dev && own.st_ino == theirs.st_ino;
+}
+
+/// The node's own namespace is never a container's: an ADD there would cut the node off. DEL, to which a
+/// process of the node may have led that has the number of the container's, does without a namespace.
+void keep_out_of_own_netns(Request& request) {
+  const std::string override_value = env("CNI_NETNS_OVERRIDE");
+  if (override_value == "1" || strcasecmp(override_value.c_str(), "true") == 0) return;
+  if (request.netns.empty() || !is_own_netns(request.netns)) return;
+  if (request.verb != Verb::del)
     throw Error(ErrorCode::invalid_netns,
                 fmt::format("CNI_NETNS '{}' is the plugin's own network namespace", request.netns),
                 "nothing was changed; a pod with host networking needs no CNI call");
+  request.netns.clear();
 }
 
 /// JSON with every invalid UTF-8 sequence replaced: an error must be printable whatever it quotes.
@@ -136,9 +143,9 @@ void add(const Plugin& plugin, const Request& request) {
   }
 }
 
-void serve(const Plugin& plugin, const Request& request) {
+void serve(const Plugin& plugin, Request& request) {
   check_version(request);
-  if (is_of_attachment(request.verb)) check_not_own_netns(request);
+  if (is_of_attachment(request.verb)) keep_out_of_own_netns(request);
   switch (request.verb) {
     case Verb::add:
       return add(plugin, request);

@@ -1,0 +1,14 @@
+// Removes the veth pair of an attachment, and no other's: the path of a namespace may by now lead to another
+// pod, because it was used again or names a process whose number was.
+#pragma once
+
+#include "common/cni/request.h"
+
+namespace flannel {
+
+/// Removes the attachment's veth pair by its host's end, whatever CNI_NETNS leads to. One that the reference
+/// made bears no name: it is found by `prevResult`, or in CNI_NETNS by the address that the attachment has
+/// leased. Nothing happens when there is none.
+void remove_pair(const cni::Request& request);
+
+}  // namespace flannel
