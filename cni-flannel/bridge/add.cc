@@ -14,7 +14,6 @@
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
-#include "common/netlink/sysctl.h"
 
 namespace flannel::bridge {
 namespace {
@@ -76,8 +75,14 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     return veth.name;
   };
   const auto ready = find_ready_bridge(host, conf);
+  // All that needs no address is done while the IPAM plugin runs.
+  const std::string& ifname = request.attachment.ifname;
+  const Families expected = ready ? families_of(conf.subnets) : Families();
   std::string host_veth;
-  if (ready) host_veth = make_veth(ready->link);
+  if (ready) {
+    host_veth = make_veth(ready->link);
+    if (expected != Families()) set_interface_options(container, ifname, conf, expected);
+  }
 
   const Plan plan = make_plan(conf, addresses->finish(), born_mac);
   const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf);
@@ -87,7 +92,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
                    ready ? ready->addresses : std::vector<netlink::Address>(),
                    [&](const base::IpNet& subnet) { return ipam::containers_within(request, subnet); });
   if (!ready) host_veth = make_veth(bridge);
-  configure_container(container, request.attachment.ifname, conf, plan);
+  if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families, expected);
+  configure_container(container, ifname, conf, plan);
   if (conf.is_gateway) correct_neighbours(host, gateway_link, plan);
   add_filters(request, conf, plan, host_veth, undo);
 
@@ -97,8 +103,6 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      fmt::format("bridge port '{}' does not become operational", host_veth),
                      fmt::format("check whether bridge '{}' is up", conf.bridge));
-  // A port of a bridge hears none; when somebody removes the bridge it is an interface like any other.
-  netlink::refuse_router_advertisements(*host_end);
   cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host_end);
   undo.commit();
   addresses->keep();

@@ -102,6 +102,12 @@ void check_combinations(const json::Value& config, const BridgeConf& conf) {
 
 }  // namespace
 
+Families families_of(const std::vector<base::IpNet>& addresses) {
+  Families families;
+  for (const base::IpNet& net : addresses) (net.address.is_v4() ? families.v4 : families.v6) = true;
+  return families;
+}
+
 BridgeConf parse_bridge_conf(const cni::Request& request) {
   const json::Value& config = request.config;
   const auto flag = [&](const char* key) { return json::get_bool(config, key, "delegate"); };

@@ -16,6 +16,14 @@
 
 namespace flannel {
 
+/// Of which families some addresses are.
+struct Families {
+  bool v4 = false;
+  bool v6 = false;
+  bool operator==(const Families&) const = default;
+};
+Families families_of(const std::vector<base::IpNet>& addresses);
+
 struct BridgeConf {
   std::string bridge = kPodBridge;
   bool is_gateway = false;          ///< the bridge gets the gateway's address, the host forwards
@@ -32,11 +40,16 @@ struct BridgeConf {
   bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
-  std::vector<base::IpNet> subnets;     ///< of ipam.ranges: the container's addresses will be in these
+  std::vector<base::IpNet> subnets;     ///< of ipam.ranges: expect the container's addresses in these
   cni::Dns dns;                         ///< replaces IPAM's when not empty
   std::optional<base::MacAddress> mac;  ///< of the container's interface
 
   [[nodiscard]] bool needs_vlan_filtering() const { return vlan != 0 || !vlan_trunk.empty(); }
+  /// Whether the next container with the same IPv4 address has the same MAC. Without a gateway the bridge may
+  /// reach further than this host, where others use the same scheme.
+  [[nodiscard]] bool mac_follows_address(Families families) const {
+    return is_gateway && !mac && families.v4;
+  }
   /// Name of the veth that carries the gateway's address in a VLAN.
   [[nodiscard]] std::string vlan_gateway() const { return fmt::format("{}.{}", bridge, vlan); }
 };

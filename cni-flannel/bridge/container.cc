@@ -18,33 +18,6 @@ namespace {
 
 constexpr std::chrono::seconds kSettleTime{5};  // the reference's limit for duplicate address detection
 
-/// A setting that the kernel may lack and that only makes things nicer.
-void try_sysctl(const std::string& name, std::string_view value) {
-  try {
-    netlink::write_sysctl(name, value);
-  } catch (const base::SystemError&) {  // the reference ignores it likewise
-  }
-}
-
-/// Must run inside the container's namespace: /proc/sys/net is the caller's.
-void set_interface_sysctls(const std::string& ifname, const BridgeConf& conf, const Plan& plan) {
-  const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
-  const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
-  const bool has_v6 = plan.has_family(base::Family::v6);
-  try_sysctl(fmt::format("{}/accept_ra", v6), "0");  // any pod of the bridge could say that it is a router
-  // A broadcast of a container whose link comes up costs every container on the host a wake-up.
-  if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/arp_notify", v4), "1");
-  if (!has_v6 && conf.is_gateway)
-    return try_sysctl(fmt::format("{}/addr_gen_mode", v6), "1");  // no link-local address
-  if (conf.duplicate_address_detection) try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
-  try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
-  if (!has_v6) return;
-  if (!plan.mac_follows_address) try_sysctl(fmt::format("{}/ndisc_notify", v6), "1");
-  netlink::ensure_sysctl("net/ipv6/conf/lo/disable_ipv6", "0");
-  netlink::ensure_sysctl(fmt::format("{}/disable_ipv6", v6), "0");
-  netlink::write_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
-}
-
 void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) {
   const auto is_connected = [&](const netlink::Route& route) {
     return std::any_of(
@@ -88,13 +61,30 @@ void check_ifname_free(Container& container, const cni::Attachment& attachment) 
         "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
 }
 
+void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
+                           Families families, Families expected) {
+  const netlink::NetnsScope inside = container.netns.enter();  // /proc/sys/net is the caller's
+  const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
+  const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
+  const bool mac_follows_address = conf.mac_follows_address(families);
+  // A broadcast of a container whose link comes up costs every container on the host a wake-up.
+  if (!mac_follows_address) netlink::try_sysctl(fmt::format("{}/arp_notify", v4), "1");
+  netlink::try_sysctl(fmt::format("{}/accept_ra", v6),
+                      "0");  // any pod of the bridge could say that it is a router
+  const std::string link_local = fmt::format("{}/addr_gen_mode", v6);
+  if (!families.v6 && conf.is_gateway) return netlink::try_sysctl(link_local, "1");  // none
+  if (expected.v4 && !expected.v6) netlink::try_sysctl(link_local, "0");             // as it was
+  if (conf.duplicate_address_detection) netlink::try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
+  netlink::try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
+  if (!families.v6) return;
+  if (!mac_follows_address) netlink::try_sysctl(fmt::format("{}/ndisc_notify", v6), "1");
+  netlink::ensure_sysctl("net/ipv6/conf/lo/disable_ipv6", "0");
+  netlink::ensure_sysctl(fmt::format("{}/disable_ipv6", v6), "0");
+  netlink::write_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
+}
+
 void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
                          const Plan& plan) {
-  const bool has_v6 = plan.has_family(base::Family::v6);
-  {
-    const netlink::NetnsScope inside = container.netns.enter();
-    set_interface_sysctls(ifname, conf, plan);
-  }
   const auto ifindex = netlink::find_ifindex(container.socket, ifname);
   if (!ifindex)
     throw netlink::NetlinkError(
@@ -104,10 +94,11 @@ void configure_container(Container& container, const std::string& ifname, const 
   for (const base::IpNet& address : plan.container_addresses)
     steps.add(netlink::add_address_request(*ifindex, address, dad),
               fmt::format("add address {} to link {}", address, base::quoted(ifname)));
-  steps.add(netlink::up_request(*ifindex,
-                                plan.mac_follows_address ? std::optional(plan.container_mac) : std::nullopt),
+  steps.add(netlink::up_request(*ifindex, conf.mac_follows_address(plan.families)
+                                              ? std::optional(plan.container_mac)
+                                              : std::nullopt),
             fmt::format("set link {} up", base::quoted(ifname)));
-  if (has_v6 && dad == netlink::Dad::yes) {
+  if (plan.families.v6 && dad == netlink::Dad::yes) {
     steps.run(container.socket, EEXIST);
     netlink::wait_addresses_settled(container.socket, container.netns, *ifindex, kSettleTime);
   }

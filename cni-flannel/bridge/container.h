@@ -23,7 +23,12 @@ Container open_container(const std::string& path);
 /// end before it touches anything of the first.
 void check_ifname_free(Container& container, const cni::Attachment& attachment);
 
-/// Configures the container's interface as planned and brings it up.
+/// Makes the settings of the container's interface, which is down. `expected` is what an earlier call took
+/// for the families of its addresses, if there was one.
+void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
+                           Families families, Families expected = {});
+
+/// Gives the container's interface its addresses and routes, and brings it up.
 void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
                          const Plan& plan);
 

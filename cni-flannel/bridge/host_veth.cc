@@ -11,6 +11,7 @@
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/error.h"
+#include "common/netlink/sysctl.h"
 #include "common/netlink/veth.h"
 
 namespace flannel {
@@ -65,6 +66,8 @@ HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, 
       netlink::set_port_options(host, veth.name,
                                 {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = alias});
       configure_port_vlans(host, conf, veth.name);
+      // A port of a bridge hears no router; when somebody removes the bridge it is a link like any other.
+      netlink::try_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", veth.name), "0");
       undo.commit();
       return veth;
     }

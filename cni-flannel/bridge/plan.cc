@@ -55,19 +55,14 @@ netlink::Route resolve(const cni::Route& route, const Plan& plan) {
 
 /// The first IPv4 address behind 0a:58, as the reference long had it: a neighbour that remembers the address
 /// of an earlier container remembers the right MAC.
-std::optional<base::MacAddress> mac_of_address(const Plan& plan) {
-  for (const base::IpNet& net : plan.container_addresses)
-    if (const uint8_t* bytes = net.address.data(); net.address.is_v4())
-      return base::MacAddress{{0x0a, 0x58, bytes[0], bytes[1], bytes[2], bytes[3]}};
-  return std::nullopt;
+base::MacAddress mac_of_address(const Plan& plan) {
+  const auto net = std::find_if(plan.container_addresses.begin(), plan.container_addresses.end(),
+                                [](const base::IpNet& address) { return address.address.is_v4(); });
+  const uint8_t* bytes = net->address.data();
+  return base::MacAddress{{0x0a, 0x58, bytes[0], bytes[1], bytes[2], bytes[3]}};
 }
 
 }  // namespace
-
-bool Plan::has_family(Family family) const {
-  return std::any_of(container_addresses.begin(), container_addresses.end(),
-                     [&](const base::IpNet& net) { return net.address.family() == family; });
-}
 
 Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac) {
   if (ipam.ips.empty())
@@ -77,10 +72,8 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacA
   plan.result_routes = ipam.routes;
   for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
   for (const cni::Route& route : plan.result_routes) plan.container_routes.push_back(resolve(route, plan));
-  // Without a gateway the bridge may reach further than this host, where others use the same scheme.
-  const auto derived = conf.is_gateway && !conf.mac ? mac_of_address(plan) : std::nullopt;
-  plan.mac_follows_address = derived.has_value();
-  plan.container_mac = derived.value_or(mac);
+  plan.families = families_of(plan.container_addresses);
+  plan.container_mac = conf.mac_follows_address(plan.families) ? mac_of_address(plan) : mac;
   plan.dns = conf.dns.empty() ? ipam.dns : conf.dns;
   return plan;
 }

@@ -18,10 +18,8 @@ struct Plan {
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;
+  Families families;  ///< of the container's addresses
   base::MacAddress container_mac;
-  bool mac_follows_address = false;  ///< the next container with this address will have the same MAC
-
-  [[nodiscard]] bool has_family(base::Family family) const;
 };
 
 /// Index of the container's interface in a result: bridge, host veth, container.

@@ -34,6 +34,13 @@ bool ensure_sysctl(const std::string& name, std::string_view value) {
   return true;
 }
 
+void try_sysctl(const std::string& name, std::string_view value) {
+  try {
+    write_sysctl(name, value);
+  } catch (const base::SystemError&) {  // the reference ignores it likewise
+  }
+}
+
 bool refuse_router_advertisements(const Link& link) {
   if (!link.ipv6 || link.ipv6->accept_ra == 0) return true;
   try {

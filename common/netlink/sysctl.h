@@ -19,6 +19,9 @@ void write_sysctl(const std::string& name, std::string_view value);
 /// Sets `name` unless it has that value; false if there is no such setting.
 bool ensure_sysctl(const std::string& name, std::string_view value);
 
+/// Sets `name` where that can be: for a setting that the kernel may lack and that only makes things better.
+void try_sysctl(const std::string& name, std::string_view value);
+
 /// Makes this host ignore router advertisements that come in on `link`. False when it goes on to take them
 /// because the setting cannot be written (a read-only /proc/sys).
 bool refuse_router_advertisements(const Link& link);
