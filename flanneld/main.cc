@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -27,6 +28,7 @@
 namespace {
 
 constexpr int kFailure = 1, kUsage = 2;
+constexpr std::chrono::seconds kLogCounts(60);
 constexpr size_t kMaxConfigBytes = 1 << 20;
 
 flanneld::Environment read_environment() {
@@ -68,8 +70,14 @@ int run_agent(const flanneld::Options& options) {
     loop.stop();
   });
   flanneld::Agent agent(loop, options, flanneld::make_lease_store(loop, options), flanneld::forbid_programs);
+  flanneld::Timer log_timer(loop, [&] {
+    base::log_due_counts();
+    log_timer.start(kLogCounts);
+  });
+  log_timer.start(kLogCounts);
   agent.start();
   loop.run();
+  base::log_all_counts();
   loop.unwatch(signal_fd.get());
   return 0;
 }

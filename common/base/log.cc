@@ -1,6 +1,7 @@
 #include "common/base/log.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,13 +9,17 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "common/base/log_limiter.h"
 #include "common/base/time_text.h"
 
 namespace base {
 namespace {
 
-constexpr size_t kMaxLine = 4096;  // bytes; what others say may be of any length
+/// Bytes; what others say may be of any length. The whole line must fit into what a pipe takes at once
+/// (4096).
+constexpr size_t kMaxLine = 4000;
 
 LogLevel most_logged = LogLevel::info;
 
@@ -38,12 +43,13 @@ std::string timestamp() {
   return time_text(std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
 }
 
-}  // namespace
+/// Whether stderr takes a line without making the daemon wait for whoever reads it.
+bool has_room() {
+  pollfd poll{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&poll, 1, 0) == 1 && (poll.revents & POLLOUT) != 0;
+}
 
-void set_log_level(LogLevel most) { most_logged = most; }
-
-void log(LogLevel level, std::string_view text) {
-  if (level > most_logged) return;
+void write_line(LogLevel level, std::string_view text) {
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
   std::string line = is_journal() ? name.journal : fmt::format("{} {} ", timestamp(), name.name);
   for (const char one : text.substr(0, kMaxLine))
@@ -51,7 +57,30 @@ void log(LogLevel level, std::string_view text) {
   if (text.size() > kMaxLine) line += " …";
   line += '\n';
   // A log that cannot be written must not stop the daemon.
+  if (!has_room()) return;
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
+
+void write_lines(const std::vector<LogLine>& lines) {
+  for (const LogLine& line : lines) write_line(line.level, line.text);
+}
+
+LogLimiter& limiter() {
+  static LogLimiter limiter;
+  return limiter;
+}
+
+}  // namespace
+
+void set_log_level(LogLevel most) { most_logged = most; }
+
+void log(LogLevel level, std::string_view text) {
+  if (level > most_logged) return;
+  write_lines(limiter().admit(level, text, std::chrono::steady_clock::now()));
+}
+
+void log_due_counts() { write_lines(limiter().due(std::chrono::steady_clock::now())); }
+
+void log_all_counts() { write_lines(limiter().rest()); }
 
 }  // namespace base

@@ -8,11 +8,11 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "flanneld/agent/uplink.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
-#include "flanneld/options/interface_request.h"
 #include "flanneld/store/factory.h"
 
 namespace flanneld {
@@ -24,12 +24,6 @@ namespace {
 constexpr milliseconds kRetry{1000};
 /// A burst of changes goes to the kernel in portions, as each costs a walk over all peers.
 constexpr milliseconds kApplyGap{20};
-
-/// What peers notice of an interface, or its devices depend on.
-bool is_same(const ExternalInterface& a, const ExternalInterface& b) {
-  return a.ifindex == b.ifindex && a.name == b.name && a.mtu == b.mtu && a.ipv4 == b.ipv4 &&
-         a.ipv6 == b.ipv6 && a.public_ipv4 == b.public_ipv4 && a.public_ipv6 == b.public_ipv6;
-}
 
 std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   try {
@@ -100,7 +94,7 @@ void Agent::use_config(const std::string& text) {
 void Agent::configure() {
   if (!state_.config) return;
   try {
-    const InterfaceChoice choice = choose_interface();
+    const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen) {
       const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());
       if (state_.problems.interface != reason) base::log_error(reason);
@@ -127,28 +121,6 @@ void Agent::configure() {
   } catch (const base::SystemError& error) {
     try_again(Phase::interface, error.what(), configure_timer_);
   }
-}
-
-InterfaceChoice Agent::choose_interface() {
-  InterfaceRequest request = interface_request(options_);
-  request.ipv4 = state_.config->ipv4.has_value();
-  request.ipv6 = state_.config->ipv6.has_value();
-  for (const base::Family family : base::kFamilies)
-    if (const auto& network = state_.config->of(family)) request.pod_networks.push_back(*network);
-  request.in_use = state_.external;
-  if (!state_.external) request.known = known_addresses();
-  return choose_external_interface(read_node_network(netlink_), request);
-}
-
-/// By which the peers know the node since an earlier run.
-std::vector<base::IpAddress> Agent::known_addresses() {
-  std::vector<base::IpAddress> known = sent_from(read_devices(netlink_));
-  if (const auto& saved = saved_.waiting()) {
-    const LeaseAttributes& published = saved->own.attributes;
-    known.push_back(published.public_ip);
-    if (published.public_ipv6) known.push_back(*published.public_ipv6);
-  }
-  return known;
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes) {
@@ -218,7 +190,7 @@ void Agent::write_subnet_env() {
 void Agent::host_changed() {
   if (!state_.config || !state_.external) return;
   try {
-    const InterfaceChoice choice = choose_interface();
+    const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen || !is_same(*choice.chosen, *state_.external)) {
       if (choice.lost) base::log_warning(fmt::format("the external interface must change: {}", *choice.lost));
       configure();

@@ -58,8 +58,6 @@ class Agent final {
   void confine();
   bool use_saved(const SavedState& saved);
 
-  [[nodiscard]] InterfaceChoice choose_interface();
-  [[nodiscard]] std::vector<base::IpAddress> known_addresses();
   void make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes);
   void apply_rules();
   void write_subnet_env();

@@ -12,11 +12,12 @@ namespace flanneld {
 /// Flannel's devices, by their names. Throws NetlinkError.
 std::vector<Device> read_devices(netlink::NetlinkSocket& socket);
 
-/// The node's interfaces, addresses and default routes. Flannel's own interfaces are marked: no uplink is chosen
-/// from them. `socket` must outlive the answer. Throws SystemError.
+/// The node's interfaces, addresses and default routes. Flannel's own interfaces are marked: no uplink is
+/// chosen from them. `socket` must outlive the answer. Throws SystemError.
 HostNetwork read_node_network(netlink::NetlinkSocket& socket);
 
-/// The addresses that flannel's devices send from: by these the peers know a node whose agent was started anew.
+/// The addresses that flannel's devices send from: by these the peers know a node whose agent was started
+/// anew.
 std::vector<base::IpAddress> sent_from(const std::vector<Device>& devices);
 
 /// The routes through a link of the main table, in order and without those that flanneld made: they tell

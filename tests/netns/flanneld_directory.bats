@@ -236,3 +236,16 @@ is_not_ready_but_says() {
   reaches b client "$WEB"
   peers_are a 2
 }
+
+@test "a lease that changes all the time fills no log, and a log that nobody reads stops no agent" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  on a flanneld_spawn bash -c 'mkfifo /run/full; exec 8<>/run/full; head -c 65536 /dev/zero >&8; exec "$@" 2>&8' bash \
+    "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases"
+  on a flanneld_wait_ready
+  agent_start b
+  local i
+  for i in {100..299}; do lease_put 10.5.250.0-24 "$(vxlan_lease 192.168.1.98 "02:00:00:00:0${i:0:1}:${i:1}")"; done
+  wait_until 3 fdb_has 02:00:00:00:02:99 192.168.1.98
+  wait_until 3 on b node_exec grep -q "joined: 10.5.250.0/24" /run/flanneld.log
+  (($(on b node_exec grep -c "peer changed: 10.5.250.0/24" /run/flanneld.log) <= 1))
+}
