@@ -8,7 +8,8 @@ namespace flannel {
 
 cni::AddAnswer add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
-  const json::Value rendered = render_delegate(conf, load_subnet_env(conf.subnet_file), request);
+  const SubnetEnv env = load_subnet_env(conf.subnet_file);
+  const json::Value rendered = render_delegate(conf, env, request);
   const cni::Request delegated = request.with_config(rendered);
   Container container = open_container(request.netns);
   check_ifname_free(container, request.attachment);
@@ -26,7 +27,7 @@ cni::AddAnswer add(const cni::Request& request) {
       earlier ? scratch.replace(request.attachment, *earlier) : scratch.remove(request.attachment);
     });
   }
-  cni::AddAnswer answer = Delegate::for_add(conf.types, request)->add(delegated, container);
+  cni::AddAnswer answer = Delegate::for_add(conf.types, request)->add(delegated, container, env);
   undo.commit();
   return answer;
 }

@@ -12,8 +12,11 @@ namespace {
 class BuiltInBridge : public Delegate {
  public:
   explicit BuiltInBridge(std::unique_ptr<Ipam> ipam) : ipam_(std::move(ipam)) {}
-  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& container) const override {
-    return bridge::add(request, *ipam_, container);
+  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& container,
+                                   const SubnetEnv& env) const override {
+    std::vector<base::IpNet> networks = env.networks;
+    networks.insert(networks.end(), env.ipv6_networks.begin(), env.ipv6_networks.end());
+    return bridge::add(request, *ipam_, container, networks);
   }
   void del(const cni::Request& request) const override { bridge::del(request, *ipam_); }
   void check(const cni::Request& request) const override { bridge::check(request, *ipam_); }
@@ -29,7 +32,8 @@ class Program : public Delegate {
   explicit Program(std::string type) : type_(std::move(type)) {}
 
   /// The program's answer, unchanged. When it fails it is asked to clean up (CNI spec section 4).
-  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& /*container*/) const override {
+  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& /*container*/,
+                                   const SubnetEnv& /*env*/) const override {
     cni::find_plugin(type_, request);  // absent: then there is nothing to clean up either
     try {
       return cni::run_delegate(type_, "ADD", request);

@@ -22,8 +22,9 @@ class Delegate {
   static std::unique_ptr<Delegate> for_existing(const PluginTypes& stored, const PluginTypes& written,
                                                 const cni::Request& request);
 
-  /// Makes the attachment; leaves nothing behind when it throws.
-  [[nodiscard]] virtual cni::AddAnswer add(const cni::Request& request, Container& container) const = 0;
+  /// Makes the attachment; leaves nothing behind when it throws. `env`: what the node's agent says.
+  [[nodiscard]] virtual cni::AddAnswer add(const cni::Request& request, Container& container,
+                                           const SubnetEnv& env) const = 0;
   virtual void del(const cni::Request& request) const = 0;
   virtual void check(const cni::Request& request) const = 0;
   virtual void gc(const cni::Request& request) const = 0;

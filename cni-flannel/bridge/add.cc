@@ -56,14 +56,17 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
     undo.push([&request, backend = conf.masquerade_backend] {
       remove_masquerade(backend, request.network, request.attachment);
     });
-    add_masquerade(conf.masquerade_backend, request.network, request.attachment, plan.container_addresses);
+    add_masquerade(conf.masquerade_backend, request.network, request.attachment,
+                   make_masquerade_rules(plan.container_addresses, conf.networks));
   }
 }
 
 }  // namespace
 
-cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container) {
-  const BridgeConf conf = parse_bridge_conf(request);
+cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container,
+                const std::vector<base::IpNet>& networks) {
+  BridgeConf conf = parse_bridge_conf(request);
+  conf.networks = networks;
   const base::MacAddress born_mac = conf.mac.value_or(base::MacAddress::random());
 
   const auto addresses = ipam.start_add(request);  // takes them while the pair is made; goes last

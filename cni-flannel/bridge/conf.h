@@ -40,6 +40,7 @@ struct BridgeConf {
   bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
+  std::vector<base::IpNet> networks;    ///< ADD: the pods of all nodes are in these
   std::vector<base::IpNet> subnets;     ///< of ipam.ranges: expect the container's addresses in these
   cni::Dns dns;                         ///< replaces IPAM's when not empty
   std::optional<base::MacAddress> mac;  ///< of the container's interface

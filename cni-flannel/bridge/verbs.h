@@ -2,14 +2,17 @@
 // rendered delegate as `request.config`. Errors are cni::Error.
 #pragma once
 
+#include <vector>
+
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/ipam.h"
 #include "common/cni/request.h"
 
 namespace flannel::bridge {
 
-/// Makes the attachment; leaves nothing behind when it throws.
-cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container);
+/// Makes the attachment; leaves nothing behind when it throws. `networks`: those of the pods of all nodes.
+cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container,
+                const std::vector<base::IpNet>& networks);
 
 /// Removes what is left of the attachment, and nothing of another's, whatever CNI_NETNS leads to. Releases
 /// the addresses only when the interface that carries them is gone. Tries every step and reports all

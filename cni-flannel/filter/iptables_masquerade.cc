@@ -78,14 +78,16 @@ std::string_view container_of(std::string_view line, const std::string& network)
   return end == std::string_view::npos ? std::string_view() : rest.substr(0, end);
 }
 
-std::string rules_for(const std::string& chain, const std::string& comment, const base::IpNet& net) {
+std::string lines_for(const std::string& chain, const std::string& comment, const MasqueradeRule& rule) {
+  const std::string quoted = fmt::format("-m comment --comment \"{}\"", comment);
+  std::string lines;
+  for (const base::IpNet& network : rule.unchanged)
+    fmt::format_to(std::back_inserter(lines), "-A {} -d {} {} -j ACCEPT\n", chain, network, quoted);
   return fmt::format(
-      "-A {chain} -d {net} {comment} -j ACCEPT\n"
-      "-A {chain} ! -d {multicast} {comment} -j MASQUERADE\n"
-      "-A POSTROUTING -s {address} {comment} -j {chain}\n",
-      fmt::arg("chain", chain), fmt::arg("net", net.network()), fmt::arg("address", net.address),
-      fmt::arg("multicast", net.address.is_v4() ? "224.0.0.0/4" : "ff00::/8"),
-      fmt::arg("comment", fmt::format("-m comment --comment \"{}\"", comment)));
+      "{lines}-A {chain} ! -d {multicast} {comment} -j MASQUERADE\n"
+      "-A POSTROUTING -s {source} {comment} -j {chain}\n",
+      fmt::arg("lines", lines), fmt::arg("chain", chain), fmt::arg("source", rule.source),
+      fmt::arg("multicast", base::multicast(rule.source.family())), fmt::arg("comment", quoted));
 }
 
 }  // namespace
@@ -96,14 +98,14 @@ std::string iptables_chain(const std::string& network, const std::string& contai
 }
 
 void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
-                             const std::vector<base::IpNet>& addresses) {
+                             const std::vector<MasqueradeRule>& rules) {
   const std::string chain = iptables_chain(network, attachment.container_id);
   const std::string comment = comment_of(network, attachment.container_id);
   for (const Family family : base::kFamilies) {
-    std::string rules;
-    for (const base::IpNet& net : addresses)
-      if (net.address.family() == family) rules += rules_for(chain, comment, net);
-    if (!rules.empty()) restore(family, fmt::format("*nat\n:{} - [0:0]\n{}COMMIT\n", chain, rules));
+    std::string lines;
+    for (const MasqueradeRule& rule : rules)
+      if (rule.source.family() == family) lines += lines_for(chain, comment, rule);
+    if (!lines.empty()) restore(family, fmt::format("*nat\n:{} - [0:0]\n{}COMMIT\n", chain, lines));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/filter/masquerade_rule.h"
 #include "common/base/ip.h"
 #include "common/cni/request.h"
 
@@ -11,7 +12,7 @@ namespace flannel {
 
 /// Throws cni::Error(unsupported_field) when the node has no iptables-restore.
 void add_iptables_masquerade(const std::string& network, const cni::Attachment& attachment,
-                             const std::vector<base::IpNet>& addresses);
+                             const std::vector<MasqueradeRule>& rules);
 
 /// Does nothing if there is no such chain, or no iptables on the node.
 void remove_iptables_masquerade(const std::string& network, const cni::Attachment& attachment);

@@ -49,10 +49,13 @@ std::string rule_comment(const std::string& network, const cni::Attachment& atta
 }
 
 void add_rules(NftTransaction& transaction, const std::string& comment,
-               const std::vector<base::IpNet>& addresses) {
-  for (const base::IpNet& net : addresses)
-    transaction.add_rule(kChecks, NftRule().source_is(net.address).destination(net, false).masquerade(),
-                         comment);
+               const std::vector<MasqueradeRule>& rules) {
+  for (const MasqueradeRule& rule : rules) {
+    NftRule written;
+    written.source_is(rule.source);
+    for (const base::IpNet& network : rule.unchanged) written.destination(network, false);
+    transaction.add_rule(kChecks, written.masquerade(), comment);
+  }
 }
 
 /// The table and its chains with the rules that all attachments share.
@@ -72,18 +75,18 @@ void add_frame(NftTransaction& transaction) {
 
 /// False when this kernel has no nf_tables that can translate addresses; nothing is changed then.
 bool add_nftables(const std::string& network, const cni::Attachment& attachment,
-                  const std::vector<base::IpNet>& addresses) {
+                  const std::vector<MasqueradeRule>& rules) {
   const std::string doing = "add nftables masquerade rules";
   const std::string comment = rule_comment(network, attachment);
   auto socket = open_nft_socket();
   if (!socket) return false;
   NftTransaction fast(table());
-  add_rules(fast, comment, addresses);
+  add_rules(fast, comment, rules);
   try {
     if (fast.commit(*socket, doing)) return true;
     NftTransaction whole(table());  // the first on this node, or the rules have been flushed
     add_frame(whole);
-    add_rules(whole, comment, addresses);
+    add_rules(whole, comment, rules);
     return whole.commit(*socket, doing);
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() != EOPNOTSUPP) throw;
@@ -126,14 +129,14 @@ bool has_nftables(const std::string& key, size_t count) {
 }  // namespace
 
 void add_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
-                    const std::vector<base::IpNet>& addresses) {
-  if (backend != MasqueradeBackend::iptables && add_nftables(network, attachment, addresses)) return;
+                    const std::vector<MasqueradeRule>& rules) {
+  if (backend != MasqueradeBackend::iptables && add_nftables(network, attachment, rules)) return;
   if (backend == MasqueradeBackend::nftables)
     throw cni::Error(
         cni::ErrorCode::unsupported_field,
         "'delegate.ipMasqBackend' asks for nftables, and this kernel has none that can masquerade",
         "set the key to iptables, or leave it out");
-  add_iptables_masquerade(network, attachment, addresses);
+  add_iptables_masquerade(network, attachment, rules);
 }
 
 void remove_masquerade(MasqueradeBackend backend, const std::string& network,

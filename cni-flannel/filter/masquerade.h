@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cni-flannel/filter/masquerade_rule.h"
 #include "common/base/ip.h"
 #include "common/cni/request.h"
 
@@ -13,10 +14,10 @@ namespace flannel {
 /// `automatic` is nftables, or iptables on a kernel whose nf_tables cannot masquerade.
 enum class MasqueradeBackend { automatic, nftables, iptables };
 
-/// Adds the rules for an attachment's addresses, all or none. Throws cni::Error if the node lacks the
-/// backend, NetlinkError if the kernel refuses.
+/// Adds the rules of an attachment, all or none. Throws cni::Error if the node lacks the backend,
+/// NetlinkError if the kernel refuses.
 void add_masquerade(MasqueradeBackend backend, const std::string& network, const cni::Attachment& attachment,
-                    const std::vector<base::IpNet>& addresses);
+                    const std::vector<MasqueradeRule>& rules);
 
 /// Removes all rules of the attachment, of both backends where `backend` does not exclude one. The attachment
 /// need not have any, and its addresses need not be known.

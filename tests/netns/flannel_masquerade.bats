@@ -11,9 +11,9 @@ masq_rules() {
   subnet_env_write FLANNEL_IPMASQ=false FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
   flannel ADD one pod "$(conf '{"name":"unit-test"}')"
   assert_equal "$(masq_rules | head -1)" \
-    'ip saddr 10.244.1.2 ip daddr != 10.244.1.0/24 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
+    'ip saddr 10.244.1.2 ip daddr != 10.244.0.0/16 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
   assert_equal "$(masq_rules | tail -1)" \
-    'ip6 saddr fd00:10:244:1::2 ip6 daddr != fd00:10:244:1::/64 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
+    'ip6 saddr fd00:10:244:1::2 ip6 daddr != fd00:10:244::/48 masquerade comment "6fd94d501e58f0aa-287fc69eff0574a2, net: unit-test, if: eth0, id: one"'
   assert_equal "$(node_exec nft list chain inet cni_plugins_masquerade postrouting | sed 's/^[ \t]*//' | grep -v '[{}]' | tail -4 | xargs -d '\n')" \
     'type nat hook postrouting priority srcnat; policy accept; ip daddr 224.0.0.0/4 return ip6 daddr ff00::/8 return goto masq_checks'
   assert_match "$(node_exec nft list table inet cni_plugins_masquerade | sed -n 2p)" 'Masquerading for plugins from github.com/containernetworking/plugins'
@@ -175,6 +175,30 @@ WRAPPER
   flannel ADD c1 pod "$(conf '{"delegate":{"ipMasq":false}}')"
   run web_fetch pod http://192.0.2.2/
   [[ $status -ne 0 ]] || fail "reached the outside without masquerade: the test proves nothing"
+}
+
+@test "with either backend, a pod of another node sees the pod's own address" {
+  rootfs_make
+  subnet_env_write FLANNEL_IPMASQ=false
+  # The other node's pod answers only whom it has a route to: not the node.
+  pod_add far
+  node_exec ip link add up0 type veth peer name eth0 netns /run/netns/far
+  node_exec ip addr add 192.0.2.1/24 dev up0
+  node_exec ip link set up0 up
+  pod_exec far ip addr add 192.0.2.2/24 dev eth0
+  pod_exec far ip addr add 10.244.2.2/32 dev lo
+  pod_exec far ip link set eth0 up
+  pod_exec far ip route add 10.244.1.0/24 via 192.0.2.1
+  pod_exec far ip route add table 100 blackhole 192.0.2.1
+  pod_exec far ip rule add to 192.0.2.1 ipproto tcp lookup 100
+  node_exec ip route add 10.244.2.0/24 via 192.0.2.2
+  web_serve far 80
+  for backend in nftables iptables; do
+    config=$(conf '{"delegate":{"ipMasqBackend":"'$backend'"}}')
+    flannel ADD c1 pod "$config"
+    assert_equal "$(web_fetch pod http://10.244.2.2/)" "hello from a pod"
+    flannel DEL c1 pod "$config"
+  done
 }
 
 @test "macspoofchk: the reference's rules work and go" {
