@@ -7,6 +7,7 @@
 #include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/host_veth.h"
+#include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
@@ -83,6 +84,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   const Families expected = ready ? families_of(conf.subnets) : Families();
   std::string host_veth;
   if (ready) {
+    ensure_node_forwards(host, conf);
     host_veth = make_veth(ready->link);
     if (expected != Families()) set_interface_options(container, ifname, conf, expected);
   }

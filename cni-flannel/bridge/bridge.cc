@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cni-flannel/bridge/node_settings.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/error.h"
-#include "common/netlink/sysctl.h"
 
 namespace flannel {
 namespace {
@@ -42,7 +42,7 @@ netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& con
 bool is_set_as(const Link& link, const BridgeConf& conf) {
   return link.kind == "bridge" && link.is_up() && (conf.mtu == 0 || link.mtu == conf.mtu) &&
          (!conf.promiscuous || link.is_promiscuous()) &&
-         (!conf.needs_vlan_filtering() || link.vlan_filtering) && (!link.ipv6 || link.ipv6->accept_ra == 0);
+         (!conf.needs_vlan_filtering() || link.vlan_filtering) && has_link_settings(conf, link);
 }
 
 /// The family of all subnets; nullopt when there are two.
@@ -56,8 +56,10 @@ std::optional<Family> only_family(const std::vector<IpNet>& subnets) {
 }  // namespace
 
 Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf) {
+  check_node_settings(conf, netlink::find_link(host, conf.bridge));
+  ensure_node_forwards(host, conf);
   auto [link, created] = find_or_create(host, conf);
-  close_to_router_advertisements(link);
+  ensure_link_settings(conf, link);
   if (!created && conf.mtu != 0 && link.mtu != conf.mtu) {
     netlink::set_mtu(host, link, conf.mtu);
     link.mtu = conf.mtu;
@@ -78,15 +80,6 @@ std::optional<ReadyBridge> find_ready_bridge(NetlinkSocket& host, const BridgeCo
                      [&](const netlink::Address& address) { return subnet.contains(address.net.address); }))
       return std::nullopt;
   return ReadyBridge{.link = *link, .addresses = std::move(addresses)};
-}
-
-void close_to_router_advertisements(const Link& link) {
-  if (netlink::refuse_router_advertisements(link)) return;
-  throw Error(
-      ErrorCode::kernel_refused,
-      fmt::format("cannot set net.ipv6.conf.{}.accept_ra to 0: the setting is not writable", link.name),
-      "a pod's router advertisement would give the node a default route to that pod; where /proc/sys is "
-      "read-only, set net.ipv6.conf.default.accept_ra=0 before the plugin makes the bridge");
 }
 
 void configure_port_vlans(NetlinkSocket& host, const BridgeConf& conf, const std::string& port_name) {

@@ -12,7 +12,7 @@
 
 namespace flannel {
 
-/// The bridge, up and set as `conf` says, and deaf to router advertisements. Throws cni::Error:
+/// The bridge, up and set as `conf` says, with forwarding on. Throws cni::Error:
 /// unsupported_field, before anything is made, when the kernel cannot filter VLANs and `conf` needs it;
 /// conflict when another kind of link has the name.
 netlink::Link ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf);
@@ -27,10 +27,6 @@ struct ReadyBridge {
 /// nullopt if anything has to be changed first: a bridge of another subnet gets its new address while no port
 /// is on it, and a new bridge must not be left behind when there is no address to be had.
 std::optional<ReadyBridge> find_ready_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf);
-
-/// Keeps containers from becoming routers of the node by a router advertisement through `link`. Throws
-/// cni::Error(kernel_refused) when the setting cannot be written and is not right already.
-void close_to_router_advertisements(const netlink::Link& link);
 
 /// Gives a port of the bridge the VLANs of `conf`; does nothing when it has none.
 void configure_port_vlans(netlink::NetlinkSocket& host, const BridgeConf& conf, const std::string& port_name);

@@ -20,6 +20,7 @@ namespace flannel {
 struct Families {
   bool v4 = false;
   bool v6 = false;
+  [[nodiscard]] bool has(base::Family family) const { return family == base::Family::v4 ? v4 : v6; }
   bool operator==(const Families&) const = default;
 };
 Families families_of(const std::vector<base::IpNet>& addresses);

@@ -72,7 +72,10 @@ void set_interface_options(Container& container, const std::string& ifname, cons
   netlink::try_sysctl(fmt::format("{}/accept_ra", v6),
                       "0");  // any pod of the bridge could say that it is a router
   const std::string link_local = fmt::format("{}/addr_gen_mode", v6);
-  if (!families.v6 && conf.is_gateway) return netlink::try_sysctl(link_local, "1");  // none
+  if (!families.v6 && conf.is_gateway) {
+    netlink::try_sysctl(link_local, "1");  // none
+    return;
+  }
   if (expected.v4 && !expected.v6) netlink::try_sysctl(link_local, "0");             // as it was
   if (conf.duplicate_address_detection) netlink::try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
   netlink::try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
@@ -80,7 +83,7 @@ void set_interface_options(Container& container, const std::string& ifname, cons
   if (!mac_follows_address) netlink::try_sysctl(fmt::format("{}/ndisc_notify", v6), "1");
   netlink::ensure_sysctl("net/ipv6/conf/lo/disable_ipv6", "0");
   netlink::ensure_sysctl(fmt::format("{}/disable_ipv6", v6), "0");
-  netlink::write_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
+  netlink::try_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
 }
 
 void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,

@@ -9,10 +9,10 @@
 
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
+#include "cni-flannel/bridge/node_settings.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
-#include "common/netlink/forwarding.h"
 #include "common/netlink/neighbour.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/veth.h"
@@ -108,14 +108,6 @@ void take_from_bridge(NetlinkSocket& host, const BridgeConf& conf, const Link& b
   netlink::remove_address(host, bridge, address);
 }
 
-void switch_forwarding_on(NetlinkSocket& host, Family family) {
-  if (!netlink::ensure_forwarding(host, family))
-    throw Error(
-        ErrorCode::kernel_refused,
-        fmt::format("switch on forwarding: there is no setting {}", netlink::forwarding_setting(family)),
-        "the kernel runs without that address family");
-}
-
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
 void ensure_gateway_port(NetlinkSocket& host, const BridgeConf& conf, const Link& link, const Link& port) {
   if (!is_gateway_port(port)) {
@@ -146,7 +138,7 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   if (link->kind == "veth")  // else an administrator's, to be used as it is
     if (const auto port = netlink::find_link(host, link->peer); port && port->master == bridge.ifindex)
       ensure_gateway_port(host, conf, *link, *port);
-  close_to_router_advertisements(*link);
+  ensure_link_settings(conf, *link);
   if (!link->is_up()) netlink::set_up(host, *link);
   Link ready = *link;
   if (conf.mtu != 0) ready.mtu = conf.mtu;
@@ -161,7 +153,9 @@ void ensure_gateway(NetlinkSocket& host, const BridgeConf& conf, const Link& bri
       take_from_bridge(host, conf, bridge, address, containers_within);
     if (!has_address(present, address))
       ensure_gateway_address(host, conf, bridge, gateway_link, address, containers_within);
-    switch_forwarding_on(host, address.address.family());
+    // Of an IPAM plugin with ranges of its own: nobody knew the family before.
+    if (const Family family = address.address.family(); !families_of(conf.subnets).has(family))
+      ensure_node_forwards(host, family);
   }
 }
 

@@ -20,10 +20,10 @@ netlink::Link ensure_gateway_link(netlink::NetlinkSocket& host, const BridgeConf
 /// The IDs of the containers that have leased an address in a network.
 using ContainersWithin = std::function<std::vector<std::string>(const base::IpNet&)>;
 
-/// Gives `gateway_link` those of the gateways' addresses that are not `present`, and switches forwarding on.
-/// Another address of the bridge goes if `force_address` is set or the bridge has no container's port;
-/// otherwise throws cni::Error(conflict) that names the containers of those ports, and of
-/// `containers_within`.
+/// Gives `gateway_link` those of the gateways' addresses that are not `present`, and switches forwarding on
+/// for families of which `conf` has no subnet. Another address of the bridge goes if `force_address` is set
+/// or the bridge has no container's port; otherwise throws cni::Error(conflict) that names the containers of
+/// those ports, and of `containers_within`.
 void ensure_gateway(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,
                     const netlink::Link& gateway_link, const std::vector<base::IpNet>& addresses,
                     const std::vector<netlink::Address>& present, const ContainersWithin& containers_within);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -34,21 +35,25 @@ bool ensure_sysctl(const std::string& name, std::string_view value) {
   return true;
 }
 
-void try_sysctl(const std::string& name, std::string_view value) {
+bool try_sysctl(const std::string& name, std::string_view value) {
   try {
     write_sysctl(name, value);
-  } catch (const base::SystemError&) {  // the reference ignores it likewise
+  } catch (const base::SystemError&) {
+    return false;
   }
+  return true;
 }
+
+bool can_write_sysctl(const std::string& name) { return ::access(path_of(name).c_str(), W_OK) == 0; }
 
 bool refuse_router_advertisements(const Link& link) {
   if (!link.ipv6 || link.ipv6->accept_ra == 0) return true;
-  try {
-    write_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", link.name), "0");
-  } catch (const base::SystemError&) {
-    return !link.ipv6->accepts_ra();
-  }
-  return true;
+  return try_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", link.name), "0") || !link.ipv6->accepts_ra();
+}
+
+bool enable_ipv6(const Link& link) {
+  if (!link.ipv6 || !link.ipv6->disabled) return true;
+  return try_sysctl(fmt::format("net/ipv6/conf/{}/disable_ipv6", link.name), "0");
 }
 
 }  // namespace netlink

@@ -6,6 +6,7 @@
 
 #include "common/netlink/address.h"
 #include "common/netlink/offload.h"
+#include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
 
 namespace flanneld {
@@ -63,6 +64,8 @@ void ensure_checksum_off(const std::string& name, DeviceResult& result) {
 /// routes and neighbours of the device.
 void ensure_address(netlink::NetlinkSocket& socket, const Device& device, DeviceResult& result) {
   const base::IpNet& desired = *device.address;
+  if (!desired.address.is_v4())
+    netlink::enable_ipv6(result.link);  // if it stays off the kernel refuses the address
   const auto actual = netlink::addresses_of(socket, result.link);
   const auto is_desired = [&](const netlink::Address& address) { return address.net == desired; };
   if (std::none_of(actual.begin(), actual.end(), is_desired) &&

@@ -68,3 +68,70 @@ flush_packets() {
   advertise_router router lan0
   learned
 }
+
+dual_stack() {
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+}
+
+# set_setting NAME=VALUE...: settings of the node, as sysctl(8) names them.
+set_setting() {
+  node_exec busybox sysctl -qw "$@"
+}
+
+# As in a container that is a node.
+make_settings_read_only() {
+  node_exec sh -c 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys'
+}
+
+@test "ADD works with read-only settings that are right already, on a new bridge and on one that is there" {
+  set_setting net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+  make_settings_read_only
+  for pod in p1 p2; do
+    pod_add "$pod"
+    flannel ADD "$pod" "$pod" "$(conf)"
+  done
+  dual_stack
+  flannel STATUS '' '' "$(conf)"
+  pod_add p3
+  flannel ADD p3 p3 "$(conf)"
+  pod_exec p3 busybox ping -c 1 -W 1 fd00:10:244:1::1
+}
+
+# refused SETTING: ADD and STATUS both name that setting, and nothing is made.
+refused() {
+  local before
+  before=$(node_state)
+  run flannel ADD c1 pod "$(conf)"
+  assert_error 100 "cannot set $1.*not writable"
+  assert_equal "$(node_state)" "$before"
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 "cannot set $1.*not writable"
+}
+
+@test "read-only settings that are wrong are named by ADD and STATUS before anything is made" {
+  make_settings_read_only
+  refused net.ipv4.ip_forward
+  node_exec mount -o remount,bind,rw /proc/sys
+  set_setting net.ipv4.ip_forward=1
+  node_exec mount -o remount,bind,ro /proc/sys
+  refused net.ipv6.conf.default.accept_ra
+  dual_stack
+  refused net.ipv6.conf.all.forwarding
+  node_exec mount -o remount,bind,rw /proc/sys
+  set_setting net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.disable_ipv6=1
+  node_exec mount -o remount,bind,ro /proc/sys
+  refused net.ipv6.conf.default.disable_ipv6
+  node_exec ip link add cni0 up type bridge
+  refused net.ipv6.conf.cni0.disable_ipv6
+}
+
+@test "pods have IPv6 on a node where it is switched off for new links, and after it was switched off for all" {
+  set_setting net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+  dual_stack
+  flannel ADD c1 pod "$(conf)"
+  pod_exec pod busybox ping -c 1 -W 1 fd00:10:244:1::1
+  set_setting net.ipv6.conf.all.disable_ipv6=1
+  pod_add other
+  flannel ADD c2 other "$(conf)"
+  for pod in pod other; do pod_exec "$pod" busybox ping -c 1 -W 1 fd00:10:244:1::1; done
+}

@@ -1,0 +1,127 @@
+#include "cni-flannel/bridge/node_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "common/base/error.h"
+#include "common/cni/error.h"
+#include "common/netlink/forwarding.h"
+#include "common/netlink/sysctl.h"
+
+namespace flannel {
+namespace {
+
+using base::Family;
+using cni::Error;
+using cni::ErrorCode;
+using netlink::Link;
+
+/// "net.ipv4.ip_forward" of "net/ipv4/ip_forward", as sysctl(8) and an administrator write it.
+std::string written(std::string name) {
+  std::replace(name.begin(), name.end(), '/', '.');
+  return name;
+}
+
+std::string link_setting(const std::string& link, const char* key) {
+  return fmt::format("net/ipv6/conf/{}/{}", link, key);
+}
+
+[[noreturn]] void refuse(const std::string& setting, const char* wanted, const std::string& problem,
+                         const std::string& consequence) {
+  throw Error(
+      ErrorCode::kernel_refused, fmt::format("cannot set {} to {}: {}", written(setting), wanted, problem),
+      fmt::format("{}; set it on the node, or when the node is a container whose /proc/sys is read-only, "
+                  "where that container is started",
+                  consequence));
+}
+
+[[noreturn]] void refuse_family(Family family) {
+  throw Error(ErrorCode::kernel_refused,
+              fmt::format("switch on forwarding: there is no setting {}",
+                          written(netlink::forwarding_setting(family))),
+              "the kernel runs without that address family, of which the node's subnet has addresses");
+}
+
+constexpr const char* kNoForwarding = "without it the node drops the pods' packets";
+constexpr const char* kRoutersHeard =
+    "without it a pod's router advertisement would give the node a default route to that pod";
+constexpr const char* kNoIpv6 =
+    "with IPv6 switched off there the bridge cannot have the gateway's IPv6 address";
+
+void check_forwarding(Family family) {
+  const std::string name = netlink::forwarding_setting(family);
+  const auto value = netlink::read_sysctl(name);
+  if (!value) refuse_family(family);
+  if (*value != "1" && !netlink::can_write_sysctl(name))
+    refuse(name, "1", fmt::format("it is {} and not writable", *value), kNoForwarding);
+}
+
+/// The settings that a link made now would have.
+netlink::Ipv6Conf default_settings() {
+  const auto is = [](const char* key, const char* value) {
+    return netlink::read_sysctl(link_setting("default", key)) == value;
+  };
+  return {.accept_ra = is("accept_ra", "0")   ? 0
+                       : is("accept_ra", "2") ? 2
+                                              : 1,
+          .forwarding = is("forwarding", "1"),
+          .disabled = is("disable_ipv6", "1")};
+}
+
+/// Of a link, or of "default" for one that has to be made.
+void check_link_settings(const std::string& link, const netlink::Ipv6Conf& present, bool needs_ipv6) {
+  const auto is_fixed = [&](const char* key) { return !netlink::can_write_sysctl(link_setting(link, key)); };
+  netlink::Ipv6Conf coming = present;
+  if (needs_ipv6) coming = {.accept_ra = present.accept_ra, .forwarding = true, .disabled = false};
+  if (needs_ipv6 && present.disabled && is_fixed("disable_ipv6"))
+    refuse(link_setting(link, "disable_ipv6"), "0", "it is 1 and not writable", kNoIpv6);
+  if (coming.accepts_ra() && is_fixed("accept_ra"))
+    refuse(link_setting(link, "accept_ra"), "0", fmt::format("it is {} and not writable", present.accept_ra),
+           kRoutersHeard);
+}
+
+}  // namespace
+
+void check_node_settings(const BridgeConf& conf, const std::optional<Link>& bridge) {
+  if (conf.is_gateway)
+    for (const Family family : base::kFamilies)
+      if (families_of(conf.subnets).has(family)) check_forwarding(family);
+  const bool needs_ipv6 = conf.is_gateway && families_of(conf.subnets).has(Family::v6);
+  if (!bridge)
+    check_link_settings("default", default_settings(), needs_ipv6);
+  else if (bridge->ipv6)
+    check_link_settings(bridge->name, *bridge->ipv6, needs_ipv6);
+}
+
+void ensure_node_forwards(netlink::NetlinkSocket& host, Family family) {
+  try {
+    if (!netlink::ensure_forwarding(host, family)) refuse_family(family);
+  } catch (const netlink::NetlinkError&) {
+    throw;
+  } catch (const base::SystemError& error) {
+    refuse(netlink::forwarding_setting(family), "1", error.what(), kNoForwarding);
+  }
+}
+
+void ensure_node_forwards(netlink::NetlinkSocket& host, const BridgeConf& conf) {
+  if (!conf.is_gateway) return;
+  for (const Family family : base::kFamilies)
+    if (families_of(conf.subnets).has(family)) ensure_node_forwards(host, family);
+}
+
+bool has_link_settings(const BridgeConf& conf, const Link& link) {
+  return !link.ipv6 || (link.ipv6->accept_ra == 0 && !(link.ipv6->disabled && conf.is_gateway &&
+                                                       families_of(conf.subnets).has(Family::v6)));
+}
+
+void ensure_link_settings(const BridgeConf& conf, const Link& link) {
+  if (!netlink::refuse_router_advertisements(link))
+    refuse(link_setting(link.name, "accept_ra"), "0", "it is not writable", kRoutersHeard);
+  if (!conf.is_gateway || !families_of(conf.subnets).has(Family::v6)) return;
+  if (!netlink::enable_ipv6(link))
+    refuse(link_setting(link.name, "disable_ipv6"), "0", "it is not writable", kNoIpv6);
+}
+
+}  // namespace flannel
