@@ -43,6 +43,8 @@ std::vector<std::string> find_problems(const NodeState& state, const Readiness& 
     problems.push_back(fmt::format("it waits for {}", *readiness.reason()));
   for (const auto& problem : {state.problems.config, state.problems.interface, saved.problem()})
     if (problem) problems.push_back(*problem);
+  if (state.problems.contest && EventLoop::Clock::now() - state.problems.contested_at < kContestLimit)
+    problems.push_back(*state.problems.contest);
   add_rejected(state.peers, problems);
   if (rules && rules->blocked) problems.push_back(*rules->blocked);
   return problems;

@@ -1,6 +1,7 @@
 // What the agent knows, as data that its parts share: each fills in its own members and reads the others'.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "flanneld/backend/backend.h"
+#include "flanneld/io/event_loop.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/network_config.h"
 #include "flanneld/node/external_interface.h"
@@ -32,7 +34,11 @@ struct AgentProblems {
   std::optional<std::string> store;      ///< it does not answer
   std::optional<std::string> config;     ///< the store's configuration is another one, or cannot be used
   std::optional<std::string> interface;  ///< no external interface serves
+  std::optional<std::string> contest;    ///< another node writes to the own lease
+  EventLoop::Clock::time_point contested_at{};
 };
+/// A contest that has not been seen for so long is over: by then both nodes would have claimed again.
+inline constexpr std::chrono::minutes kContestLimit{21};
 
 struct NodeState {
   std::string config_text;

@@ -104,6 +104,13 @@ void StoreEvents::on(const ClaimFailed& event) {
   if (!state_.own) readiness_.wait(Phase::lease, fmt::format("a lease: {}", event.reason));
 }
 
+void StoreEvents::on(const LeaseContested& event) {
+  base::log_warning(event.reason);
+  state_.problems.contest = event.reason;
+  state_.problems.contested_at = EventLoop::Clock::now();
+  next_.status_changed();
+}
+
 void StoreEvents::on(const LeasesListed& event) {
   ++state_.counters.lists;
   if (event.extent == LeasesListed::Extent::complete) {

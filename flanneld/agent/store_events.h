@@ -41,6 +41,7 @@ class StoreEvents {
   void on(const LeaseClaimed& event);
   void on(const LeaseRenewed& event);
   void on(const ClaimFailed& event);
+  void on(const LeaseContested& event);
   void on(const LeasesListed& event);
   void on(const LeasesChanged& event);
   void on(const EntrySkipped& event);

@@ -105,17 +105,15 @@ Device VxlanBackend::make_device(const BackendContext& context, Family family) c
   Device device;
   device.name = make_name(family);
   device.mtu = make_mtu(context.external, family);
-  device.mac =
-      find_mac(context.devices, device.name, options_.vni).value_or(derive_vtep_mac(options_.vni, published));
+  const base::IpAddress own = interface_address(context.external, family).value_or(published);
+  device.mac = find_mac(context.devices, device.name, options_.vni)
+                   .value_or(derive_vtep_mac(options_.vni, published, own));
   device.lower = context.external.ifindex;
   device.network = context.config.of(family)->network;
   device.tx_checksum = options_.checksum_offload;
   // Behind a NAT the published address is not on this host, and packets from it would not get far.
-  device.kind = VxlanDevice{.vni = options_.vni,
-                            .port = port_,
-                            .local = interface_address(context.external, family).value_or(published),
-                            .learning = options_.learning,
-                            .gbp = options_.gbp};
+  device.kind = VxlanDevice{
+      .vni = options_.vni, .port = port_, .local = own, .learning = options_.learning, .gbp = options_.gbp};
   return device;
 }
 
@@ -208,12 +206,15 @@ std::optional<uint32_t> vxlan_device_overhead(std::string_view kind, std::string
   return std::nullopt;
 }
 
-base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address) {
+base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address,
+                                 const base::IpAddress& own_address) {
   // FNV-1a, then a mix that lets each bit of it count in each bit of the address.
   const uint32_t number = htole32(vni);
   uint64_t hash = base::fnv1a_64("flannel vtep");
   hash = base::fnv1a_64({reinterpret_cast<const char*>(&number), sizeof number}, hash);
   hash = base::fnv1a_64({reinterpret_cast<const char*>(public_address.data()), public_address.size()}, hash);
+  if (own_address != public_address)
+    hash = base::fnv1a_64({reinterpret_cast<const char*>(own_address.data()), own_address.size()}, hash);
   hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdU;
   hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53U;
   hash ^= hash >> 33;

@@ -37,7 +37,9 @@ constexpr uint32_t vxlan_overhead(base::Family underlay) {
 std::optional<uint32_t> vxlan_device_overhead(std::string_view kind, std::string_view name);
 
 /// The hardware address of a device that is made for the first time. It depends on nothing that a new
-/// start, a lost device or a lost store would change.
-base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address);
+/// start, a lost device or a lost store would change. The node's own address tells nodes apart that share a
+/// public one.
+base::MacAddress derive_vtep_mac(uint32_t vni, const base::IpAddress& public_address,
+                                 const base::IpAddress& own_address);
 
 }  // namespace flanneld

@@ -39,6 +39,12 @@ struct ClaimFailed {
   std::string reason;
 };
 
+/// Another node writes to the own lease, as one with the same public address does. The store claims it again
+/// after longer and longer pauses.
+struct LeaseContested {
+  std::string reason;
+};
+
 /// All leases in the store, the own one included: sent at the first claim, and whenever changes may have
 /// been missed.
 struct LeasesListed {
@@ -73,8 +79,8 @@ struct StoreUnreachable {
   Outage outage = Outage::begins;
 };
 
-using StoreEvent = std::variant<ConfigRead, LeaseClaimed, LeaseRenewed, ClaimFailed, LeasesListed,
-                                LeasesChanged, EntrySkipped, StoreConnected, StoreUnreachable>;
+using StoreEvent = std::variant<ConfigRead, LeaseClaimed, LeaseRenewed, ClaimFailed, LeaseContested,
+                                LeasesListed, LeasesChanged, EntrySkipped, StoreConnected, StoreUnreachable>;
 
 /// Receives the events of a store, one at a time: from the event loop, never from within a call to the
 /// store.

@@ -244,8 +244,8 @@ is_not_ready_but_says() {
   on a flanneld_wait_ready
   agent_start b
   local i
-  for i in {100..299}; do lease_put 10.5.250.0-24 "$(vxlan_lease 192.168.1.98 "02:00:00:00:0${i:0:1}:${i:1}")"; done
-  wait_until 3 fdb_has 02:00:00:00:02:99 192.168.1.98
+  for i in {10..59}; do lease_put 10.5.250.0-24 "$(vxlan_lease 192.168.1.98 "02:00:00:00:00:$i")"; done
+  wait_until 3 fdb_has 02:00:00:00:00:59 192.168.1.98
   wait_until 3 on b node_exec grep -q "joined: 10.5.250.0/24" /run/flanneld.log
   (($(on b node_exec grep -c "peer changed: 10.5.250.0/24" /run/flanneld.log) <= 1))
 }

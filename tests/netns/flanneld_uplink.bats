@@ -51,3 +51,20 @@ is_noticed() {
   done
   assert_equal "$(on a published a)" 192.168.1.10
 }
+
+# twins_are_told: both agents' logs and pages name the address that they share.
+twins_are_told() {
+  local host
+  for host in a b; do
+    log_has "$host" "warning another node writes to this node's lease .* has the same public address 203.0.113.9" || return 1
+    [[ $(on "$host" status_get /readyz) == *"the same public address 203.0.113.9"* ]] || return 1
+  done
+}
+
+@test "two nodes with one public address are told so, both, and do not answer each other without end" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a --iface=eth0 --public-ip=203.0.113.9
+  agent_start b --iface=eth0 --public-ip=203.0.113.9
+  wait_until 5 twins_are_told
+  (($(on a node_exec cat /run/flanneld.log | wc -l) < 20)) || fail "$(on a node_exec cat /run/flanneld.log)"
+}

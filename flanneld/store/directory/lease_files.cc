@@ -119,7 +119,7 @@ void LeaseFiles::skip(const std::string& name, const std::string& reason, const 
     skipped_({fmt::format("{}/{}", subnets_path(), name), reason});
 }
 
-void LeaseFiles::write(const Lease& lease) const {
+void LeaseFiles::write(const Lease& lease) {
   const std::string name = lease.key.format(), temporary = fmt::format(".{}", name);
   const std::string doing = fmt::format("write lease {}/{}", subnets_path(), name);
   const sys_seconds expiry = lease.expiry.value_or(sys_seconds{});
@@ -133,6 +133,14 @@ void LeaseFiles::write(const Lease& lease) const {
   if (::futimens(fd.get(), times.data()) != 0 ||
       ::renameat(subnets_.get(), temporary.c_str(), subnets_.get(), name.c_str()) != 0)
     base::throw_errno(doing);
+  struct stat status {};
+  if (::fstat(fd.get(), &status) == 0) written_ = status.st_ino;
+}
+
+bool LeaseFiles::is_as_written(const LeaseKey& key) const {
+  struct stat status {};
+  return ::fstatat(subnets_.get(), key.format().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+         status.st_ino == written_;
 }
 
 void LeaseFiles::remove(const LeaseKey& key) const { base::remove_file_at(subnets_.get(), key.format()); }

@@ -6,6 +6,8 @@
 //   lock             flock(2) around every change
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <map>
 #include <optional>
@@ -49,7 +51,10 @@ class LeaseFiles {
   enum class Unreadable { is_known_lease, is_error };
   std::vector<Lease> read(const std::vector<Lease>& known, Unreadable unreadable);
   /// Replaces the lease's file in one step.
-  void write(const Lease& lease) const;
+  void write(const Lease& lease);
+  /// Whether the lease's file is the one that write() made last: another node's is another file, even if its
+  /// content is the same.
+  [[nodiscard]] bool is_as_written(const LeaseKey& key) const;
   void remove(const LeaseKey& key) const;
 
  private:
@@ -61,6 +66,7 @@ class LeaseFiles {
   WallClock now_;
   Skipped skipped_;
   base::UniqueFd directory_, subnets_;
+  ino_t written_ = 0;                              ///< the file's number
   std::map<std::string, std::string> unreadable_;  ///< name -> value, of entries that are passed over
 };
 

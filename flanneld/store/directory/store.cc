@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "flanneld/store/contest.h"
 
 namespace flanneld {
 
@@ -31,7 +32,13 @@ DirectoryStore::DirectoryStore(EventLoop& loop, std::string directory, std::chro
       renew_margin_(renew_margin),
       now_(std::move(now)),
       files_(std::move(directory), now_, [this](const EntrySkipped& event) { listener_(event); }),
-      timer_(loop, [this] { look_safely(); }) {}
+      timer_(loop, [this] { look_safely(); }),
+      contest_timer_(loop,
+                     [this] {
+                       claim_changed_ = true;
+                       look_safely();
+                     }),
+      contest_backoff_(kFirstContest, kMostContest) {}
 
 DirectoryStore::~DirectoryStore() { unwatch(); }
 
@@ -128,14 +135,24 @@ std::vector<Lease> DirectoryStore::read_leases() {
 DirectoryStore::Holding DirectoryStore::hold(std::vector<Lease> leases) {
   const auto found = std::find_if(leases.begin(), leases.end(),
                                   [&](const Lease& lease) { return own_ && lease.key == own_->key; });
-  if (found == leases.end() || found->attributes != own_->attributes || claim_changed_)
-    return acquire(std::move(leases));
+  if (found == leases.end() || claim_changed_) return acquire(std::move(leases));
+  if (found->attributes != own_->attributes || !files_.is_as_written(own_->key)) {
+    const LeaseAttributes theirs = found->attributes;
+    return contest(std::move(leases), theirs);
+  }
   const bool is_due = found->expiry && *found->expiry - renew_margin_ <= now_();
   if (!is_due) return {std::move(leases)};
   found->expiry = now_() + kLeaseTime;
   files_.write(*found);
   own_ = *found;
+  contest_backoff_.reset();
   return {std::move(leases), LeaseRenewed{*own_}};
+}
+
+DirectoryStore::Holding DirectoryStore::contest(std::vector<Lease> leases, const LeaseAttributes& theirs) {
+  if (contest_timer_.armed()) return {std::move(leases)};  // it has been told
+  contest_timer_.start(contest_backoff_.next());
+  return {std::move(leases), LeaseContested{describe_contest(*own_, theirs)}};
 }
 
 DirectoryStore::Holding DirectoryStore::acquire(std::vector<Lease> leases) {

@@ -44,6 +44,8 @@ class DirectoryStore final : public LeaseStore {
   void read_config();
   [[nodiscard]] std::vector<Lease> read_leases();
   Holding hold(std::vector<Lease> leases);
+  /// Another node has written `theirs` to the own lease.
+  Holding contest(std::vector<Lease> leases, const LeaseAttributes& theirs);
   Holding acquire(std::vector<Lease> leases);
   void schedule(const std::vector<Lease>& leases);
 
@@ -52,11 +54,12 @@ class DirectoryStore final : public LeaseStore {
   WallClock now_;
   StoreListener listener_;
   LeaseFiles files_;
-  Timer timer_;
+  Timer timer_, contest_timer_;
+  Backoff contest_backoff_;
   base::UniqueFd inotify_;
   std::string config_;
   std::optional<Claim> claim_;
-  bool claim_changed_ = false;
+  bool claim_changed_ = false;  ///< or the lease is to be claimed again
   std::optional<Lease> own_;
   std::optional<std::vector<Lease>> listed_;  ///< what the listener was sent last
   int failed_first_looks_ = 0;

@@ -52,7 +52,7 @@ bool EtcdPass::looks_wiped(const EtcdRange& range) const {
 }
 
 bool EtcdPass::is_held() const {
-  if (!known_.held) return false;
+  if (!known_.held || known_.held->state == HeldKey::State::contested) return false;
   const EtcdKeyValue* entry = find_entry(known_.held->lease.key);
   return entry && entry->lease == known_.held->etcd_lease &&
          LeaseAttributes::parse(entry->value) == known_.claim->attributes;
@@ -120,8 +120,16 @@ void EtcdPass::put() {
   own_.lease = etcd_lease_;
   result_.held = {{key, known_.claim->attributes, std::nullopt}, etcd_lease_};
   if (etcd_lease_ != 0) result_.held.lease.expiry = now_() + seconds(ttl_);
-  if (entry && entry->value == own_.value && entry->lease == own_.lease) return complete();
-  etcd_.put_if(own_, entry ? entry->mod_revision : 0, then(&EtcdPass::take_put));
+  is_put_ = entry && entry->value == own_.value && entry->lease == own_.lease;
+  if (is_put_) result_.held.revision = entry->mod_revision;
+  // An agent that begins puts its lease once more: that tells another that holds the same one of it.
+  const bool is_announced = known_.held && known_.held->state == HeldKey::State::present;
+  if (is_put_ && is_announced) return complete();
+  etcd_.put_if(own_, entry ? entry->mod_revision : 0, [this](const Result<EtcdTxn>& answer) {
+    if (!answer && !is_put_) return end(Failed{answer.reason()});
+    if (answer) return take_put(*answer);
+    complete();
+  });
 }
 
 void EtcdPass::take_put(const EtcdTxn& txn) {
@@ -129,6 +137,7 @@ void EtcdPass::take_put(const EtcdTxn& txn) {
   const bool is_ours = txn.existing && txn.existing->value == own_.value && txn.existing->lease == own_.lease;
   if (!txn.succeeded && !is_ours) return end(RaceLost{});
   granted_ = 0;
+  result_.held.revision = txn.succeeded ? txn.revision : txn.existing->mod_revision;
   complete();
 }
 

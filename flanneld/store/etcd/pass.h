@@ -22,10 +22,12 @@ namespace flanneld {
 struct HeldKey {
   enum class State {
     present,
-    deleted,  ///< the watch has reported its deletion
+    deleted,    ///< the watch has reported its deletion
+    contested,  ///< the watch has reported that another node wrote to it
   };
   Lease lease;
   int64_t etcd_lease = 0;  ///< 0: a reservation
+  int64_t revision = 0;    ///< at which this node put it
   State state = State::present;
 };
 
@@ -107,6 +109,7 @@ class EtcdPass {
   int64_t etcd_lease_ = 0, ttl_ = 0;         ///< that the own key is to be bound to; seconds
   int64_t granted_ = 0;                      ///< a new etcd lease; to be revoked if it is not used
   EtcdKeyValue own_;                         ///< what is put
+  bool is_put_ = false;                      ///< it is there already, and is put to let others know
 };
 
 }  // namespace flanneld

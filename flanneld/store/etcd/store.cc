@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "flanneld/store/contest.h"
+
 namespace flanneld {
 
 using std::chrono::milliseconds;
@@ -14,7 +16,6 @@ namespace {
 
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
 constexpr milliseconds kFirstRace(10), kMostRace(400);
-constexpr milliseconds kFirstContest(1000), kMostContest(600'000);
 constexpr seconds kProbeInterval(10);
 constexpr seconds kRenewRetry(10);
 constexpr int kMaxLostRaces = 20;
@@ -187,13 +188,15 @@ void EtcdStore::changed(const std::vector<EtcdEvent>& events) {
 
 void EtcdStore::own_key_changed(const EtcdEvent& event) {
   HeldKey& held = *known_.held;
-  held.state = event.is_delete ? HeldKey::State::deleted : HeldKey::State::present;
-  if (event.is_delete) return sync_soon(seconds(0));  // claim it again in place
-  if (event.kv.lease == held.etcd_lease && LeaseAttributes::parse(event.kv.value) == held.lease.attributes)
-    return;
+  if (event.is_delete) {
+    held.state = HeldKey::State::deleted;
+    return sync_soon(seconds(0));  // claim it again in place
+  }
+  if (event.kv.mod_revision <= held.revision) return;  // what this node has put itself
+  const bool is_known = std::exchange(held.state, HeldKey::State::contested) == HeldKey::State::contested;
+  if (is_known) return;  // it waits already
   sync_soon(contest_backoff_.next());
-  listener_(
-      ClaimFailed{fmt::format("another node writes to {}; has it the same public address?", event.kv.key)});
+  listener_(LeaseContested{describe_contest(held.lease, LeaseAttributes::parse(event.kv.value))});
 }
 
 /// A read that a majority must agree to: a stream that is silent says nothing of the cluster's health.
@@ -219,7 +222,8 @@ void EtcdStore::schedule_renewal() {
   const Lease& own = known_.held->lease;
   if (!own.expiry) return renew_timer_.cancel();
   const seconds left = *own.expiry - now_();
-  renew_timer_.start(std::max<milliseconds>({left - renew_margin_, left / 3, seconds(1)}));
+  // A server may grant less than was asked for, even less than the margin.
+  renew_timer_.start(left > renew_margin_ ? left - renew_margin_ : std::max(left / 3, seconds(1)));
 }
 
 void EtcdStore::renew() {

@@ -132,10 +132,12 @@ TEST_CASE("vxlan: behind a NAT packets leave from the interface's own address") 
 }
 
 TEST_CASE("vxlan: the hardware address stays") {
-  const auto one = flanneld::derive_vtep_mac(1, ip("192.0.2.1"));
-  CHECK(one == flanneld::derive_vtep_mac(1, ip("192.0.2.1")));
-  CHECK(one != flanneld::derive_vtep_mac(2, ip("192.0.2.1")));
-  CHECK(one != flanneld::derive_vtep_mac(1, ip("192.0.2.2")));
+  const auto one = flanneld::derive_vtep_mac(1, ip("192.0.2.1"), ip("192.0.2.1"));
+  CHECK(one == flanneld::derive_vtep_mac(1, ip("192.0.2.1"), ip("192.0.2.1")));
+  CHECK(one != flanneld::derive_vtep_mac(2, ip("192.0.2.1"), ip("192.0.2.1")));
+  CHECK(one != flanneld::derive_vtep_mac(1, ip("192.0.2.2"), ip("192.0.2.2")));
+  CHECK(one !=
+        flanneld::derive_vtep_mac(1, ip("192.0.2.1"), ip("10.0.2.15")));  // nodes behind one NAT differ
   CHECK((one.bytes[0] & 3) == 2);
   Node node(R"({"Type":"vxlan"})");
   CHECK(node.backend()->node_plan(nullptr).devices[0].mac == one);

@@ -32,6 +32,7 @@ struct Listener {
     }
     if (const auto* claim = std::get_if<LeaseClaimed>(&event)) claimed = claim->own.key.format();
     if (std::holds_alternative<ClaimFailed>(event)) ++claim_failures;
+    if (const auto* contest = std::get_if<LeaseContested>(&event)) contests.push_back(contest->reason);
     if (const auto* list = std::get_if<LeasesListed>(&event)) listed.push_back(list->leases.size());
     if (const auto* entry = std::get_if<EntrySkipped>(&event)) skipped.push_back(entry->entry);
   }
@@ -39,6 +40,7 @@ struct Listener {
   LeaseStore& store;
   std::string claimed;
   int claim_failures = 0;
+  std::vector<std::string> contests;
   std::vector<size_t> listed;
   std::vector<std::string> skipped;
 };
@@ -96,4 +98,21 @@ TEST_CASE("lease directory: bad entries are skipped and reported once; so is the
   CHECK(listener.claimed.empty());
   CHECK(listener.claim_failures == 1);
   CHECK(listener.skipped.size() == 2);
+}
+
+TEST_CASE("lease directory: two nodes with one public address are told so, both, and write with pauses") {
+  const LeaseDirectory directory;
+  EventLoop loop;
+  DirectoryStore store(loop, directory.path, std::chrono::minutes(60));
+  DirectoryStore twin_store(loop, directory.path, std::chrono::minutes(60));
+  Listener one(store);
+  run_for(loop, std::chrono::milliseconds(100));
+  Listener twin(twin_store);
+  run_for(loop, std::chrono::milliseconds(1500));
+  CHECK(one.claimed == twin.claimed);
+  for (const Listener* node : {&one, &twin}) {
+    REQUIRE(!node->contests.empty());
+    CHECK(node->contests.size() <= 2);
+  }
+  CHECK(contains(one.contests.front(), "the same public address 192.168.0.1 and the same backend data"));
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <tuple>
 
 #include "tests/support/fake_etcd.h"
 #include "tests/support/fake_time.h"
@@ -26,7 +27,7 @@ const std::string kSubnets = "/net/subnets/";
 /// A node: its store on a fake etcd, and what the store sent.
 class Node {
  public:
-  Node() { etcd.put("/net/config", kConfig); }
+  explicit Node(minutes margin = minutes(60)) : renew_margin(margin) { etcd.put("/net/config", kConfig); }
 
   void start(const std::string& previous = "10.5.7.0-24") {
     claim_.attributes.public_ip = ip("192.168.0.1");
@@ -58,11 +59,12 @@ class Node {
     return etcd.keys.at(kSubnets + name).lease;
   }
 
+  minutes renew_margin;
   test::FakeTime time;
   test::FakeEtcd etcd{time.loop};
   EtcdStore store{time.loop,
                   std::make_unique<test::FakeEtcdClient>(etcd),
-                  {.prefix = "/net/", .renew_margin = minutes(60), .now = [this] { return time.wall(); }}};
+                  {.prefix = "/net/", .renew_margin = renew_margin, .now = [this] { return time.wall(); }}};
 
  private:
   void take(const ConfigRead& event) {
@@ -80,6 +82,7 @@ class Node {
         fmt::format("renewed({}h) ", std::chrono::floor<hours>(*event.own.expiry - time.wall()).count());
   }
   void take(const ClaimFailed& event) { events_ += fmt::format("failed({}) ", event.reason); }
+  void take(const LeaseContested& event) { events_ += fmt::format("contested({}) ", event.reason); }
   void take(const LeasesListed& event) {
     events_ += fmt::format("{}({}) ", event.extent == LeasesListed::Extent::complete ? "list" : "wiped",
                            event.leases.size());
@@ -118,7 +121,7 @@ TEST_CASE("etcd store: a node that finds its lease takes it over, and keeps its 
   node.etcd.put(kSubnets + "10.5.7.0-24",
                 R"({"PublicIP":"192.168.0.1","PublicIPv6":null,"BackendType":"host-gw"})", 5);
   node.start();
-  CHECK(node.sent() == "config list(1) claimed(own 10.5.7.0-24) ");
+  CHECK(node.sent() == "config list(1) claimed(own 10.5.7.0-24) +10.5.7.0-24 ");
   CHECK(node.etcd_lease() == 5);
 }
 
@@ -175,6 +178,23 @@ TEST_CASE("etcd store: the lease is renewed an hour before its end") {
   CHECK(node.sent().empty());
   node.time.advance(minutes(3));
   CHECK(node.sent() == "renewed(24h) ");
+}
+
+TEST_CASE("etcd store: the renewal keeps its margin at the ends of the range, and a lease that is shorter") {
+  for (const auto& [margin, granted, due] :
+       {std::tuple(minutes(1), hours(24), minutes(1439)), std::tuple(minutes(1439), hours(24), minutes(1)),
+        std::tuple(minutes(120), hours(1), minutes(20))}) {
+    Node node(margin);
+    node.start_and_settle();
+    node.etcd.leases.at(node.etcd_lease()) = std::chrono::seconds(granted).count();
+    node.time.advance(minutes(1440));  // renewed with what is granted now
+    node.sent();
+    node.time.advance(due * 3 + seconds(1));
+    const std::string sent = node.sent();
+    size_t renewals = 0;
+    for (size_t at = 0; (at = sent.find("renewed", at)) != std::string::npos; ++at) ++renewals;
+    CHECK(renewals == 3);
+  }
 }
 
 TEST_CASE("etcd store: changes of other leases are sent as they come") {
@@ -267,15 +287,36 @@ TEST_CASE("etcd store: another node that writes to the own key is reported, and 
   for (int i = 0; i < 3; ++i) {
     node.etcd.put(kSubnets + "10.5.7.0-24", theirs, 5);
     node.time.advance(milliseconds(10));
-    CHECK(node.sent() ==
-          "+10.5.7.0-24 failed(another node writes to /net/subnets/10.5.7.0-24; has it the same public "
-          "address?) ");
+    CHECK(
+        node.sent() ==
+        "+10.5.7.0-24 contested(another node writes to this node's lease 10.5.7.0/24 and has the same public "
+        "address 192.168.0.1: give each node an address of its own, by --public-ip if they share one) ");
     node.time.advance(seconds(1 << i) / 2 - milliseconds(20));
     CHECK(node.value() == theirs);
     node.time.advance(seconds(1 << i));
     CHECK(contains(node.sent(), "claimed(own 10.5.7.0-24) "));
     CHECK(node.value() != theirs);
   }
+}
+
+TEST_CASE("etcd store: a twin that publishes the very same lease is noticed, and is told by another put") {
+  Node node;
+  node.start_and_settle();
+  const int64_t etcd_lease = node.etcd_lease();
+  const auto twin_starts = [&] { node.etcd.put(kSubnets + "10.5.7.0-24", node.value(), etcd_lease); };
+  twin_starts();
+  node.time.advance(milliseconds(20));
+  CHECK(contains(node.sent(),
+                 "contested(another node writes to this node's lease 10.5.7.0/24 and has the same "
+                 "public address 192.168.0.1 and the same backend data, as a clone"));
+  twin_starts();  // it is known now
+  node.time.advance(milliseconds(20));
+  CHECK(!contains(node.sent(), "contested"));
+  CHECK(node.etcd.calls.empty());
+  node.time.advance(seconds(2));
+  CHECK(contains(node.etcd.calls, "put "));
+  CHECK(node.etcd_lease() == etcd_lease);
+  CHECK(contains(node.sent(), "claimed(own 10.5.7.0-24) "));
 }
 
 TEST_CASE("etcd store: a store that refuses writes is unreachable, and changes are followed all the same") {
