@@ -90,7 +90,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   }
 
   const Plan plan = make_plan(conf, addresses->finish(), born_mac);
-  const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf);
+  const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf, request.network);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
   if (conf.is_gateway)
     ensure_gateway(host, conf, bridge, gateway_link, plan.gateway_addresses,

@@ -29,6 +29,15 @@ std::string link_alias(const std::string& network, const cni::Attachment& attach
   return fmt::format("{}/{}/{}", network, attachment.container_id, attachment.ifname).substr(0, kMaxAlias);
 }
 
+bool is_host_veth(const std::string& name, const std::string& alias, const std::string& network) {
+  const auto parts = base::split(alias, '/');
+  if (parts.size() != 3 || parts[0] != network) return false;
+  const cni::Attachment attachment{.container_id = std::string(parts[1]), .ifname = std::string(parts[2])};
+  for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt)
+    if (name == host_veth_name(attachment, attempt)) return true;
+  return false;
+}
+
 std::string container_of(const std::string& alias) {
   const auto parts = base::split(alias, '/');
   return parts.size() < 3 ? std::string() : std::string(parts[1]);

@@ -19,6 +19,9 @@ std::string gateway_port_name(const std::string& bridge, const std::string& gate
 /// The alias of the host's end, which says whose it is: "network/containerID/ifname", at most 255 bytes.
 std::string link_alias(const std::string& network, const cni::Attachment& attachment);
 
+/// Whether a link of that name and alias is the host's end of an attachment of the network.
+bool is_host_veth(const std::string& name, const std::string& alias, const std::string& network);
+
 /// The container ID in such an alias; empty if another program wrote it.
 std::string container_of(const std::string& alias);
 

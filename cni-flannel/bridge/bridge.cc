@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cni-flannel/bridge/lost_ports.h"
 #include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/bridge/plan.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
@@ -21,11 +23,23 @@ using cni::ErrorCode;
 using netlink::Link;
 using netlink::NetlinkSocket;
 
+/// The mark of a bridge on which all is done that an ADD does only once.
+constexpr const char* kBridgeAlias = "bridge of pods";
+
+/// As of a container that had the gateway's address: those that remember a bridge which was removed find the
+/// next one.
+std::optional<base::MacAddress> mac_of_gateway(const BridgeConf& conf) {
+  if (!conf.is_gateway || conf.vlan != 0 || conf.subnets.empty()) return std::nullopt;
+  return mac_of_address(conf.subnets.front().network().address.next());
+}
+
 /// Finds or makes it; says why when the kernel refuses.
 netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& conf) {
   try {
-    return netlink::ensure_bridge(
-        host, {.name = conf.bridge, .mtu = conf.mtu, .vlan_filtering = conf.needs_vlan_filtering()});
+    return netlink::ensure_bridge(host, {.name = conf.bridge,
+                                         .mtu = conf.mtu,
+                                         .vlan_filtering = conf.needs_vlan_filtering(),
+                                         .mac = mac_of_gateway(conf)});
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() == EOPNOTSUPP && conf.needs_vlan_filtering())
       throw Error(ErrorCode::unsupported_field,
@@ -39,9 +53,19 @@ netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& con
   }
 }
 
+/// Of a bridge that an administrator gave an alias it cannot be said whether this was done, so it is done
+/// again.
+void take_over(NetlinkSocket& host, const BridgeConf& conf, const std::string& network, const Link& bridge) {
+  // An address that was set is no longer that of the port with the lowest one.
+  netlink::set_mac(host, bridge, bridge.mac);
+  if (!bridge.alias.empty()) return;
+  if (take_back_ports(host, conf, bridge, find_lost_ports(host, network)))
+    netlink::set_alias(host, bridge, kBridgeAlias);
+}
+
 bool is_set_as(const Link& link, const BridgeConf& conf) {
-  return link.kind == "bridge" && link.is_up() && (conf.mtu == 0 || link.mtu == conf.mtu) &&
-         (!conf.promiscuous || link.is_promiscuous()) &&
+  return link.kind == "bridge" && link.alias == kBridgeAlias && link.is_up() &&
+         (conf.mtu == 0 || link.mtu == conf.mtu) && (!conf.promiscuous || link.is_promiscuous()) &&
          (!conf.needs_vlan_filtering() || link.vlan_filtering) && has_link_settings(conf, link);
 }
 
@@ -55,11 +79,12 @@ std::optional<Family> only_family(const std::vector<IpNet>& subnets) {
 
 }  // namespace
 
-Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf) {
+Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::string& network) {
   check_node_settings(conf, netlink::find_link(host, conf.bridge));
   ensure_node_forwards(host, conf);
   auto [link, created] = find_or_create(host, conf);
   ensure_link_settings(conf, link);
+  if (link.alias != kBridgeAlias) take_over(host, conf, network, link);
   if (!created && conf.mtu != 0 && link.mtu != conf.mtu) {
     netlink::set_mtu(host, link, conf.mtu);
     link.mtu = conf.mtu;

@@ -15,7 +15,9 @@ namespace flannel {
 /// The bridge, up and set as `conf` says, with forwarding on. Throws cni::Error:
 /// unsupported_field, before anything is made, when the kernel cannot filter VLANs and `conf` needs it;
 /// conflict when another kind of link has the name.
-netlink::Link ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf);
+/// A bridge that is not marked yet as one of pods gets its address fixed, and the ports of the network's
+/// containers that an earlier bridge of that name lost.
+netlink::Link ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const std::string& network);
 
 /// A bridge to which a port can be added before the container's address is known.
 struct ReadyBridge {

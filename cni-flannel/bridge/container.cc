@@ -76,7 +76,7 @@ void set_interface_options(Container& container, const std::string& ifname, cons
     netlink::try_sysctl(link_local, "1");  // none
     return;
   }
-  if (expected.v4 && !expected.v6) netlink::try_sysctl(link_local, "0");             // as it was
+  if (expected.v4 && !expected.v6) netlink::try_sysctl(link_local, "0");  // as it was
   if (conf.duplicate_address_detection) netlink::try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
   netlink::try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
   if (!families.v6) return;

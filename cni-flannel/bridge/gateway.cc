@@ -109,8 +109,10 @@ void take_from_bridge(NetlinkSocket& host, const BridgeConf& conf, const Link& b
 }
 
 /// Idempotent, so that it also completes what a killed ADD, or another program, began.
-void ensure_gateway_port(NetlinkSocket& host, const BridgeConf& conf, const Link& link, const Link& port) {
-  if (!is_gateway_port(port)) {
+void ensure_gateway_port(NetlinkSocket& host, const BridgeConf& conf, const Link& bridge, const Link& link,
+                         const Link& port) {
+  if (port.master != bridge.ifindex) netlink::set_master(host, port, bridge.ifindex);
+  if (!is_gateway_port(port) || port.master != bridge.ifindex) {
     BridgeConf only_vlan = conf;
     only_vlan.vlan_trunk.clear();
     configure_port_vlans(host, only_vlan, port.name);
@@ -136,8 +138,9 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   const auto link = netlink::find_link(host, name);
   if (!link) throw netlink::NetlinkError(ENODEV, fmt::format("set up link {}", base::quoted(name)), "");
   if (link->kind == "veth")  // else an administrator's, to be used as it is
-    if (const auto port = netlink::find_link(host, link->peer); port && port->master == bridge.ifindex)
-      ensure_gateway_port(host, conf, *link, *port);
+    if (const auto port = netlink::find_link(host, link->peer);
+        port && (port->master == bridge.ifindex || (port->master == 0 && is_gateway_port(*port))))
+      ensure_gateway_port(host, conf, bridge, *link, *port);
   ensure_link_settings(conf, *link);
   if (!link->is_up()) netlink::set_up(host, *link);
   Link ready = *link;

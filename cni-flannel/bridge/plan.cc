@@ -1,7 +1,9 @@
 #include "cni-flannel/bridge/plan.h"
 
 #include <algorithm>
+#include <array>
 
+#include "common/base/hash.h"
 #include "common/cni/error.h"
 
 namespace flannel {
@@ -53,16 +55,25 @@ netlink::Route resolve(const cni::Route& route, const Plan& plan) {
   return spec;
 }
 
-/// The first IPv4 address behind 0a:58, as the reference long had it: a neighbour that remembers the address
-/// of an earlier container remembers the right MAC.
-base::MacAddress mac_of_address(const Plan& plan) {
-  const auto net = std::find_if(plan.container_addresses.begin(), plan.container_addresses.end(),
-                                [](const base::IpNet& address) { return address.address.is_v4(); });
-  const uint8_t* bytes = net->address.data();
-  return base::MacAddress{{0x0a, 0x58, bytes[0], bytes[1], bytes[2], bytes[3]}};
+IpAddress first_v4(const Plan& plan) {
+  return std::find_if(plan.container_addresses.begin(), plan.container_addresses.end(),
+                      [](const base::IpNet& net) { return net.address.is_v4(); })
+      ->address;
 }
 
 }  // namespace
+
+base::MacAddress mac_of_address(const IpAddress& address) {
+  std::array<uint8_t, 4> last{};
+  if (address.is_v4()) {
+    std::copy_n(address.data(), last.size(), last.begin());
+  } else {
+    const uint32_t hash = base::fnv1a_32({reinterpret_cast<const char*>(address.data()), address.size()});
+    for (size_t place = 0; place < last.size(); ++place)
+      last[place] = static_cast<uint8_t>(hash >> (8 * place));
+  }
+  return {{0x0a, 0x58, last[0], last[1], last[2], last[3]}};
+}
 
 Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac) {
   if (ipam.ips.empty())
@@ -73,7 +84,7 @@ Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacA
   for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
   for (const cni::Route& route : plan.result_routes) plan.container_routes.push_back(resolve(route, plan));
   plan.families = families_of(plan.container_addresses);
-  plan.container_mac = conf.mac_follows_address(plan.families) ? mac_of_address(plan) : mac;
+  plan.container_mac = conf.mac_follows_address(plan.families) ? mac_of_address(first_v4(plan)) : mac;
   plan.dns = conf.dns.empty() ? ipam.dns : conf.dns;
   return plan;
 }

@@ -22,6 +22,10 @@ struct Plan {
   base::MacAddress container_mac;
 };
 
+/// 0a:58 and the four bytes of an IPv4 address, or a hash of an IPv6 one: a neighbour that remembers the
+/// address of an earlier container, or of a bridge that was removed, remembers the right MAC.
+base::MacAddress mac_of_address(const base::IpAddress& address);
+
 /// Index of the container's interface in a result: bridge, host veth, container.
 inline constexpr int kContainerInterface = 2;
 

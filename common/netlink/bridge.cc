@@ -31,7 +31,7 @@ bool create_bridge(NetlinkSocket& socket, const BridgeSpec& spec) {
   set_name(bridge.get(), spec.name);
   rtnl_link_set_flags(bridge.get(), IFF_UP);
   // Given at creation it is fixed; else a bridge takes the lowest of its ports' addresses.
-  rtnl_link_set_addr(bridge.get(), to_nl(base::MacAddress::random()).get());
+  rtnl_link_set_addr(bridge.get(), to_nl(spec.mac.value_or(base::MacAddress::random())).get());
   if (spec.mtu != 0) rtnl_link_set_mtu(bridge.get(), spec.mtu);
   return socket.request_unless(EEXIST, bridge_request(bridge, spec.vlan_filtering, NLM_F_CREATE | NLM_F_EXCL),
                                fmt::format("create bridge {}", quoted(spec.name)));

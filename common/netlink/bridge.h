@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct BridgeSpec {
   std::string name;
   uint32_t mtu = 0;  ///< bytes; 0: the kernel's default
   bool vlan_filtering = false;
+  std::optional<base::MacAddress> mac = {};  ///< of a new one; nullopt: a random one
 };
 
 struct EnsuredBridge {

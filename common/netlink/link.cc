@@ -149,6 +149,20 @@ void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& ma
                  fmt::format("set the address of link {} to {}", quoted(link.name), mac));
 }
 
+void set_master(NetlinkSocket& socket, const Link& link, int master_ifindex) {
+  const LinkObject change = link_at(link.ifindex);
+  rtnl_link_set_master(change.get(), master_ifindex);
+  socket.request(build(rtnl_link_build_add_request, change),
+                 fmt::format("make link {} a port of a bridge", quoted(link.name)));
+}
+
+void set_alias(NetlinkSocket& socket, const Link& link, const std::string& alias) {
+  Message message = build(rtnl_link_build_add_request, link_at(link.ifindex));
+  // Of the kernel's 255 bytes libnl would spend one on a NUL.
+  message.put(IFLA_IFALIAS, alias.data(), alias.size());
+  socket.request(message, fmt::format("set the alias of link {}", quoted(link.name)));
+}
+
 bool remove_link(NetlinkSocket& socket, const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) return false;
   const LinkObject link = link_at(0);

@@ -60,6 +60,10 @@ void set_up(NetlinkSocket& socket, const Link& link);
 Message up_request(int ifindex, const std::optional<base::MacAddress>& mac = {});
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
 void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& mac);
+/// Makes it a port of the bridge with that index.
+void set_master(NetlinkSocket& socket, const Link& link, int master_ifindex);
+/// At most 255 bytes.
+void set_alias(NetlinkSocket& socket, const Link& link, const std::string& alias);
 /// Administrative promiscuous mode.
 void set_promiscuous(NetlinkSocket& socket, const Link& link);
 

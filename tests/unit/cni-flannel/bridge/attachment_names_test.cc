@@ -26,6 +26,15 @@ TEST_CASE("the container of an alias is found, and none in that of another progr
   for (const char* other : {"", "uplink", "a/b"}) CHECK(flannel::container_of(other).empty());
 }
 
+TEST_CASE("the host's end of an attachment is known by its name and alias together, and by its network") {
+  const std::string name = flannel::host_veth_name({"id", "eth0"}, 1);  // another attachment had the first name
+  CHECK(flannel::is_host_veth(name, "net/id/eth0", "net"));
+  CHECK_FALSE(flannel::is_host_veth(name, "net/id/eth0", "other"));
+  CHECK_FALSE(flannel::is_host_veth(name, "net/id/eth1", "net"));
+  CHECK_FALSE(flannel::is_host_veth("veth0", "net/id/eth0", "net"));
+  CHECK_FALSE(flannel::is_host_veth(name, "", "net"));
+}
+
 TEST_CASE("an alias is cut to the kernel's limit") {
   CHECK(flannel::link_alias(std::string(200, 'n'), {std::string(200, 'i'), "eth0"}).size() == 255);
 }

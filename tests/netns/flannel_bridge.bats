@@ -1,0 +1,59 @@
+#!/usr/bin/env bats
+# Bridges that ADD has not made, or that somebody changes or removes while pods run.
+
+load ../support/flannel_test.bash
+
+# add_pod NAME [MORE_CONF]: a new pod, its container of the same name.
+add_pod() {
+  pod_add "$1"
+  flannel ADD "$1" "$1" "$(conf "${2-"{}"}")"
+}
+
+# link_value LINK FILTER: what `ip` says of a link of the node, by a jq filter.
+link_value() {
+  node_exec ip -d -j link show "$1" | jq -r ".[0] | $2"
+}
+
+reaches() {
+  pod_exec "$1" busybox ping -c 1 -W 1 "$2"
+}
+
+@test "a bridge that was there before keeps its MAC as pods come and go" {
+  local mac pods=(p1 p2 p3 p4 p5 p6)
+  node_exec ip link add cni0 up type bridge
+  mac=$(link_value cni0 .address)
+  for pod in "${pods[@]}"; do add_pod "$pod"; done
+  assert_equal "$(link_value cni0 .address)" "$mac"
+  for pod in "${pods[@]}"; do flannel DEL "$pod" "$pod" "$(conf)"; done
+  assert_equal "$(link_value cni0 .address)" "$mac"
+}
+
+@test "an administrator's alias on the bridge stays, and the MAC is kept all the same" {
+  node_exec sh -c 'ip link add cni0 up type bridge && ip link set cni0 alias "of the lab"'
+  local mac
+  mac=$(link_value cni0 .address)
+  for pod in p1 p2 p3 p4 p5 p6; do add_pod "$pod"; done
+  assert_equal "$(link_value cni0 '.address + " " + .ifalias')" "$mac of the lab"
+}
+
+@test "pods that run are on the bridge again when ADD makes it anew, and find the gateway by the MAC that they know" {
+  add_pod old
+  reaches old 10.244.1.1
+  local port foreign=veth00000000
+  port=$(links_of veth | grep '^veth')
+  node_exec ip link add "$foreign" type veth peer name other # nobody's that we know
+  node_exec ip link del cni0
+  run ! reaches old 10.244.1.1
+  add_pod new
+  assert_equal "$(link_value "$port" '.master + " " + (.linkinfo.info_slave_data.hairpin | tostring)')" "cni0 true"
+  assert_equal "$(link_value "$foreign" '.master // "none"')" none
+  reaches old 10.244.1.1
+  reaches new 10.244.1.2
+}
+
+@test "pods that run are on a bridge again that somebody else has made anew" {
+  add_pod old
+  node_exec sh -c 'ip link del cni0; ip link add cni0 up type bridge'
+  add_pod new
+  reaches new 10.244.1.2
+}
