@@ -237,7 +237,7 @@ bool Agent::use_saved(const SavedState& saved) {
 
 std::optional<SavedState> Agent::state_to_save() const {
   if (!state_.own) return std::nullopt;
-  SavedState saved{store_identity(options_), state_.config_text, *state_.own, {}};
+  SavedState saved{store_identity(options_), state_.cluster, state_.config_text, *state_.own, {}};
   for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);
   return saved;
 }

@@ -49,6 +49,7 @@ struct NodeState {
   std::optional<LeaseKey> previous;  ///< the subnets that the node had before; nullopt: none are known
   std::optional<Lease> own;
   PeerSet peers;
+  std::string cluster;  ///< the ID of the store's cluster; empty: unknown
   AgentCounters counters;
   AgentProblems problems;
 };

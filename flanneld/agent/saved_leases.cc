@@ -31,8 +31,19 @@ void SavedLeases::load() {
     base::log_warning(
         fmt::format("read the saved leases in {}: {}, ignoring", options_.state_file, error.what()));
   }
-  if (saved_ && saved_->store != store_identity(options_)) saved_.reset();
-  if (saved_) grace_timer_.start(grace_);
+  if (!saved_) return;
+  if (const std::string store = store_identity(options_); saved_->store != store) {
+    base::log_warning(fmt::format("the leases saved in {} are of another store ({}, not {}), ignoring",
+                                  options_.state_file, saved_->store, store));
+    saved_.reset();
+    return;
+  }
+  cluster_ = saved_->cluster;
+  grace_timer_.start(grace_);
+}
+
+bool SavedLeases::are_foreign_to(const std::string& cluster) const {
+  return (saved_ || in_use_) && !cluster_.empty() && !cluster.empty() && cluster_ != cluster;
 }
 
 void SavedLeases::use() {

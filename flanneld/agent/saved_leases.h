@@ -30,6 +30,8 @@ class SavedLeases {
 
   /// Reads the leases of the last run, and lets the grace time begin. A file that cannot be used is logged.
   void load();
+  /// True if those of the last run, used or not, are another cluster's than `cluster`, whose store answers.
+  [[nodiscard]] bool are_foreign_to(const std::string& cluster) const;
   /// The store has answered: what it said counts from now on.
   void drop();
   /// Those of the last run, unless they have been used or dropped.
@@ -50,6 +52,7 @@ class SavedLeases {
   Events events_;
   std::chrono::milliseconds grace_;
   std::optional<SavedState> saved_;
+  std::string cluster_;  ///< that they are of
   bool in_use_ = false;
   std::optional<std::string> problem_;
   Timer grace_timer_, save_timer_;

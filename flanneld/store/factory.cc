@@ -1,10 +1,13 @@
 #include "flanneld/store/factory.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
+#include <set>
 #include <utility>
 
+#include "flanneld/io/url.h"
 #include "flanneld/store/directory/store.h"
 #include "flanneld/store/etcd/client.h"
 #include "flanneld/store/etcd/store.h"
@@ -27,8 +30,11 @@ std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& opt
 }
 
 std::string store_identity(const Options& options) {
-  return options.lease_dir.empty() ? fmt::format("etcd {}", options.etcd_prefix)
-                                   : fmt::format("directory {}", options.lease_dir);
+  if (!options.lease_dir.empty()) return fmt::format("directory {}", options.lease_dir);
+  std::set<std::string> endpoints;
+  for (const std::string& url : options.etcd_endpoints) endpoints.insert(without_userinfo(url));
+  return fmt::format("etcd at {}, prefix {}", fmt::join(endpoints, ","),
+                     clean_etcd_prefix(options.etcd_prefix));
 }
 
 }  // namespace flanneld

@@ -12,7 +12,8 @@ namespace flanneld {
 
 std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options);
 
-/// What tells one set of leases from another, whichever servers hold it.
+/// What tells one set of leases from another: the servers, in any order, and the prefix; or the directory.
+/// Without passwords.
 std::string store_identity(const Options& options);
 
 }  // namespace flanneld

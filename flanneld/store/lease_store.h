@@ -55,6 +55,7 @@ struct LeasesListed {
   };
   std::vector<Lease> leases;
   Extent extent = Extent::complete;
+  std::string cluster = {};  ///< the ID of the servers' cluster; empty: there is none
 };
 
 /// Leases that changed since the last list, in order; the own lease may be among them.

@@ -31,7 +31,11 @@ std::string SavedState::format() const {
   json::OrderedValue leases = json::OrderedValue::array();
   for (const Lease& peer : peers) leases.push_back(lease_json(peer));
   const json::OrderedValue document{
-      {"store", store}, {"networkConfig", network_config}, {"own", lease_json(own)}, {"peers", leases}};
+      {"store", store},
+                                    {"cluster", cluster},
+                                    {"networkConfig", network_config},
+                                    {"own", lease_json(own)},
+                                    {"peers", leases}};
   return fmt::format("{}\n", document.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace));
 }
 
@@ -40,6 +44,7 @@ SavedState SavedState::parse(std::string_view text) {
     const json::Value document = parse_object(text, kMaxStateBytes);
     SavedState state;
     state.store = json::get_string(document, "store", "");
+    state.cluster = json::get_string(document, "cluster", "");
     state.network_config = json::get_string(document, "networkConfig", "");
     state.own = saved_lease(json::get_object(document, "own", ""));
     for (const json::Value& entry : json::get_array(document, "peers", ""))

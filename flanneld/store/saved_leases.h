@@ -12,7 +12,8 @@
 namespace flanneld {
 
 struct SavedState {
-  std::string store;           ///< which leases these are: etcd's prefix, or the lease directory
+  std::string store;           ///< where they were: store_identity()
+  std::string cluster;         ///< the ID of the servers' cluster; empty: unknown
   std::string network_config;  ///< as the store had it
   Lease own;
   std::vector<Lease> peers;

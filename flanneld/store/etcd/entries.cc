@@ -6,6 +6,14 @@
 
 namespace flanneld {
 
+std::string clean_etcd_prefix(std::string_view prefix) {
+  std::string result;
+  for (const char one : prefix)
+    if (one != '/' || result.empty() || result.back() != '/') result += one;
+  while (!result.empty() && result.back() == '/') result.pop_back();
+  return result;
+}
+
 std::string LeaseEntries::config_path() const { return fmt::format("{}/config", prefix_); }
 
 std::string LeaseEntries::subnets() const { return fmt::format("{}/subnets/", prefix_); }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "flanneld/lease/clock.h"
 #include "flanneld/lease/lease.h"
@@ -15,6 +16,9 @@
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
+
+/// Joins as upstream does: no empty component, no slash at the end.
+std::string clean_etcd_prefix(std::string_view prefix);
 
 class LeaseEntries {
  public:

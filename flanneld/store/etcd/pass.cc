@@ -25,7 +25,7 @@ void EtcdPass::take_config(const EtcdRange& range) {
 
 void EtcdPass::take_list(const EtcdRange& range) {
   result_.revision = range.revision;
-  result_.cluster = range.cluster;
+  result_.list.cluster = range.cluster;
   for (const EtcdKeyValue& kv : range.kvs) {
     const auto lease = entries_.read(kv);
     if (!lease) continue;

@@ -23,15 +23,6 @@ constexpr seconds kAfterRefusal(10);
 /// Other nodes, Go flanneld among them, have claimed again by then.
 constexpr seconds kAfterWipe(60);
 
-/// Joins as upstream does: no empty component, no slash at the end.
-std::string clean_prefix(const std::string& prefix) {
-  std::string result;
-  for (const char one : prefix)
-    if (one != '/' || result.empty() || result.back() != '/') result += one;
-  while (!result.empty() && result.back() == '/') result.pop_back();
-  return result;
-}
-
 }  // namespace
 
 // cppcheck-suppress passedByValue; a part of it is moved out
@@ -45,7 +36,7 @@ EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStore
       sync_backoff_(kFirstDelay, kMostDelay),
       race_backoff_(kFirstRace, kMostRace),
       contest_backoff_(kFirstContest, kMostContest),
-      entries_(clean_prefix(options.prefix), now_, [this](const EntrySkipped& event) { listener_(event); }),
+      entries_(clean_etcd_prefix(options.prefix), now_, [this](const EntrySkipped& event) { listener_(event); }),
       etcd_(std::move(etcd)),
       watch_(loop, *etcd_, entries_.subnets(),
              {.changed = [this](const std::vector<EtcdEvent>& events) { changed(events); },
@@ -153,7 +144,7 @@ void EtcdStore::act_on(const EtcdPass::RaceLost&) {
 void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
   lost_races_ = 0;
   race_backoff_.reset();
-  known_.cluster = outcome.cluster;
+  known_.cluster = outcome.list.cluster;
   if (outcome.plan)
     known_.held = outcome.held;
   else

@@ -61,7 +61,7 @@ struct Node : Host {
     agent->start();
   }
   void save(const std::string& config, const Lease& own, const std::vector<Lease>& peers) const {
-    save_state(options.state_file, {store_identity(options), config, own, peers});
+    save_state(options.state_file, {store_identity(options), "1", config, own, peers});
   }
   void claimed(const Lease& own) const { store->send(LeaseClaimed{own, SubnetOrigin::fresh, {}}); }
   [[nodiscard]] std::string subnet_env() const {
@@ -139,6 +139,50 @@ TEST_CASE_FIXTURE(Node, "agent: leaves the saved leases alone when the store ans
   run_for(milliseconds(60));
   CHECK(agent->status().own->key == kOwnLease.key);
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
+}
+
+TEST_CASE_FIXTURE(Node, "agent: never uses leases that were saved of other servers or of another prefix") {
+  if (!made()) return;
+  options.lease_dir.clear();
+  options.etcd_prefix = "/network/";
+  options.etcd_endpoints = {"http://192.0.2.1:2379", "http://user:secret@192.0.2.2:2379"};
+  save(kConfig, kOwnLease, {kPeer});
+  const Options saved = options;
+  SUBCASE("other servers") { options.etcd_endpoints = {"http://198.51.100.1:2379"}; }
+  SUBCASE("one server more") { options.etcd_endpoints.push_back("http://198.51.100.1:2379"); }
+  SUBCASE("another prefix") { options.etcd_prefix = "/network/of-others"; }
+  SUBCASE("a directory") { options.lease_dir = "/of the test"; }
+  CHECK(store_identity(options) != store_identity(saved));
+  start(milliseconds(20));
+  run_for(milliseconds(60));
+  CHECK(subnet_env().empty());
+  CHECK(routes().empty());
+}
+
+TEST_CASE("agent: a store stays the same with its servers in another order, and with another password") {
+  Options one, other;
+  one.etcd_prefix = "/network/";
+  one.etcd_endpoints = {"http://192.0.2.1:2379", "http://user:secret@192.0.2.2:2379"};
+  other.etcd_prefix = "/network";
+  other.etcd_endpoints = {"http://192.0.2.2:2379", "http://192.0.2.1:2379"};
+  CHECK(store_identity(one) == store_identity(other));
+  CHECK_FALSE(contains(store_identity(one), "secret"));
+}
+
+TEST_CASE_FIXTURE(Node, "agent: drops the saved leases when the same servers are another cluster's now") {
+  if (!made()) return;
+  const Lease other = host_gw_lease("10.5.3.0-24", "192.0.2.30");
+  save(kConfig, kOwnLease, {kPeer});  // of cluster 1
+  bool in_use = false;
+  SUBCASE("not used yet") {}
+  SUBCASE("in use") { in_use = true; }
+  start(in_use ? milliseconds(20) : milliseconds(60'000));
+  if (in_use) run_until([&] { return !routes().empty(); });
+  store->send(ConfigRead{kConfig});
+  store->send(LeasesListed{{other}, LeasesListed::Extent::after_wipe, "2"});
+  claimed(kOwnLease);
+  run_until([&] { return routes() == std::vector{net("10.5.3.0/24")}; });
+  CHECK(routes() == std::vector{net("10.5.3.0/24")});
 }
 
 TEST_CASE_FIXTURE(Node, "agent: begins again when the store has another configuration than was saved") {

@@ -16,7 +16,8 @@ TEST_CASE("saved leases: what is saved comes back, and rubbish is refused") {
   const test::TempDir directory("/tmp/flanneld-test.XXXXXX");
   const std::string file = directory.path() + "/below/leases.json";
   CHECK_FALSE(flanneld::load_state(file));
-  SavedState state{"etcd /coreos.com/network",
+  SavedState state{"etcd at http://192.0.2.1:2379, prefix /coreos.com/network",
+                   "14841639068965178418",
                    R"({"Network": "10.5.0.0/16"})",
                    lease("10.5.1.0-24", "192.168.1.1"),
                    {lease("10.5.2.0-24&fd00:5:2::-64", "192.168.1.2", R"({"VNI":1})")}};
@@ -24,6 +25,7 @@ TEST_CASE("saved leases: what is saved comes back, and rubbish is refused") {
   const auto loaded = flanneld::load_state(file);
   REQUIRE(loaded);
   CHECK(loaded->store == state.store);
+  CHECK(loaded->cluster == state.cluster);
   CHECK(loaded->network_config == state.network_config);
   CHECK(loaded->own.key == state.own.key);
   REQUIRE(loaded->peers.size() == 1);
