@@ -90,6 +90,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   }
 
   const Plan plan = make_plan(conf, addresses->finish(), born_mac);
+  if (!ready) check_foreign_addresses(host, conf, plan.gateway_addresses);
   const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf, request.network);
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
   if (conf.is_gateway)

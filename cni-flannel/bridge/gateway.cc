@@ -29,6 +29,8 @@ using netlink::NetlinkSocket;
 
 constexpr size_t kMaxNamedContainers = 5;
 
+constexpr uint8_t kAddressProtocol = 95;  // of an address that an ADD gave; flanneld's routes bear the same
+
 constexpr const char* kGatewayAlias = "gateway of ";  // no container's: a network's name has no blank
 
 bool is_gateway_port(const Link& port) { return port.alias.starts_with(kGatewayAlias); }
@@ -45,13 +47,42 @@ bool has_address(const std::vector<netlink::Address>& present, const IpNet& want
 }
 
 /// The reference's rule: any other IPv4 address is one too many, IPv6 only an overlapping one.
-std::vector<IpNet> conflicting(const std::vector<netlink::Address>& present, const IpNet& wanted) {
-  std::vector<IpNet> conflicts;
+std::vector<netlink::Address> conflicting(const std::vector<netlink::Address>& present, const IpNet& wanted) {
+  std::vector<netlink::Address> conflicts;
   for (const netlink::Address& address : present)
-    if (address.net.address.family() == wanted.address.family() &&
+    if (address.net != wanted && address.net.address.family() == wanted.address.family() &&
         (wanted.address.is_v4() || address.net.overlaps(wanted)))
-      conflicts.push_back(address.net);
+      conflicts.push_back(address);
   return conflicts;
+}
+
+/// Whether the address was a gateway of pods: an ADD gave it (kernels before 5.18 do not tell), or it is in
+/// their networks. Another one is an administrator's, or of another program.
+bool was_gateway(const BridgeConf& conf, const netlink::Address& address) {
+  return address.protocol == kAddressProtocol ||
+         std::any_of(conf.networks.begin(), conf.networks.end(),
+                     [&](const IpNet& network) { return network.contains(address.net.address); });
+}
+
+[[noreturn]] void refuse_address(const Link& link, const IpNet& wanted, const IpNet& conflict,
+                                 const std::string& details) {
+  throw Error(ErrorCode::conflict,
+              fmt::format("failed to set bridge addr: \"{}\" already has an IP address different from {}: {}",
+                          link.name, wanted, conflict),
+              details);
+}
+
+void refuse_foreign(const BridgeConf& conf, const Link& link, const IpNet& wanted,
+                    const std::vector<netlink::Address>& conflicts) {
+  if (conf.force_address) return;
+  for (const netlink::Address& conflict : conflicts)
+    if (!was_gateway(conf, conflict))
+      refuse_address(
+          link, wanted, conflict.net,
+          fmt::format("it is no address of the pods' networks ({}), so that somebody else uses the link, "
+                      "and nothing was changed; name another bridge in delegate.bridge, remove the "
+                      "address, or set delegate.forceAddress to true to have it replaced",
+                      fmt::join(conf.networks, ", ")));
 }
 
 /// "a, b and 7 more": the containers that hold leases or ports. The reference's ports bear no name, but its
@@ -75,21 +106,21 @@ void ensure_gateway_address(NetlinkSocket& host, const BridgeConf& conf, const L
   const auto present = netlink::addresses_of(host, link, family);
   if (has_address(present, wanted)) return;
   const auto conflicts = conflicting(present, wanted);
+  refuse_foreign(conf, link, wanted, conflicts);
   if (!conflicts.empty() && !conf.force_address) {
     const auto ports = container_ports(host, bridge);
     // Another ADD may have re-addressed the bridge and hung its port on it since the first look.
     if (!ports.empty() && !has_address(netlink::addresses_of(host, link, family), wanted))
-      throw Error(
-          ErrorCode::conflict,
-          fmt::format("failed to set bridge addr: \"{}\" already has an IP address different from {}: {}",
-                      link.name, wanted, conflicts.front()),
+      refuse_address(
+          link, wanted, conflicts.front().net,
           fmt::format("{} pods of the old subnet still use it: containers {}; the node's subnet has "
                       "changed under them; delete those pods and the next one gets the bridge "
                       "re-addressed, or set delegate.forceAddress to true to cut them off now",
-                      ports.size(), name_containers(containers_within(conflicts.front().network()), ports)));
+                      ports.size(),
+                      name_containers(containers_within(conflicts.front().net.network()), ports)));
   }
-  for (const IpNet& conflict : conflicts) netlink::remove_address(host, link, conflict);
-  netlink::add_address(host, link, wanted);
+  for (const netlink::Address& conflict : conflicts) netlink::remove_address(host, link, conflict.net);
+  netlink::add_address(host, link, wanted, netlink::Dad::no, kAddressProtocol);
 }
 
 /// With `vlan` the gateway's address is on a link of its own. A bridge that has it too, from the time
@@ -146,6 +177,16 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   Link ready = *link;
   if (conf.mtu != 0) ready.mtu = conf.mtu;
   return ready;
+}
+
+void check_foreign_addresses(NetlinkSocket& host, const BridgeConf& conf,
+                             const std::vector<IpNet>& addresses) {
+  if (!conf.is_gateway || conf.vlan != 0) return;
+  const auto bridge = netlink::find_link(host, conf.bridge);
+  if (!bridge) return;
+  const auto present = netlink::addresses_of(host, *bridge);
+  for (const IpNet& address : addresses)
+    if (!has_address(present, address)) refuse_foreign(conf, *bridge, address, conflicting(present, address));
 }
 
 void ensure_gateway(NetlinkSocket& host, const BridgeConf& conf, const Link& bridge, const Link& gateway_link,

@@ -13,6 +13,11 @@
 
 namespace flannel {
 
+/// Throws cni::Error(conflict) if the bridge has an address that none of `addresses` can stand beside and
+/// that is somebody else's: a bridge in other use is left as it is. `force_address` allows it.
+void check_foreign_addresses(netlink::NetlinkSocket& host, const BridgeConf& conf,
+                             const std::vector<base::IpNet>& addresses);
+
 /// The link that carries the gateway's address: the bridge, or with `vlan` a veth into that VLAN.
 netlink::Link ensure_gateway_link(netlink::NetlinkSocket& host, const BridgeConf& conf,
                                   const netlink::Link& bridge);

@@ -54,6 +54,7 @@ std::optional<Address> parse_address(const nlmsghdr* message) {
   address.permanent = (flags & IFA_F_PERMANENT) != 0;
   address.deprecated = (flags & IFA_F_DEPRECATED) != 0;
   address.secondary = (flags & IFA_F_SECONDARY) != 0;
+  address.protocol = Attributes::of(message, sizeof(ifaddrmsg)).u8(IFA_PROTO);
   if (const char* label = rtnl_addr_get_label(object.get())) address.label = label;
   return address;
 }
@@ -76,8 +77,10 @@ Message add_address_request(int ifindex, const base::IpNet& net, Dad dad) {
   return build(rtnl_addr_build_add_request, address, NLM_F_EXCL);
 }
 
-bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad) {
-  return socket.request_unless(EEXIST, add_address_request(link.ifindex, net, dad),
+bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad, uint8_t protocol) {
+  Message request = add_address_request(link.ifindex, net, dad);
+  if (protocol != 0) request.put_u8(IFA_PROTO, protocol);  // libnl 3.7 does not know it
+  return socket.request_unless(EEXIST, request,
                                fmt::format("add address {} to link {}", net, base::quoted(link.name)));
 }
 

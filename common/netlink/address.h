@@ -22,6 +22,7 @@ struct Address {
   bool permanent = false;   ///< no lifetime: set by hand, not by DHCP or a router advertisement
   bool deprecated = false;  ///< its preferred lifetime is over
   bool secondary = false;   ///< IPv4: not the first of its network; IPv6: a temporary (privacy) address
+  uint8_t protocol = 0;     ///< who gave it: IFA_PROTO; 0: nobody says, or the kernel is older than 5.18
   std::string label = {};   ///< IPv4 only, the link's name or an alias such as "eth0:1"
 };
 
@@ -39,8 +40,9 @@ std::optional<Address> parse_address(const nlmsghdr* message);
 enum class Dad { no, yes };
 
 /// Adds an address; false if the link has it already. With Dad::no an IPv6 address can be used at
-/// once, without the second or two in which the kernel looks for duplicates.
-bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no);
+/// once, without the second or two in which the kernel looks for duplicates. `protocol` says who gave it.
+bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no,
+                 uint8_t protocol = 0);
 /// The kernel refuses it with EEXIST if the link has the address already.
 Message add_address_request(int ifindex, const base::IpNet& net, Dad dad);
 

@@ -74,6 +74,42 @@ bridge_addresses() {
   assert_equal "$(bridge_addresses)" "10.244.1.1/24 fd00:10:244:1::1/64 fd00:10:244:2::1/64"
 }
 
+# The whole network has another range, as after a cluster was set up anew.
+new_network() {
+  subnet_env_write FLANNEL_NETWORK=10.99.0.0/16 FLANNEL_SUBNET=10.99.2.1/24
+}
+
+@test "a bridge without pods gets its address in a new network, if an ADD gave it the old one" {
+  flannel ADD old old "$(conf)"
+  flannel DEL old old "$(conf)"
+  new_network
+  flannel ADD new new "$(conf)"
+  assert_equal "$(bridge_addresses)" 10.99.2.1/24
+}
+
+@test "a bridge with somebody else's address is left as it is, or re-addressed by forceAddress" {
+  local lab='{"delegate":{"bridge":"br-lab"}}' before
+  node_exec sh -c 'ip link add br-lab mtu 1400 type bridge && ip addr add 192.168.50.1/24 dev br-lab
+    ip addr add 10.1.0.5/32 dev br-lab && ip link set br-lab up'
+  # state: what an ADD could change.
+  state() { node_exec ip -j addr show br-lab | jq -c '.[] | [.mtu, .address, .ifalias, [.addr_info[] | select(.scope == "global")]]'; }
+  before=$(state)
+  run flannel ADD new new "$(conf "$lab")"
+  assert_error 101 '"br-lab" already has an IP address different from 10.244.1.1/24: 192.168.50.1/24.*10.244.0.0/16.*forceAddress'
+  assert_equal "$(state)" "$before"
+  assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/br-lab/accept_ra)" 1
+  flannel DEL new new "$(conf "$lab")"
+  flannel ADD new new "$(conf '{"delegate":{"bridge":"br-lab","forceAddress":true}}')"
+  assert_match "$(node_exec ip -4 -o addr show br-lab)" ' 10\.244\.1\.1/24 .*'
+  assert_equal "$(node_exec ip -4 -o addr show br-lab | wc -l)" 1
+}
+
+@test "a bridge without gateway keeps all that it has" {
+  node_exec sh -c 'ip link add br-lab type bridge && ip addr add 192.168.50.1/24 dev br-lab && ip link set br-lab up'
+  flannel ADD new new "$(conf '{"delegate":{"bridge":"br-lab","isGateway":false,"isDefaultGateway":false}}')"
+  assert_match "$(node_exec ip -4 -o addr show br-lab)" 192.168.50.1/24
+}
+
 @test "50 ADDs at once on an empty bridge with the old address all succeed" {
   flannel ADD old old "$(conf)"
   flannel DEL old old "$(conf)"

@@ -27,7 +27,8 @@ TEST_CASE("the container of an alias is found, and none in that of another progr
 }
 
 TEST_CASE("the host's end of an attachment is known by its name and alias together, and by its network") {
-  const std::string name = flannel::host_veth_name({"id", "eth0"}, 1);  // another attachment had the first name
+  const std::string name =
+      flannel::host_veth_name({"id", "eth0"}, 1);  // another attachment had the first name
   CHECK(flannel::is_host_veth(name, "net/id/eth0", "net"));
   CHECK_FALSE(flannel::is_host_veth(name, "net/id/eth0", "other"));
   CHECK_FALSE(flannel::is_host_veth(name, "net/id/eth1", "net"));
