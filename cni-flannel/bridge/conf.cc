@@ -15,7 +15,7 @@ constexpr int64_t kMaxMtu = 65535;
 std::string parse_bridge_name(const json::Value& config) {
   std::string name = json::get_string(config, "bridge", "delegate");
   if (name.empty()) return BridgeConf{}.bridge;
-  if (const std::string problem = cni::ifname_problem(name); !problem.empty())
+  if (const std::string problem = cni::new_ifname_problem(name); !problem.empty())
     throw Error(ErrorCode::invalid_config, fmt::format("key 'delegate.bridge': interface name {} {}",
                                                        base::quoted(name.substr(0, 64)), problem));
   return name;

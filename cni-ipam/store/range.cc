@@ -51,9 +51,12 @@ std::string Range::str() const { return fmt::format("{}-{}", first, last); }
 Range make_range(const RangeSpec& spec) {
   const base::IpNet& subnet = spec.subnet;
   const base::IpNet network = subnet.network();
-  if (subnet.prefix > subnet.address.bits() - 2)
+  // Two hosts are all that such a network has (RFC 3021, RFC 6164): neither of its addresses stands for
+  // itself.
+  const bool is_of_two = subnet.prefix == subnet.address.bits() - 1;
+  if (subnet.prefix == subnet.address.bits())
     reject(fmt::format("network {} too small to allocate from", subnet),
-           fmt::format("the longest usable prefix is /{}", subnet.address.bits() - 2));
+           fmt::format("the longest usable prefix is /{}", subnet.address.bits() - 1));
   if (subnet.address != network.address)
     reject(
         fmt::format("network {} has host bits set", subnet),
@@ -63,8 +66,9 @@ Range make_range(const RangeSpec& spec) {
   Range range;
   range.subnet = subnet;
   range.gateway = spec.gateway.value_or(network.address.next());
-  range.first = spec.start.value_or(network.address.next());
-  range.last = spec.end.value_or(subnet.address.is_v4() ? subnet.last().previous() : subnet.last());
+  range.first = spec.start.value_or(is_of_two ? network.address : network.address.next());
+  const bool has_broadcast = subnet.address.is_v4() && !is_of_two;
+  range.last = spec.end.value_or(has_broadcast ? subnet.last().previous() : subnet.last());
   if (range.last < range.first)
     reject(fmt::format("rangeStart {} is after rangeEnd {}", range.first, range.last));
   return range;

@@ -35,7 +35,8 @@ struct Range {
 using RangeSet = std::vector<Range>;
 
 /// Fills in the defaults: gateway and first = network + 1, last = the subnet's last address, without
-/// the broadcast address of IPv4. Throws cni::Error(invalid_config).
+/// the broadcast address of IPv4. A /31 (IPv6: /127) is both of its addresses. Throws
+/// cni::Error(invalid_config).
 Range make_range(const RangeSpec& spec);
 
 /// Throws cni::Error(invalid_config) for an empty set, mixed families or an overlap.

@@ -11,15 +11,16 @@ namespace base {
 std::string MacAddress::str() const { return fmt::format("{:02x}", fmt::join(bytes, ":")); }
 
 std::optional<MacAddress> MacAddress::parse(std::string_view text) {
+  const size_t octets_together = text.size() == 14 && text[4] == '.' ? 2 : 1;
+  if (octets_together == 1 && (text.size() != 17 || (text[2] != ':' && text[2] != '-'))) return std::nullopt;
+  const char separator = octets_together == 2 ? '.' : text[2];
   MacAddress mac;
-  if (text.size() != 17) return std::nullopt;
-  const char separator = text[2];
-  if (separator != ':' && separator != '-') return std::nullopt;
-  for (size_t i = 0; i < 6; ++i) {
-    if (i > 0 && text[3 * i - 1] != separator) return std::nullopt;
-    const char* first = text.data() + 3 * i;
-    const auto [end, error] = std::from_chars(first, first + 2, mac.bytes[i], 16);
-    if (error != std::errc{} || end != first + 2) return std::nullopt;
+  const char* at = text.data();
+  for (size_t i = 0; i < mac.bytes.size(); ++i) {
+    if (i > 0 && i % octets_together == 0 && *at++ != separator) return std::nullopt;
+    const auto [end, error] = std::from_chars(at, at + 2, mac.bytes[i], 16);
+    if (error != std::errc{} || end != at + 2) return std::nullopt;
+    at = end;
   }
   return mac;
 }

@@ -17,7 +17,8 @@ struct MacAddress {
   bool operator==(const MacAddress&) const = default;
   /// Lower case, colon separated: "0a:58:0a:f4:01:02".
   [[nodiscard]] std::string str() const;
-  /// Six hex octets separated by colons or dashes, in any case; nullopt for anything else.
+  /// Six hex octets in Go's forms, in any case: 0a:58:0a:f4:01:02, 0a-58-0a-f4-01-02 or 0a58.0af4.0102.
+  /// nullopt for anything else.
   static std::optional<MacAddress> parse(std::string_view text);
   /// A random unicast address with the "locally administered" bit (IEEE 802: 0x02).
   static MacAddress random();

@@ -34,7 +34,8 @@ struct Variable {
 constexpr std::array kVariables{
     Variable{.name = "CNI_CONTAINERID", .needed_by = kOfAttachment, .problem = container_id_problem},
     Variable{.name = "CNI_NETNS", .needed_by = kInNetns, .problem = no_problem},
-    Variable{.name = "CNI_IFNAME", .needed_by = kOfAttachment, .problem = ifname_problem},
+    Variable{.name = "CNI_IFNAME", .needed_by = kInNetns, .problem = new_ifname_problem},
+    Variable{.name = "CNI_IFNAME", .needed_by = bit(Verb::del), .problem = ifname_problem},
     Variable{.name = "CNI_PATH", .needed_by = kAll, .problem = no_problem},
 };
 

@@ -53,6 +53,11 @@ std::string ifname_problem(std::string_view name) {
   return {};
 }
 
+std::string new_ifname_problem(std::string_view name) {
+  if (name.find('%') != std::string_view::npos) return "contains '%'";
+  return ifname_problem(name);
+}
+
 Request Request::with_config(json::Value other) const {
   Request copy = *this;
   copy.config = std::move(other);

@@ -46,6 +46,9 @@ struct Request {
 /// Why `name` cannot be an interface name; empty if it can.
 [[nodiscard]] std::string ifname_problem(std::string_view name);
 
+/// Why no interface of that name can be made; empty if one can. The kernel replaces "%d" by a number.
+[[nodiscard]] std::string new_ifname_problem(std::string_view name);
+
 /// Parses `K=V;K=V` as the reference does. Keys that are neither in `known` nor IgnoreUnknown are an error
 /// unless IgnoreUnknown is true. Throws Error(invalid_environment).
 std::map<std::string, std::string> parse_args(const std::string& args, const std::vector<std::string>& known);

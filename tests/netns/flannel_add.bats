@@ -189,6 +189,25 @@ addresses_of() {
   assert_equal "$(pod_exec pod ip -j link show eth0 | jq -r '.[0].address')" 02:00:00:00:00:07
 }
 
+@test "a name in which the kernel would put a number is refused, and nothing is made; DEL finds nothing of it" {
+  local before
+  before=$(node_state)
+  run flannel ADD c1 pod "$(conf '{"delegate":{"bridge":"br%d"}}')"
+  assert_error 7 "delegate.bridge.*'%'"
+  run flannel ADD c1 pod "$(conf)" 'eth%d'
+  assert_error 4 "CNI_IFNAME.*'%'"
+  flannel DEL c1 pod "$(conf '{"delegate":{"bridge":"br%d"}}')" 'eth%d'
+  assert_equal "$(node_state)" "$before"
+}
+
+@test "a subnet of two addresses serves one pod, of either family" {
+  subnet_env_write FLANNEL_SUBNET=10.244.1.1/31 FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/127
+  run flannel ADD c1 pod "$(conf)"
+  assert_json "$output" '[.ips[].address] == ["10.244.1.0/31", "fd00:10:244:1::/127"]'
+  pod_exec pod ping -c1 -W1 10.244.1.1
+  pod_exec pod ping -c1 -W1 fd00:10:244:1::1
+}
+
 @test "an address keeps its MAC, and neighbours that remember another are corrected" {
   local asked='{"runtimeConfig":{"ips":["10.244.1.9/24"]}}'
   pod_add other # a bridge without a port forgets its neighbours by itself

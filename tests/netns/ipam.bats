@@ -79,7 +79,7 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   fails_with 6 'JSON' ADD c1 ''
   fails_with 7 "missing 'ipam'" ADD c1 '{"cniVersion": "1.0.0", "name": "net1"}'
   fails_with 7 'no IP ranges specified' ADD c1 "$(conf '"x": 1')"
-  fails_with 7 'too small' ADD c1 "$(conf '"subnet": "10.1.2.0/31"')"
+  fails_with 7 'too small' ADD c1 "$(conf '"subnet": "10.1.2.0/32"')"
   fails_with 7 '10.1.2.0' ADD c1 "$(conf '"subnet": "10.1.2.7/24"')"
   fails_with 7 'ipam.gateway' ADD c1 "$(conf '"gateway": "10.1.2.7"')"
   fails_with 6 'ipam.ranges' ADD c1 "$(conf '"ranges": {}')"

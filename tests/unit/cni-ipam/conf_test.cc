@@ -64,8 +64,8 @@ TEST_CASE("an error in the configuration names key and cause") {
         "7 key 'ipam.ranges[0][0].subnet': '10.1.2.0' is not a subnet");
   CHECK(range_error(R"("subnet":"::ffff:10.0.0.0/24")") ==
         "7 key 'ipam.subnet': '::ffff:10.0.0.0/24' is not a subnet");
-  CHECK(range_error(R"("ranges":[[{"subnet":"10.1.2.0/31"}]])") ==
-        "7 ipam.ranges[0][0]: network 10.1.2.0/31 too small to allocate from");
+  CHECK(range_error(R"("ranges":[[{"subnet":"10.1.2.0/32"}]])") ==
+        "7 ipam.ranges[0][0]: network 10.1.2.0/32 too small to allocate from");
   CHECK(range_error(R"("subnet":"10.1.2.0/24","gateway":"x")") ==
         "7 key 'ipam.gateway': 'x' is not an IP address");
   CHECK(range_error(R"("rangeStart":"10.1.2.3","gateway":"10.1.2.1")") ==

@@ -116,7 +116,7 @@ TEST_CASE("a second ADD fails and leaves the first its address") {
 TEST_CASE("a failed ADD leaves no lease") {
   Node node;
   CHECK(add_error(node, "a", kSmall + R"(,"resolvConf":"/nowhere")").find("5 ") == 0);
-  CHECK(add_error(node, "a", R"("subnet":"10.1.2.0/31")").find("7 ") == 0);
+  CHECK(add_error(node, "a", R"("subnet":"10.1.2.0/32")").find("7 ") == 0);
   CHECK(add_error(node, "a", kSmall + R"(,"routes":[{"dst":"x"}])").find("6 ") == 0);
   CHECK_FALSE(std::filesystem::exists(node.store));  // nothing was touched yet
   add(node, "x", R"("subnet":"10.5.0.0/30")");

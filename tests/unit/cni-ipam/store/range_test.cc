@@ -58,15 +58,25 @@ TEST_CASE("an IPv6 range stays one at the IPv4-mapped addresses") {
   CHECK(visited({range("::1.2.3.0/126")}, "") == "::102:302 ::102:303");
 }
 
+TEST_CASE("a network of two addresses gives the one that is not the gateway") {
+  CHECK(range("192.0.2.0/31").str() == "192.0.2.0-192.0.2.1");
+  CHECK(range("192.0.2.0/31").gateway == ip("192.0.2.1"));
+  CHECK(range("fd00::2/127").str() == "fd00::2-fd00::3");
+  CHECK(visited({range("192.0.2.0/31")}, "") == "192.0.2.0");
+  CHECK(visited({range("192.0.2.4/31", "", "", "192.0.2.4")}, "") == "192.0.2.5");
+  CHECK(visited({range("fd00::/127")}, "fd00::") == "fd00::");
+  CHECK(visited({range("fd00::/127", "", "", "fe80::1")}, "") == "fd00:: fd00::1");
+  CHECK(range("192.0.2.0/31").size() == 1);
+}
+
 TEST_CASE("a subnet with host bits is refused, and the right one named") {
   CHECK(error_of([] { range("192.0.2.7/24"); }) == "7 network 192.0.2.7/24 has host bits set");
   CHECK(contains(details_of([] { range("192.0.2.7/24"); }), "network address is 192.0.2.0"));
   CHECK(contains(details_of([] { range("192.0.3.0/23"); }), "192.0.2.0"));
   CHECK(contains(details_of([] { range("2001:db8:1::24:19ff:fee1:c44a/64"); }), "2001:db8:1::"));
   CHECK(contains(details_of([] { range("2001:db8:1::/31"); }), "2001:db8::"));
-  CHECK(error_of([] { range("192.0.2.0/31"); }) == "7 network 192.0.2.0/31 too small to allocate from");
-  CHECK(error_of([] { range("192.0.2.0/32"); }) != "");
-  CHECK(error_of([] { range("fd00::/127"); }) != "");
+  CHECK(error_of([] { range("192.0.2.0/32"); }) == "7 network 192.0.2.0/32 too small to allocate from");
+  CHECK(error_of([] { range("fd00::/128"); }) != "");
   CHECK(error_of([] { range("192.0.2.0/30"); }) == "");
 }
 

@@ -22,6 +22,15 @@ TEST_CASE("identifiers and interface names cannot leave a directory or hold a tr
     CHECK_MESSAGE(!cni::ifname_problem(bad).empty(), bad);
 }
 
+TEST_CASE("an interface that is to be made has no name in which the kernel puts a number") {
+  for (const char* bad : {"br%d", "%", "eth%%", "a%sb"}) {
+    CHECK_MESSAGE(cni::new_ifname_problem(bad) == "contains '%'", bad);
+    CHECK_MESSAGE(cni::ifname_problem(bad).empty(), bad);  // DEL finds none of that name, and that is all
+  }
+  CHECK(cni::new_ifname_problem("eth0").empty());
+  CHECK_FALSE(cni::new_ifname_problem("a/b").empty());
+}
+
 TEST_CASE("CNI_ARGS are pairs, of which unknown keys must be allowed") {
   CHECK(cni::parse_args("", {"IP"}).empty());
   CHECK(cni::parse_args("IP=10.0.0.1", {"IP"}).at("IP") == "10.0.0.1");
