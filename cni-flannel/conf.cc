@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/ranges.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/cni/error.h"
@@ -49,14 +50,14 @@ json::Value render_routes(const json::Value& ipam, const SubnetEnv& env) {
 json::Value render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
   json::Value ipam = conf.ipam;
   set_default(ipam, "type", kDefaultIpam);
+  // Another plugin has its own idea of these keys, and gets the ranges as upstream has them.
+  const bool is_of_our_store = Ipam::is_of_our_store(conf.types.ipam);
+  json::Value ranges = render_ranges(is_of_our_store ? conf.ipam : json::Value::object(), env);
   json::erase(ipam, "ranges");
-  // flanneld decides on the range. One left in the file would become a second address.
-  if (Ipam::is_of_our_store(conf.types.ipam))
-    for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway"}) json::erase(ipam, key);
-  json::Value ranges = json::Value::array();
-  for (const auto& subnet : {env.subnet, env.ipv6_subnet})
-    if (subnet) ranges.push_back(json::Value::array({{{"subnet", subnet->network().str()}}}));
-  ipam["ranges"] = ranges;
+  if (is_of_our_store)
+    for (const char* key : {"subnet", "rangeStart", "rangeEnd", "gateway", "reserved"})
+      json::erase(ipam, key);
+  ipam["ranges"] = std::move(ranges);
   json::Value routes = render_routes(conf.ipam, env);
   json::erase(ipam, "routes");
   ipam["routes"] = std::move(routes);

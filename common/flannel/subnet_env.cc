@@ -109,6 +109,8 @@ SubnetEnv SubnetEnv::parse(std::string_view text, const std::string& path) {
     }
   }
   check_families(env, path);
+  // The values point into the text.
+  env.ipv6_first = env.subnet && env.ipv6_subnet && values.at(kIpv6Subnet).data() < values.at(kSubnet).data();
   return env;
 }
 
@@ -120,8 +122,10 @@ std::string SubnetEnv::format() const {
       text += fmt::format("{}={}\n{}={}\n", network_key, fmt::join(family_networks, ","), subnet_key,
                           *family_subnet);
   };
+  const auto add_ipv6 = [&] { add_family(kIpv6Network, ipv6_networks, kIpv6Subnet, ipv6_subnet); };
+  if (ipv6_first) add_ipv6();
   add_family(kNetwork, networks, kSubnet, subnet);
-  add_family(kIpv6Network, ipv6_networks, kIpv6Subnet, ipv6_subnet);
+  if (!ipv6_first) add_ipv6();
   return text + fmt::format("{}={}\n{}={}\n", kMtu, mtu, kIpMasq, ip_masq);
 }
 

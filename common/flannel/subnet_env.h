@@ -18,6 +18,7 @@ struct SubnetEnv {
   std::vector<base::IpNet> ipv6_networks;  ///< FLANNEL_IPV6_NETWORK
   std::optional<base::IpNet> subnet;       ///< FLANNEL_SUBNET: the bridge's address in this node's subnet
   std::optional<base::IpNet> ipv6_subnet;  ///< FLANNEL_IPV6_SUBNET
+  bool ipv6_first = false;                 ///< that line stands before FLANNEL_SUBNET
   uint32_t mtu = 0;                        ///< FLANNEL_MTU, bytes
   bool ip_masq = false;                    ///< FLANNEL_IPMASQ: flanneld masquerades, the plugin need not
 

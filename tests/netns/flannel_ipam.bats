@@ -102,6 +102,36 @@ SCRIPT
   assert_empty "$(links_of bridge)" bridges
 }
 
+@test "start, end and reserved addresses hold with either program, and what the node does not have is refused" {
+  local config
+  for type in flannel-ipam host-local; do
+    config=$(conf '{"cniVersion":"1.0.0","ipam":{"type":"'$type'","rangeStart":"0.0.0.100","rangeEnd":"10.244.1.103","reserved":["10.244.1.101"]}}')
+    for i in 1 2 3; do
+      pod_add "p$i"
+      flannel ADD "c$i" "p$i" "$config"
+    done
+    assert_equal "$(leases | xargs)" "10.244.1.100 10.244.1.102 10.244.1.103"
+    run flannel ADD more pod "$config"
+    assert_equal "$status" 1
+    for i in 1 2 3; do
+      flannel DEL "c$i" "p$i" "$config"
+      pod_del "p$i"
+    done
+    assert_empty "$(leftovers)" leftovers
+  done
+  run flannel ADD c1 pod "$(conf '{"ipam":{"rangeStart":"10.244.2.9"}}')"
+  assert_error 7 "ipam.rangeStart.*10.244.2.9.*10.244.1.0/24"
+  run flannel STATUS '' '' "$(conf '{"ipam":{"rangeStart":"10.244.2.9"}}')"
+  assert_error 50 "ipam.rangeStart"
+}
+
+@test "IPv6 is the first address where subnet.env has it first" {
+  node_exec bash -c 'sed -i "1i FLANNEL_IPV6_NETWORK=fd00:10:244::/48\nFLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64" /run/flannel/subnet.env'
+  run flannel ADD c1 pod "$(conf)"
+  assert_json "$output" '[.ips[].address] == ["fd00:10:244:1::2/64", "10.244.1.2/24"]'
+  flannel CHECK c1 pod "$(with_result "$(conf)" "$output")"
+}
+
 @test "DEL with host-local in the configuration succeeds without a scratch file and without subnet.env" {
   local config
   config=$(conf '{"ipam":{"type":"host-local"},"cniVersion":"1.0.0"}')

@@ -78,11 +78,16 @@ TEST_CASE("ipam keeps the keys of other plugins, and a network has no second rou
 }
 
 TEST_CASE("a range in the configuration does not become a second address") {
-  CHECK_FALSE(
-      rendered_ipam(
-          R"({"ipam":{"subnet":"10.8.0.0/24","rangeStart":"10.8.0.9","ranges":[[{"subnet":"10.7.0.0/24"}]]}})",
-          kV4)
-          .contains("subnet"));
+  const json::Value ipam =
+      rendered_ipam(R"({"ipam":{"subnet":"10.1.0.0/16","rangeStart":"10.1.17.9"}})", kV4);
+  CHECK(ipam.at("ranges").dump() == R"([[{"rangeStart":"10.1.17.9","subnet":"10.1.17.0/24"}]])");
+  for (const char* key : {"subnet", "rangeStart", "reserved"}) CHECK_FALSE(ipam.contains(key));
+}
+
+TEST_CASE("the ranges of another IPAM plugin are the node's subnets, and its keys its own") {
+  const json::Value ipam = rendered_ipam(R"({"ipam":{"type":"tele","rangeStart":7,"reserved":["x"]}})", kV4);
+  CHECK(ipam.at("ranges").dump() == R"([[{"subnet":"10.1.17.0/24"}]])");
+  CHECK(ipam.at("rangeStart") == 7);
 }
 
 TEST_CASE("malformed routes are refused") {

@@ -24,7 +24,10 @@ std::string parse_failure(const std::string& text) {
 }  // namespace
 
 TEST_CASE("subnet.env: format gives back the text of every family") {
-  for (const char* text : {kV4, kTwoNetworks, kV6, kDual})
+  const char* const ipv6_first =
+      "FLANNEL_IPV6_NETWORK=fc00::/48\nFLANNEL_IPV6_SUBNET=fc00::1/64\nFLANNEL_NETWORK=10.1.0.0/16\n"
+      "FLANNEL_SUBNET=10.1.17.1/24\nFLANNEL_MTU=1472\nFLANNEL_IPMASQ=true\n";
+  for (const char* text : {kV4, kTwoNetworks, kV6, kDual, ipv6_first})
     CHECK(SubnetEnv::parse(text, "f").format() == text);
 }
 
