@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,9 @@ class FileLock {
   /// SystemError with ETIMEDOUT. While it waits, SIGALRM and the process' interval timer are its own: the
   /// kernel has no lock with a timeout, and only a signal ends the wait without polling.
   static FileLock acquire(int dir_fd, const std::string& name, mode_t mode, std::chrono::seconds timeout);
+  /// Locks `path`, which is created with `mode` if absent, without waiting; nullopt if another process has
+  /// it. Throws SystemError.
+  static std::optional<FileLock> try_acquire(const std::string& path, mode_t mode);
 
  private:
   explicit FileLock(UniqueFd fd) : fd_(std::move(fd)) {}

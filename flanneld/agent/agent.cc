@@ -260,8 +260,10 @@ void Agent::confine() {
 }
 
 Health Agent::health() const {
-  return {.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
-          .problems = find_problems(state_, readiness_, saved_, rules_status())};
+  Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
+                .problems = find_problems(state_, readiness_, saved_, rules_status())};
+  if (const auto& problem = pages_.problem()) health.problems.push_back(*problem);
+  return health;
 }
 
 AgentStatus Agent::status() const {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "flanneld/store/factory.h"
 
@@ -12,6 +13,7 @@ namespace flanneld {
 namespace {
 
 constexpr std::chrono::milliseconds kSaveDelay{2000}, kSaveRetry{10'000};
+constexpr mode_t kDirectoryMode = 0755, kLockMode = 0600;
 
 }  // namespace
 
@@ -24,7 +26,7 @@ SavedLeases::SavedLeases(EventLoop& loop, const Options& options, Events events,
       save_timer_(loop, [this] { save(); }) {}
 
 void SavedLeases::load() {
-  if (options_.state_file.empty()) return;
+  if (options_.state_file.empty() || !take_file()) return;
   try {
     saved_ = load_state(options_.state_file);
   } catch (const std::exception& error) {
@@ -44,6 +46,23 @@ void SavedLeases::load() {
 
 bool SavedLeases::are_foreign_to(const std::string& cluster) const {
   return (saved_ || in_use_) && !cluster_.empty() && !cluster.empty() && cluster_ != cluster;
+}
+
+bool SavedLeases::take_file() {
+  try {
+    base::make_parent_directory(options_.state_file, kDirectoryMode);
+    lock_ = base::FileLock::try_acquire(fmt::format("{}.lock", options_.state_file), kLockMode);
+    is_taken_ = !lock_;
+  } catch (const base::SystemError& error) {
+    base::log_debug(error.what());  // nothing can be saved there either, which save() tells
+  }
+  if (!is_taken_) return true;
+  problem_ = fmt::format(
+      "the state file {} is in use by another agent: the leases of this one are not saved, and it cannot start "
+      "without its store; give it a --state-file of its own",
+      options_.state_file);
+  base::log_warning(*problem_);
+  return false;
 }
 
 void SavedLeases::use() {
@@ -67,10 +86,11 @@ void SavedLeases::save_soon() {
 }
 
 void SavedLeases::save() {
-  const auto state = options_.state_file.empty() || in_use_ ? std::nullopt : events_.collect();
+  const bool saves = !options_.state_file.empty() && !is_taken_;
+  const auto state = saves && !in_use_ ? events_.collect() : std::nullopt;
   try {
     if (state) save_state(options_.state_file, *state);
-    problem_.reset();
+    if (saves) problem_.reset();
   } catch (const base::SystemError& error) {
     if (!problem_) base::log_warning(fmt::format("save the leases: {}", error.what()));
     problem_ = fmt::format("the leases cannot be saved: {}", error.what());

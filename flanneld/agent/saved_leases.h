@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/file_lock.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/saved_leases.h"
@@ -28,7 +29,8 @@ class SavedLeases {
   SavedLeases(EventLoop& loop, const Options& options, Events events,
               std::chrono::milliseconds grace = kStoreGrace);
 
-  /// Reads the leases of the last run, and lets the grace time begin. A file that cannot be used is logged.
+  /// Reads the leases of the last run, and lets the grace time begin. A file that cannot be used is logged,
+  /// and so is one that another agent of this machine uses: then no leases are saved.
   void load();
   /// True if those of the last run, used or not, are another cluster's than `cluster`, whose store answers.
   [[nodiscard]] bool are_foreign_to(const std::string& cluster) const;
@@ -47,6 +49,8 @@ class SavedLeases {
  private:
   void use();
   void save();
+  /// Makes the file this agent's for its life; false if it is another's.
+  bool take_file();
 
   const Options& options_;
   Events events_;
@@ -54,6 +58,8 @@ class SavedLeases {
   std::optional<SavedState> saved_;
   std::string cluster_;  ///< that they are of
   bool in_use_ = false;
+  std::optional<base::FileLock> lock_;
+  bool is_taken_ = false;  ///< the file is another agent's
   std::optional<std::string> problem_;
   Timer grace_timer_, save_timer_;
 };

@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cerrno>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
 #include "flanneld/agent/metrics.h"
 #include "flanneld/lease/clock.h"
 
@@ -23,8 +28,17 @@ void StatusPages::listen(EventLoop& loop, const Options& options) {
     servers_.push_back(std::make_unique<StatusServer>(loop, address, std::move(handler)));
   };
   if (options.healthz) serve(*options.healthz, [this](const std::string& path) { return probe(path); });
-  if (options.status_listen && options.status_listen != options.healthz)
+  if (!options.status_listen || options.status_listen == options.healthz) return;
+  try {
     serve(*options.status_listen, [this](const std::string& path) { return page(path); });
+  } catch (const base::SystemError& error) {
+    if (error.error_number() != EADDRINUSE) throw;
+    problem_ = fmt::format(
+        "nobody sees the status of this agent: {}, by another agent or program; give this one a "
+        "--status-listen of its own",
+        error.what());
+    base::log_warning(*problem_);
+  }
 }
 
 HttpAnswer StatusPages::probe(const std::string& path) const {

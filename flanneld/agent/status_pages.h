@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,11 @@ class StatusPages {
   };
   StatusPages(Sources sources) : sources_(std::move(sources)) {}
 
-  /// Listens where the options say. Throws SystemError.
+  /// Listens where the options say. Throws SystemError; but a --status-listen that is taken is a warning:
+  /// several agents may share a node.
   void listen(EventLoop& loop, const Options& options);
+  /// Why nobody sees the status; nullopt: it is served, or shall not be.
+  [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
 
   /// The page at a path, for --status-listen; the probes' pages alone, for --healthz-port.
   [[nodiscard]] HttpAnswer page(const std::string& path) const;
@@ -33,6 +37,7 @@ class StatusPages {
  private:
   Sources sources_;
   std::vector<std::unique_ptr<StatusServer>> servers_;
+  std::optional<std::string> problem_;
 };
 
 }  // namespace flanneld

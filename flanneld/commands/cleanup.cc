@@ -37,6 +37,7 @@ class Cleanup {
     }
     remove_file(options_.subnet_file);
     remove_file(options_.state_file);
+    if (!options_.state_file.empty()) remove_file(fmt::format("{}.lock", options_.state_file));
     if (!found_something_) std::puts("nothing to remove");
     return has_failed_ ? 1 : 0;
   }

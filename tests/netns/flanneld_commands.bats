@@ -56,9 +56,9 @@ status -o yaml|usage: flanneld .*status
 doctor --what|usage: flanneld .*doctor
 cleanup everything|usage: flanneld .*cleanup
 FLAGS
-  # A port that is taken is a failed start.
+  # A health server's port that is taken is a failed start: probes would ask somebody else.
   agent_start a
-  run -1 flanneld_run --subnet-file /run/other.env
+  run -1 flanneld_run --subnet-file /run/other.env --healthz-ip 127.0.0.1 --healthz-port 7000
   assert_match "$output" "listen on 127.0.0.1:7000: Address already in use"
 }
 

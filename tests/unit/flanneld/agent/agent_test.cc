@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/file.h"
+#include "common/base/file_lock.h"
 #include "flanneld/store/factory.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/flanneld/kernel/host.h"
@@ -234,4 +235,36 @@ TEST_CASE_FIXTURE(Node, "agent: says what is wrong with a configuration, and tak
   CHECK(contains(not_ready(), "a network configuration that can be used"));
   CHECK(contains(not_ready(), "'wormhole'"));
   CHECK(claims.empty());
+}
+
+TEST_CASE_FIXTURE(Node, "agent: works without saved leases where another agent has the state file") {
+  if (!made()) return;
+  save(kConfig, kOwnLease, {kPeer});
+  const std::string saved = base::read_file(options.state_file, 4096).value();
+  const auto other = base::FileLock::try_acquire(options.state_file + ".lock", 0600);
+  REQUIRE(other);
+  start(milliseconds(20));
+  run_for(milliseconds(60));
+  CHECK(subnet_env().empty());
+  store->send(ConfigRead{kConfig});
+  claimed(host_gw_lease("10.5.7.0-24", "192.0.2.10"));
+  run_for(milliseconds(2100));  // until it would have saved
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.7.1/24\n"));
+  CHECK(base::read_file(options.state_file, 4096).value() == saved);
+  REQUIRE(agent->health().problems.size() == 1);
+  CHECK(contains(agent->health().problems[0], "is in use by another agent"));
+}
+
+TEST_CASE_FIXTURE(Node, "agent: starts where its status address is taken, and says so") {
+  if (!made()) return;
+  options.status_listen = ListenAddress{ip("127.0.0.1"), 7000};
+  EventLoop of_other;
+  std::optional<StatusServer> other;
+  other.emplace(of_other, *options.status_listen, [](const std::string&) { return HttpAnswer{}; });
+  start();
+  store->send(ConfigRead{kConfig});
+  claimed(kOwnLease);
+  CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
+  REQUIRE(agent->health().problems.size() == 1);
+  CHECK(contains(agent->health().problems[0], "listen on 127.0.0.1:7000: Address already in use"));
 }
