@@ -39,11 +39,13 @@ flanneld::Environment read_environment() {
   return environment;
 }
 
-/// SIGTERM and SIGINT arrive as a readable descriptor; after the first they have their default action back.
+/// SIGTERM, SIGINT and SIGHUP arrive as a readable descriptor; after a request to stop they have their
+/// default action back.
 base::UniqueFd block_signals(sigset_t& signals) {
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGTERM);
   ::sigaddset(&signals, SIGINT);
+  ::sigaddset(&signals, SIGHUP);
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   base::UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) base::throw_errno("wait for signals");
@@ -64,6 +66,10 @@ int run_agent(const flanneld::Options& options) {
   loop.watch(signal_fd.get(), EPOLLIN, [&](uint32_t) {
     signalfd_siginfo taken{};  // or it would be pending when it is no longer blocked, and kill
     if (::read(signal_fd.get(), &taken, sizeof taken) < 0) return;
+    if (taken.ssi_signo == SIGHUP) {
+      base::log_info("SIGHUP: nothing is read again; changed flags take a restart, which pods do not notice");
+      return;
+    }
     base::log_info("asked to stop; the data path stays as it is");
     flanneld::notify_service_manager("STOPPING=1");
     ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);

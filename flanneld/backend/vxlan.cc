@@ -180,6 +180,9 @@ PeerPlan VxlanBackend::peer_plan(const Lease& peer) const {
 VxlanOptions VxlanOptions::parse(const NetworkConfig& config) {
   return decoding("network config", [&] {
     const json::Value& backend = config.backend;
+    refuse_misspelt(backend,
+                    {"Type", "VNI", "Port", "MTU", "Learning", "GBP", "DirectRouting", "ChecksumOffload"},
+                    "Backend");
     const auto number = [&](const char* key, int64_t otherwise, int64_t most) {
       return json::get_integer(backend, key, "Backend", 0, most).value_or(otherwise);
     };

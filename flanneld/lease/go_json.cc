@@ -4,6 +4,11 @@
 
 #include <strings.h>
 
+#include <algorithm>
+
+#include "common/base/spelling.h"
+#include "common/base/text.h"
+
 namespace flanneld {
 
 using base::ParseError;
@@ -21,6 +26,21 @@ bool is_null(const json::Value& object, const char* key) {
   for (auto entry = object.begin(); entry != object.end(); ++entry)
     if (entry->is_null() && ::strcasecmp(entry.key().c_str(), key) == 0) return true;
   return false;
+}
+
+void refuse_misspelt(const json::Value& object, const std::vector<const char*>& known,
+                     std::string_view where) {
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  for (const auto& [key, value] : object.items()) {
+    const std::string in_lower_case = base::lower(key);
+    const bool is_known = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      return base::lower(name) == in_lower_case;
+    });
+    if (is_known) continue;
+    if (const auto similar = base::find_similar(key, names))
+      throw base::ParseError(fmt::format("there is no key {}; did you mean '{}'?",
+                                         in_quotes(json::join_path(where, key)), *similar));
+  }
 }
 
 std::optional<uint64_t> get_unsigned(const json::Value& object, std::string_view key, uint64_t max) {

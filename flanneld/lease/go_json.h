@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/base/ip.h"
@@ -32,6 +33,11 @@ json::Value parse_object(std::string_view text, size_t max_bytes);
 
 /// True if `key` has the value null, which json::find() takes for absent. The key's case does not matter.
 bool is_null(const json::Value& object, const char* key);
+
+/// Throws for a key that is none of `known` and resembles one, in whatever case: a slip of the pen, which Go
+/// would pass over. `where` is the path of `object`, or "".
+void refuse_misspelt(const json::Value& object, const std::vector<const char*>& known,
+                     std::string_view where);
 
 /// Digits only, as Go reads an unsigned integer: neither 24.0 nor "24" will do. nullopt when absent.
 std::optional<uint64_t> get_unsigned(const json::Value& object, std::string_view key, uint64_t max);

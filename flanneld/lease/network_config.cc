@@ -179,6 +179,7 @@ bool NetworkConfig::has_key(std::string_view name) {
 NetworkConfig NetworkConfig::parse(std::string_view text) {
   return decoding("network config", [&] {
     const json::Value document = parse_object(text, kMaxNetworkConfigBytes);
+    refuse_misspelt(document, keys(), "");
     NetworkConfig config;
     const FamilyText ipv4_text = read_family(document, kIpv4);
     const FamilyText ipv6_text = read_family(document, kIpv6);

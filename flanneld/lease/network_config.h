@@ -53,7 +53,8 @@ struct NetworkConfig {
   /// Whether `name`, in upper or lower case, is one of them.
   static bool has_key(std::string_view name);
 
-  /// Parses, completes and checks. Keys match in any case, unknown ones are ignored.
+  /// Parses, completes and checks. Keys match in any case; unknown ones are ignored, unless they are one of
+  /// these misspelt.
   /// Throws base::ParseError naming the key and what it must be.
   static NetworkConfig parse(std::string_view text);
 };

@@ -4,7 +4,10 @@
 #include <yaml-cpp/yaml.h>
 
 #include <sstream>
+#include <string_view>
+#include <vector>
 
+#include "common/base/spelling.h"
 #include "common/base/text.h"
 #include "common/json/json.h"
 #include "flanneld/lease/network_config.h"
@@ -47,6 +50,15 @@ std::string place(const std::string& path, const YAML::Mark& mark) {
   return fmt::format("{} line {}", path, mark.line + 1);
 }
 
+/// "; did you mean 'SubnetLen'?", or empty text.
+std::string find_meant(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Flag& flag : all_flags()) names.emplace_back(flag.name);
+  for (const char* key : NetworkConfig::keys()) names.emplace_back(key);
+  const auto similar = base::find_similar(name, names);
+  return similar ? fmt::format("; did you mean '{}'?", *similar) : "";
+}
+
 class Reader {
  public:
   explicit Reader(std::string path) : path_(std::move(path)) {}
@@ -80,8 +92,8 @@ class Reader {
   void add_flag(const std::string& name, const Entry& entry) {
     const Flag* flag = find_flag(base::lower(name));
     if (!flag)
-      fail(entry.first,
-           fmt::format("{} is neither a flag nor a key of the network configuration", base::quoted(name)));
+      fail(entry.first, fmt::format("{} is neither a flag nor a key of the network configuration{}",
+                                    base::quoted(name), find_meant(name)));
     const std::string_view flag_name = flag->name;
     if (flag_name == "config" || flag_name == "version")
       fail(entry.first, fmt::format("{} is for the command line", base::quoted(name)));

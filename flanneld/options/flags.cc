@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <iterator>
+#include <optional>
 
+#include "common/base/spelling.h"
 #include "common/base/text.h"
 
 namespace flanneld {
@@ -17,19 +19,33 @@ int take_base(std::string_view& digits) {
   return base;
 }
 
-/// Puts the flag "name" or "name=value" into `flags`. Returns how many further words it takes: 1 if `next` is
-/// its value, otherwise 0. Throws UsageError.
+/// The name in "name", "name=value" and "name value", the last of which a list of arguments easily becomes.
+std::string_view name_in(std::string_view body) { return body.substr(0, body.find_first_of("= \t")); }
+
+std::optional<bool> find_boolean(std::string_view text) {
+  const std::string word = base::lower(text);
+  for (const char* yes : {"1", "t", "true", "y", "yes", "on"})
+    if (word == yes) return true;
+  for (const char* no : {"0", "f", "false", "n", "no", "off"})
+    if (word == no) return false;
+  return std::nullopt;
+}
+
+/// Puts the flag that `body` says into `flags`. Returns how many further words it takes: 1 if `next` is its
+/// value, otherwise 0. Throws UsageError.
 size_t take_flag(std::string_view body, const std::string* next, FlagValues& flags) {
-  const size_t equals = body.find('=');
-  const std::string name(body.substr(0, equals));
+  const std::string name(name_in(body));
   if (name.empty() || name[0] == '-') throw UsageError(fmt::format("bad flag syntax: {}", name));
   const Flag* flag = find_flag(name);
-  if (!flag) throw UsageError(fmt::format("unknown flag --{}", name));
+  if (!flag) throw UsageError(fmt::format("unknown flag --{}{}", name, did_you_mean(name)));
   const FlagKind kind = flag->meaning.kind;
-  const bool has_value = equals != std::string_view::npos;
-  const bool takes_next = !has_value && kind != FlagKind::boolean;
-  if (takes_next && !next) throw UsageError(fmt::format("flag --{} needs a value", name));
-  const std::string value = has_value ? std::string(body.substr(equals + 1)) : takes_next ? *next : "true";
+  std::string_view rest = body.substr(name.size());
+  rest = rest.starts_with('=') ? rest.substr(1) : base::trimmed(rest);
+  const bool has_value = body.size() > name.size() && (body[name.size()] == '=' || !rest.empty());
+  const bool takes_next = !has_value && (kind != FlagKind::boolean || (next && find_boolean(*next)));
+  if (!has_value && !next && kind != FlagKind::boolean)
+    throw UsageError(fmt::format("flag --{} needs a value", name));
+  const std::string value = has_value ? std::string(rest) : takes_next ? *next : "true";
   FlagValue& slot = flags[name];
   slot.origin = fmt::format("--{}", name);
   check_form(kind, value, slot.origin);
@@ -39,6 +55,13 @@ size_t take_flag(std::string_view body, const std::string* next, FlagValues& fla
 }
 
 }  // namespace
+
+std::string did_you_mean(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Flag& flag : all_flags()) names.emplace_back(flag.name);
+  const auto similar = base::find_similar(name, names);
+  return similar ? fmt::format("; did you mean --{}?", *similar) : "";
+}
 
 std::string Flag::environment_name() const {
   std::string result = fmt::format("FLANNELD_{}", name);
@@ -54,19 +77,23 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   size_t at = 0;
   for (; at < arguments.size(); ++at) {
     const std::string_view word = arguments[at];
-    if (word.size() < 2 || word[0] != '-') break;
     if (word == "--") {
       ++at;
       break;
     }
-    const std::string_view body = word.substr(word[1] == '-' ? 2 : 1);
-    if (const auto name = body.substr(0, body.find('=')); name == "h" || name == "help") {
+    const bool is_flag = word.size() > 1 && word[0] == '-';
+    const std::string_view body = is_flag ? word.substr(word[1] == '-' ? 2 : 1) : word;
+    const std::string_view name = name_in(body);
+    if (is_flag && (name == "h" || name == "help")) {
       line.help = true;
       return line;
     }
-    at += take_flag(body, at + 1 < arguments.size() ? &arguments[at + 1] : nullptr, line.flags);
+    if (!is_flag || (!line.words.empty() && !find_flag(name)))
+      line.words.emplace_back(word);  // a command, or what it takes
+    else
+      at += take_flag(body, at + 1 < arguments.size() ? &arguments[at + 1] : nullptr, line.flags);
   }
-  line.words.assign(arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+  line.words.insert(line.words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
   return line;
 }
 
@@ -87,10 +114,7 @@ void check_form(FlagKind kind, const std::string& text, const std::string& origi
 }
 
 bool parse_boolean(std::string_view text, const std::string& origin) {
-  for (const char* word : {"1", "t", "T", "TRUE", "true", "True"})
-    if (text == word) return true;
-  for (const char* word : {"0", "f", "F", "FALSE", "false", "False"})
-    if (text == word) return false;
+  if (const auto boolean = find_boolean(text)) return *boolean;
   throw UsageError(fmt::format("{}: {} is not true or false", origin, base::quoted(text)));
 }
 

@@ -52,20 +52,24 @@ struct Flag {
 std::span<const Flag> all_flags();
 /// nullptr when there is none of that name.
 const Flag* find_flag(std::string_view name);
+/// "; did you mean --iface?", or empty text when no flag resembles `name`.
+std::string did_you_mean(std::string_view name);
 
 struct CommandLine {
   FlagValues flags;
-  std::vector<std::string> words;  ///< from the first word on that is not a flag
+  std::vector<std::string> words;  ///< a command, and what behind it is no flag of this table
   bool help = false;               ///< -h or -help; the words behind it are not read
 };
 
-/// Reads the words behind the program's name. Throws UsageError.
+/// Reads the words behind the program's name. Flags may stand before and after a command; a switch may have
+/// its value behind it, as in "--ip-masq true", and a flag and its value may be one word. Throws UsageError.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 
 /// Throws UsageError unless `text` has the form that the kind demands; `origin` begins its text.
 void check_form(FlagKind kind, const std::string& text, const std::string& origin);
 
-/// Go's ParseBool: 1, t, T, TRUE, true, True and their opposites. Throws UsageError.
+/// What Go's ParseBool knows (1, t, true and their opposites), and yes, no, on, off, in any case. Throws
+/// UsageError.
 bool parse_boolean(std::string_view text, const std::string& origin);
 /// Go's ParseInt of base 0: decimal, 0x, 0o or 0, 0b. Throws UsageError.
 long long parse_number(std::string_view text, const std::string& origin);

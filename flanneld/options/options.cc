@@ -1,6 +1,10 @@
 #include "flanneld/options/options.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "common/base/error.h"
+#include "common/base/spelling.h"
 #include "common/base/text.h"
 #include "flanneld/io/url.h"
 #include "flanneld/options/config_file.h"
@@ -19,6 +23,23 @@ void add_environment(FlagValues& flags, const Environment& environment, std::vec
     } catch (const UsageError& error) {
       warnings.push_back(fmt::format("{}, ignoring", error.what()));
     }
+  }
+}
+
+/// A name that nearly is a flag's would otherwise be a setting that is never made.
+void check_names(const Environment& environment, std::vector<std::string>& warnings) {
+  constexpr std::string_view kPrefix = "FLANNELD_";
+  std::vector<std::string> known;
+  for (const Flag& flag : all_flags()) known.push_back(flag.environment_name());
+  std::vector<std::string_view> endings;
+  for (const std::string& name : known) endings.push_back(std::string_view(name).substr(kPrefix.size()));
+  for (const auto& [name, value] : environment) {
+    if (!base::lower(name).starts_with(base::lower(kPrefix)) ||
+        std::find(known.begin(), known.end(), name) != known.end())
+      continue;
+    if (const auto similar = base::find_similar(std::string_view(name).substr(kPrefix.size()), endings))
+      throw UsageError(fmt::format("{} belongs to no flag; did you mean {}{}?", name, kPrefix, *similar));
+    warnings.push_back(fmt::format("{} belongs to no flag, ignoring", name));
   }
 }
 
@@ -98,6 +119,7 @@ Options parse_options(const std::vector<std::string>& arguments, const Environme
 
   FlagValues flags = std::move(line.flags);
   add_environment(flags, environment, options.warnings);
+  check_names(environment, options.warnings);
   if (const auto config = flags.find("config"); config != flags.end() && !config->second.text().empty())
     flags.merge(read_config(config->second.text(), read_file, options));
   if (flags.contains("lease-dir") && flags.contains("etcd-endpoints") && !flags["lease-dir"].text().empty())
@@ -113,7 +135,7 @@ std::string usage() {
 
 Without a command the node agent runs in the foreground. Every flag can also be given by the
 environment (FLANNELD_ETCD_PREFIX for --etcd-prefix) or in the file of --config; the command line
-goes before the environment, and that before the file.
+goes before the environment, and that before the file. Flags may also stand behind a command.
 
 Commands, which look at the agent of the same flags:
   status [-o json]   what it holds and whom it reaches; exit status 0 only if all is well

@@ -42,6 +42,7 @@ doctor_says() {
     assert_match "$stderr" "flanneld --help"
   done <<'FLAGS'
 --nonsense|nonsense
+--ifcae eth0|unknown flag --ifcae; did you mean --iface\?
 --iface|needs a value
 --ip-masq=perhaps|--ip-masq.*perhaps
 --iptables-resync 0|--iptables-resync.*0 is not between
@@ -213,7 +214,7 @@ metric_is() {
   doctor_says fail "subnet file: .*subnet.env.*remove it and restart flanneld"
 }
 
-@test "SIGTERM leaves the data path; cleanup removes it, and nothing else" {
+@test "SIGHUP ends nothing; SIGTERM leaves the data path; cleanup removes it, and nothing else" {
   vxlan_config
   two_pods --ip-masq --ip-blackhole-route
   local a
@@ -222,6 +223,10 @@ metric_is() {
   run -1 flanneld_run cleanup
   assert_match "$output" "an agent answers at 127.0.0.1:7000 and would make everything again: stop it first"
   reaches b client "$WEB"
+
+  on a node_exec bash -c 'kill -HUP "$(cat /run/flanneld.pid)"'
+  wait_until 3 on a node_exec grep -q "SIGHUP: nothing is read again" /run/flanneld.log
+  run -0 flanneld_run status --status-listen 127.0.0.1:7000 # a flag behind the command
 
   local before
   before=$(kernel_of a)

@@ -78,6 +78,8 @@ TEST_CASE("backend: the configuration names it") {
 
 TEST_CASE("vxlan: options") {
   CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":"1"})")), "Backend.VNI"));
+  CHECK(contains(failure(Node(R"({"Type":"vxlan","DirectRoute":true})")),
+                 "no key 'Backend.DirectRoute'; did you mean 'DirectRouting'?"));
   CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":16777216})")), "Backend.VNI"));
   CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":10000000})")), "flannel.10000000"));
   CHECK(contains(failure(Node(R"({"Type":"vxlan","Port":65536})")), "Backend.Port"));

@@ -203,3 +203,14 @@ TEST_CASE(
   CHECK(narrow.may_be_pods(ip("10.99.0.255")));
   CHECK(!narrow.may_be_pods(ip("10.99.1.0")));
 }
+
+TEST_CASE("network config: a misspelt key is refused with the right one, a strange one ignored") {
+  const auto with = [](const char* key) {
+    return failure(fmt::format(R"({{"Network":"10.5.0.0/16","{}":24,"Backend":{{"Type":"vxlan"}}}})", key));
+  };
+  CHECK(with("SubnetLength") == "network config: there is no key 'SubnetLength'; did you mean 'SubnetLen'?");
+  CHECK(contains(with("Subnet_Min"), "did you mean 'SubnetMin'?"));
+  CHECK(contains(with("EnableNFTable"), "did you mean 'EnableNFTables'?"));
+  for (const char* other : {"subnetLEN", "comment", "cniVersion", "Name"})
+    CHECK_MESSAGE(with(other).empty(), other);
+}

@@ -34,7 +34,9 @@ TEST_CASE("config file: keys of the network configuration become JSON, others ar
 TEST_CASE("config file: a mistake names the file, the line and what is wrong") {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"nonsense: 1", "f.yaml line 1: 'nonsense' is neither a flag nor a key"},
-      {"\nip-masq: yes", "f.yaml line 2: ip-masq: 'yes' is not true or false"},
+      {"\nip-masq: perhaps", "f.yaml line 2: ip-masq: 'perhaps' is not true or false"},
+      {"subnetlength: 24", "did you mean 'SubnetLen'?"},
+      {"ip-mask: true", "did you mean 'ip-masq'?"},
       {"v: [1]", "cannot hold a list"},
       {"iface: {a: b}", "cannot hold a list"},
       {"iface: [[a]]", "must be words"},

@@ -17,8 +17,7 @@ TEST_CASE("flags: words are read as Go's flag package reads them") {
   CHECK(options.ip_masq);
   CHECK(options.words == std::vector<std::string>{"status", "--no-such-flag"});
   CHECK(parse({"--", "-v=9"}).verbosity == 0);
-  CHECK(parse({"-", "-v=9"}).words == std::vector<std::string>{"-", "-v=9"});
-  CHECK(parse({"-ip-masq", "false"}).ip_masq);  // a switch takes no word
+  CHECK(parse({"-", "-v=9"}).words == std::vector<std::string>{"-"});
   CHECK(parse({"-v=1", "-v=2"}).verbosity == 2);
   CHECK(parse({"--public-ip="}).public_ip == std::nullopt);
   CHECK_FALSE(parse({"--status-listen="}).status_listen.has_value());
@@ -27,12 +26,51 @@ TEST_CASE("flags: words are read as Go's flag package reads them") {
   CHECK_FALSE(parse({}, {{"FLANNELD_VERSION", "true"}}).version);
 }
 
+TEST_CASE("flags: a switch may have its value behind it, and takes no other word") {
+  CHECK_FALSE(parse({"--ip-masq", "false"}).ip_masq);
+  const Options options = parse({"--ip-masq", "true", "--iface=eth1"});
+  CHECK(options.ip_masq);
+  CHECK(options.iface == std::vector<std::string>{"eth1"});
+  CHECK(options.words.empty());
+  for (const char* yes : {"yes", "Yes", "on", "y", "TRUE", "1"}) {
+    CHECK(parse({std::string("--ip-masq=") + yes}).ip_masq);
+    CHECK(parse({}, {{"FLANNELD_IP_MASQ", yes}}).ip_masq);
+  }
+  for (const char* no : {"no", "OFF", "n", "F"}) CHECK_FALSE(parse({}, {{"FLANNELD_HEAL", no}}).heal);
+  const Options status = parse({"--ip-masq", "status"});
+  CHECK(status.ip_masq);
+  CHECK(status.words == std::vector<std::string>{"status"});
+}
+
+TEST_CASE("flags: a flag and its value may be one word, as one item of a list of arguments is") {
+  CHECK(parse({"--iface eth1"}).iface == std::vector<std::string>{"eth1"});
+  CHECK(parse({"-iface  eth1 "}).iface == std::vector<std::string>{"eth1"});
+  CHECK(parse({"--ip-masq true"}).ip_masq);
+  CHECK_FALSE(parse({"--heal off"}).heal);
+  CHECK(parse({"--ip-masq "}).ip_masq);
+  CHECK(parse({"--iface-regex ^a=b c$"}).iface_regex == std::vector<std::string>{"^a=b c$"});
+  CHECK(parse({"--iface=a b"}).iface == std::vector<std::string>{"a b"});
+}
+
+TEST_CASE("flags: they may stand behind a command, which keeps what is none") {
+  const Options options =
+      parse({"status", "-o", "json", "--status-listen=127.0.0.1:7001", "--iface", "eth0"});
+  CHECK(options.words == std::vector<std::string>{"status", "-o", "json"});
+  CHECK(options.status_listen->port == 7001);
+  CHECK(options.iface == std::vector<std::string>{"eth0"});
+  CHECK(parse({"cleanup", "--", "-v=9"}).words == std::vector<std::string>{"cleanup", "-v=9"});
+  CHECK(parse({"doctor", "--help"}).help);
+}
+
 TEST_CASE("flags: a mistake on the command line names the flag and what it must be") {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"--nonsense", "unknown flag --nonsense"},
+      {"--ifcae=eth0", "unknown flag --ifcae; did you mean --iface?"},
+      {"--etcd-endpoint http://a", "unknown flag --etcd-endpoint; did you mean --etcd-endpoints?"},
+      {"--iface-cidr=eth0", "--iface-cidr: 'eth0' is not a network such as 192.168.0.0/16"},
       {"---v=1", "bad flag syntax"},
       {"--=1", "bad flag syntax"},
-      {"--ip-masq=yes", "--ip-masq: 'yes' is not true or false"},
+      {"--ip-masq=perhaps", "--ip-masq: 'perhaps' is not true or false"},
       {"--v=one", "--v: 'one' is not a number"},
       {"--v=", "--v: '' is not a number"},
       {"--v=--1", "not a number"},

@@ -125,14 +125,30 @@ TEST_CASE("options: the command line goes before the environment, that before th
 
 TEST_CASE("options: a text of the wrong form in the environment is a warning, a wrong value an error") {
   const Options options =
-      parse({}, {{"FLANNELD_IP_MASQ", "yes"}, {"FLANNELD_V", "x"}, {"FLANNELD_OTHER", "1"}});
+      parse({}, {{"FLANNELD_IP_MASQ", "perhaps"}, {"FLANNELD_V", "x"}, {"FLANNEL_IPMASQ", "true"}});
   CHECK_FALSE(options.ip_masq);
   REQUIRE(options.warnings.size() == 2);
-  CHECK(options.warnings[0] == "FLANNELD_IP_MASQ: 'yes' is not true or false, ignoring");
+  CHECK(options.warnings[0] == "FLANNELD_IP_MASQ: 'perhaps' is not true or false, ignoring");
   CHECK(usage_error([] {
           parse({}, {{"FLANNELD_PUBLIC_IP", "x"}});
         }) == "FLANNELD_PUBLIC_IP: 'x' is not an IP address");
   CHECK(contains(usage_error([] { parse({}, {{"FLANNELD_KUBE_SUBNET_MGR", "1"}}); }), "not supported yet"));
+}
+
+TEST_CASE(
+    "options: a variable that nearly is a flag's is refused with the right name, another one is a warning") {
+  for (const char* name : {"FLANNELD_IP_MASK", "FLANNELD_IPMASQ", "FLANNELD_ip_masq", "flanneld_ip_masq"})
+    CHECK(usage_error([&] {
+            parse({}, {{name, "true"}});
+          }) == fmt::format("{} belongs to no flag; did you mean FLANNELD_IP_MASQ?", name));
+  CHECK(contains(usage_error([] {
+                   parse({}, {{"FLANNELD_ETCD_ENDPOINT", "http://a"}});
+                 }),
+                 "FLANNELD_ETCD_ENDPOINTS"));
+  const Options options =
+      parse({}, {{"FLANNELD_SERVICE_HOST", "10.0.0.1"}, {"FLANNELD_PORT", "tcp://10.0.0.1:80"}});
+  CHECK(options.warnings == std::vector<std::string>{"FLANNELD_PORT belongs to no flag, ignoring",
+                                                     "FLANNELD_SERVICE_HOST belongs to no flag, ignoring"});
 }
 
 TEST_CASE("options: no secret is in what is logged") {
