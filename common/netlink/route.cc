@@ -142,6 +142,13 @@ std::vector<Route> routes_of(NetlinkSocket& socket, int ifindex, base::Family fa
   return routes;
 }
 
+std::vector<Route> main_routes(NetlinkSocket& socket, base::Family family) {
+  Message query = route_query(family);
+  query.put_u32(RTA_TABLE, kMainTable);
+  return list_routes(socket, family, query, "list the routes of the main table",
+                     [](const Route& route) { return route.table == kMainTable; });
+}
+
 std::vector<Route> blackholes(NetlinkSocket& socket, base::Family family) {
   Message query = route_query(family);
   static_cast<rtmsg*>(nlmsg_data(query.raw()))->rtm_type = RTN_BLACKHOLE;

@@ -47,6 +47,8 @@ Message remove_route_request(const Route& route);
 std::vector<Route> routes_through(NetlinkSocket& socket, int ifindex, base::Family family);
 /// Those in the main table.
 std::vector<Route> routes_of(NetlinkSocket& socket, int ifindex, base::Family family);
+/// All routes of one family in the main table.
+std::vector<Route> main_routes(NetlinkSocket& socket, base::Family family);
 /// The blackholes of the main table.
 std::vector<Route> blackholes(NetlinkSocket& socket, base::Family family);
 /// The default routes of the main table, in the order in which the kernel would use them.

@@ -13,7 +13,6 @@
 #include "flanneld/io/release_memory.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
-#include "flanneld/store/factory.h"
 
 namespace flanneld {
 
@@ -106,11 +105,11 @@ void Agent::configure() {
     }
     state_.problems.interface.reset();
     base::log_info(fmt::format("external interface {}", choice.chosen->describe()));
-    make_backend_for(*choice.chosen, read_host_routes(netlink_, choice.chosen->ifindex));
+    make_backend_for(*choice.chosen, look_at_host(choice.chosen->ifindex));
     if (state_.own) {
       attach();
     } else {
-      state_.peers.use(*state_.config, state_.backend, std::nullopt);
+      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks);
       reconciler_.reconcile(node_plan(state_, options_));
     }
     claim();
@@ -123,22 +122,30 @@ void Agent::configure() {
   }
 }
 
-void Agent::make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes) {
-  state_.backend = make_backend({*state_.config, external, read_devices(netlink_), routes});
+HostLook Agent::look_at_host(int external) {
+  return {.routes = read_host_routes(netlink_, external),
+          .own_networks = read_own_networks(netlink_, pod_networks(state_), external)};
+}
+
+void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
+  state_.backend = make_backend({*state_.config, external, read_devices(netlink_), host.routes});
   state_.external = external;
-  state_.host_routes = std::move(routes);
+  state_.host = std::move(host);
+  state_.problems.collision = describe_collisions(state_);
 }
 
 void Agent::claim() {
   if (!state_.own) readiness_.wait(Phase::lease, fmt::format("a lease from the {}", store_->describe()));
   store_->claim({*state_.config, state_.backend->attributes(),
-                 state_.own ? std::optional(state_.own->key) : state_.previous});
+                 state_.own ? std::optional(state_.own->key) : state_.previous, networks_to_avoid(state_)});
 }
 
 void Agent::attach() {
   if (!state_.own || !state_.backend) return;
   try {
-    state_.peers.use(*state_.config, state_.backend, state_.own);
+    if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
+      return try_again(Phase::data_path, *collision, attach_timer_);
+    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
     apply_rules();
@@ -197,9 +204,9 @@ void Agent::host_changed() {
       return;
     }
     state_.problems.interface.reset();
-    std::vector<HostRoute> routes = read_host_routes(netlink_, state_.external->ifindex);
-    if (routes == state_.host_routes) return;
-    make_backend_for(*state_.external, std::move(routes));  // other peers may be directly connected now
+    HostLook host = look_at_host(state_.external->ifindex);
+    if (host == state_.host) return;
+    make_backend_for(*state_.external, std::move(host));  // other peers may be directly connected now
     attach();
   } catch (const base::SystemError& error) {
     base::log_warning(fmt::format("look at the node's interfaces: {}", error.what()));
@@ -235,13 +242,6 @@ bool Agent::use_saved(const SavedState& saved) {
   }
 }
 
-std::optional<SavedState> Agent::state_to_save() const {
-  if (!state_.own) return std::nullopt;
-  SavedState saved{store_identity(options_), state_.cluster, state_.config_text, *state_.own, {}};
-  for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);
-  return saved;
-}
-
 void Agent::status_changed() {
   if (find_not_ready(readiness_, reconciler_.status(), rules_status())) return;
   if (!readiness_.announce(state_.own->key.str())) return;
@@ -257,33 +257,6 @@ void Agent::confine() {
   } catch (const base::SystemError& error) {
     base::log_warning(fmt::format("{}, ignoring", error.what()));
   }
-}
-
-Health Agent::health() const {
-  Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
-                .problems = find_problems(state_, readiness_, saved_, rules_status())};
-  if (const auto& problem = pages_.problem()) health.problems.push_back(*problem);
-  return health;
-}
-
-AgentStatus Agent::status() const {
-  const Health now = health();
-  AgentStatus status;
-  status.store = store_->describe();
-  status.store_problem = state_.problems.store;
-  status.not_ready = now.not_ready;
-  status.problems = now.problems;
-  status.backend = state_.config ? state_.config->backend_type : "";
-  status.external = state_.external;
-  status.own = state_.own;
-  status.mtu = state_.backend ? state_.backend->mtu() : 0;
-  status.peers = state_.peers.leases();
-  status.plans = state_.peers.plans();
-  status.rejected = state_.peers.rejected();
-  status.kernel = reconciler_.status();
-  if (rules_) status.rules = rules_->status();
-  status.counters = state_.counters;
-  return status;
 }
 
 }  // namespace flanneld

@@ -58,7 +58,8 @@ class Agent final {
   void confine();
   bool use_saved(const SavedState& saved);
 
-  void make_backend_for(const ExternalInterface& external, std::vector<HostRoute> routes);
+  [[nodiscard]] HostLook look_at_host(int external);
+  void make_backend_for(const ExternalInterface& external, HostLook host);
   void apply_rules();
   void write_subnet_env();
   [[nodiscard]] std::optional<SavedState> state_to_save() const;

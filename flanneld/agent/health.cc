@@ -41,10 +41,13 @@ std::vector<std::string> find_problems(const NodeState& state, const Readiness& 
                                    saved.are_in_use() ? "; working with the leases saved on disk" : ""));
   if (readiness.is_done() && readiness.reason())
     problems.push_back(fmt::format("it waits for {}", *readiness.reason()));
-  for (const auto& problem : {state.problems.config, state.problems.interface, saved.problem()})
+  for (const auto& problem :
+       {state.problems.config, state.problems.interface, state.problems.collision, saved.problem()})
     if (problem) problems.push_back(*problem);
   if (state.problems.contest && EventLoop::Clock::now() - state.problems.contested_at < kContestLimit)
     problems.push_back(*state.problems.contest);
+  if (const auto collision = state.config && readiness.is_done() ? find_own_collision(state) : std::nullopt)
+    problems.push_back(*collision);
   add_rejected(state.peers, problems);
   if (rules && rules->blocked) problems.push_back(*rules->blocked);
   return problems;

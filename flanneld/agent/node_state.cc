@@ -1,5 +1,8 @@
 #include "flanneld/agent/node_state.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace flanneld {
 namespace {
 
@@ -11,8 +14,57 @@ std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
 
 }  // namespace
 
+std::vector<base::IpNet> pod_networks(const NodeState& state) {
+  std::vector<base::IpNet> networks;
+  for (const base::Family family : base::kFamilies)
+    if (const auto& config = state.config->of(family)) networks.push_back(config->network);
+  return networks;
+}
+
+std::optional<std::string> find_own_collision(const NodeState& state) {
+  if (!state.own) return std::nullopt;
+  for (const base::Family family : base::kFamilies) {
+    const auto& config = state.config->of(family);
+    const auto& subnet = state.own->key.of(family);
+    if (!config || !subnet) continue;
+    if (const auto collision = find_own_collision(state.host.own_networks, *subnet, config->network))
+      return fmt::format(
+          "this node's own {}: no pod can be made with such an address; remove the lease {}, or "
+          "choose another pod network",
+          *collision, state.own->key.str());
+  }
+  return std::nullopt;
+}
+
+std::vector<base::IpNet> networks_to_avoid(const NodeState& state) {
+  std::vector<base::IpNet> networks;
+  for (const base::IpNet& network : pod_networks(state))
+    for (const OwnNetwork& one : colliding_networks(state.host.own_networks, network))
+      networks.push_back(one.net);
+  return networks;
+}
+
+std::optional<std::string> describe_collisions(const NodeState& state) {
+  std::vector<std::string> all;
+  for (const base::IpNet& network : pod_networks(state)) {
+    std::vector<std::string> own;
+    for (const OwnNetwork& one : colliding_networks(state.host.own_networks, network))
+      own.push_back(fmt::format("{} of '{}'", one.net, one.link));
+    if (!own.empty())
+      all.push_back(
+          fmt::format("the pod network {} holds what is this node's own, {}: no peer's subnet there is "
+                      "used; choose another pod network",
+                      network, fmt::join(own, ", ")));
+  }
+  if (all.empty()) return std::nullopt;
+  return fmt::format("{}", fmt::join(all, "; "));
+}
+
 NodePlan node_plan(const NodeState& state, const Options& options) {
   NodePlan plan = state.backend->node_plan(state.own ? &state.own->key : nullptr);
+  if (state.own)
+    for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
+      if (subnet) plan.own_subnets.push_back(*subnet);
   if (state.own && options.ip_blackhole_route)
     for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
       if (subnet) plan.blackholes.push_back(*subnet);

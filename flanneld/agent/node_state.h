@@ -36,15 +36,23 @@ struct AgentProblems {
   std::optional<std::string> interface;  ///< no external interface serves
   std::optional<std::string> contest;    ///< another node writes to the own lease
   EventLoop::Clock::time_point contested_at{};
+  std::optional<std::string> collision;  ///< the pod network, or the own subnet, is the node's own already
 };
 /// A contest that has not been seen for so long is over: by then both nodes would have claimed again.
 inline constexpr std::chrono::minutes kContestLimit{21};
+
+/// What the node has beside flannel.
+struct HostLook {
+  std::vector<HostRoute> routes;         ///< through the external interface
+  std::vector<OwnNetwork> own_networks;  ///< those that overlap the pod network
+  bool operator==(const HostLook&) const = default;
+};
 
 struct NodeState {
   std::string config_text;
   std::optional<NetworkConfig> config;
   std::optional<ExternalInterface> external;
-  std::vector<HostRoute> host_routes;  ///< through the external interface
+  HostLook host;
   std::shared_ptr<const Backend> backend;
   std::optional<LeaseKey> previous;  ///< the subnets that the node had before; nullopt: none are known
   std::optional<Lease> own;
@@ -53,6 +61,15 @@ struct NodeState {
   AgentCounters counters;
   AgentProblems problems;
 };
+
+/// The pod networks of the configuration. There must be one.
+std::vector<base::IpNet> pod_networks(const NodeState& state);
+/// Why the own subnet cannot be used beside the networks that the node has; nullopt: it can.
+std::optional<std::string> find_own_collision(const NodeState& state);
+/// Where this node should be given no subnet.
+std::vector<base::IpNet> networks_to_avoid(const NodeState& state);
+/// Which of the node's own networks lie in the pod network; nullopt: none.
+std::optional<std::string> describe_collisions(const NodeState& state);
 
 /// What the node needs in the kernel, for the lease that it has. There must be a backend.
 NodePlan node_plan(const NodeState& state, const Options& options);

@@ -62,7 +62,8 @@ struct NodePlan {
   std::vector<std::string>
       route_links;                    ///< links that the backend's routes lead through, its devices included
   std::vector<base::IpNet> networks;  ///< the cluster's networks: every peer's route lies within one
-  std::vector<base::IpNet> blackholes;  ///< own subnets whose packets are dropped where no bridge has them
+  std::vector<base::IpNet> own_subnets;  ///< of the node's own pods; empty before there is a lease
+  std::vector<base::IpNet> blackholes;   ///< own subnets whose packets are dropped where no bridge has them
 };
 
 }  // namespace flanneld

@@ -236,7 +236,10 @@ class Examination {
           fmt::format("answers {}: {}", reply.status, base::split(reply.body, '\n').front()),
           "see `flanneld status`");
     else
-      add(State::ok, "agent", "flanneld is ready");
+      for (const std::string_view line : base::split(reply.body, '\n'))
+        if (!line.empty())
+          add(line.starts_with("but ") ? State::warn : State::ok, "agent",
+              std::string(line.starts_with("but ") ? line.substr(4) : line));
   }
 
   void etcd() {

@@ -1,8 +1,10 @@
 #include "flanneld/kernel/node_facts.h"
 
 #include <algorithm>
+#include <map>
 
 #include "common/flannel/names.h"
+#include "common/netlink/address.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
 #include "flanneld/backend/registry.h"
@@ -10,6 +12,53 @@
 #include "flanneld/kernel/diff.h"
 
 namespace flanneld {
+namespace {
+
+using Kind = OwnNetwork::Kind;
+
+/// The links whose routes and addresses may be the node's own.
+class OwnLinks {
+ public:
+  OwnLinks(netlink::NetlinkSocket& socket, const std::vector<base::IpNet>& networks, int external)
+      : networks_(networks), external_(external) {
+    for (netlink::Link& link : netlink::all_links(socket))
+      if (link.name != flannel::kPodBridge && !find_device_overhead(link.kind, link.name))
+        links_.emplace(link.ifindex, std::move(link));
+  }
+
+  void add(Kind kind, const base::IpNet& net, int ifindex) {
+    const auto link = links_.find(ifindex);
+    const bool is_within = std::any_of(networks_.begin(), networks_.end(),
+                                       [&](const base::IpNet& network) { return network.overlaps(net); });
+    if (link == links_.end() || !is_within || net.prefix == 0) return;
+    const bool is_external = ifindex == external_;
+    const std::string& kind_of_link = link->second.kind;
+    if (!is_external && kind_of_link == "veth" && net.prefix == net.address.bits()) return;  // of one pod
+    found_.push_back({kind, kind == Kind::address ? host(net.address) : net.network(), link->second.name,
+                      !is_external && kind_of_link == "bridge"});
+  }
+
+  std::vector<OwnNetwork> take() {
+    std::sort(found_.begin(), found_.end());
+    found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
+    return std::move(found_);
+  }
+
+ private:
+  static base::IpNet host(const base::IpAddress& address) {
+    return {address, static_cast<uint8_t>(address.bits())};
+  }
+
+  const std::vector<base::IpNet>& networks_;
+  int external_;
+  std::map<int, netlink::Link> links_;
+  std::vector<OwnNetwork> found_;
+};
+
+/// Routes by a gateway that somebody typed in, or Go flanneld made, are not told apart: they are replaced.
+bool is_typed_in(const netlink::Route& route) { return route.gw && route.protocol == netlink::kProtocolBoot; }
+
+}  // namespace
 
 std::vector<Device> read_devices(netlink::NetlinkSocket& socket) {
   std::vector<Device> devices;
@@ -41,6 +90,23 @@ std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifin
         routes.push_back({.dst = route.dst, .has_gateway = route.gw.has_value()});
   std::sort(routes.begin(), routes.end());
   return routes;
+}
+
+std::vector<OwnNetwork> read_own_networks(netlink::NetlinkSocket& socket,
+                                          const std::vector<base::IpNet>& networks, int external) {
+  OwnLinks own(socket, networks, external);
+  for (const base::Family family : base::kFamilies) {
+    if (std::none_of(networks.begin(), networks.end(),
+                     [&](const base::IpNet& network) { return network.address.family() == family; }))
+      continue;
+    for (const netlink::Route& route : netlink::main_routes(socket, family))
+      if (route.type == netlink::Route::Type::unicast && route.protocol != kRouteProtocol && !route.special &&
+          !is_typed_in(route))
+        own.add(route.gw ? Kind::routed : Kind::connected, route.dst, route.ifindex);
+  }
+  for (const netlink::Address& address : netlink::all_addresses(socket))
+    own.add(Kind::address, address.net, address.ifindex);
+  return own.take();
 }
 
 }  // namespace flanneld

@@ -6,6 +6,7 @@
 #include "common/netlink/socket.h"
 #include "flanneld/backend/backend.h"
 #include "flanneld/node/host_network.h"
+#include "flanneld/peers/own_networks.h"
 
 namespace flanneld {
 
@@ -23,5 +24,11 @@ std::vector<base::IpAddress> sent_from(const std::vector<Device>& devices);
 /// The routes through a link of the main table, in order and without those that flanneld made: they tell
 /// which addresses the link reaches without a gateway. Throws NetlinkError.
 std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifindex);
+
+/// What the node has by its own configuration that overlaps one of `networks`, in order. Leaves out flannel's
+/// devices, the pods' bridge, and single pods' links. `external` is the index of the interface to the peers,
+/// whatever kind of link that is. Throws NetlinkError.
+std::vector<OwnNetwork> read_own_networks(netlink::NetlinkSocket& socket,
+                                          const std::vector<base::IpNet>& networks, int external);
 
 }  // namespace flanneld

@@ -35,7 +35,7 @@ class Judge {
   Meaning operator()(const netlink::Address& address) {
     if (const Device* device = device_at(address.ifindex))
       return drift_if(removed_ && device->address == address.net);
-    if (!host_.links.contains(address.ifindex)) return Meaning::none;
+    if (!host_.links.contains(address.ifindex)) return host_if(touches_pods(address.net));
     const std::pair place{address.ifindex, address.net};
     // An address whose lifetime is renewed is notified again and again.
     if (!removed_) return host_if(host_.addresses.insert(place).second);
@@ -105,10 +105,21 @@ class Judge {
            (device.mtu != 0 && link.mtu != device.mtu);
   }
 
-  /// True for a route that tells which addresses a link of the host reaches without a gateway.
+  /// True for a route that tells which addresses a link of the host reaches without a gateway, and for one
+  /// that a peer's subnet may collide with.
   [[nodiscard]] bool connects_host(const netlink::Route& route) const {
-    return !route.gw && route.type == netlink::Route::Type::unicast && route.protocol != kRouteProtocol &&
-           host_.links.contains(route.ifindex);
+    if (route.type != netlink::Route::Type::unicast || route.protocol == kRouteProtocol) return false;
+    if (!route.gw) return host_.links.contains(route.ifindex) || touches_pods(route.dst);
+    return route.protocol != netlink::kProtocolBoot && !device_at(route.ifindex) && touches_pods(route.dst);
+  }
+
+  /// A network of another link that overlaps the pod network. Within the node's own subnet pods come and go.
+  [[nodiscard]] bool touches_pods(const base::IpNet& net) const {
+    const auto overlaps = [&](const base::IpNet& other) { return other.overlaps(net); };
+    if (std::none_of(plan_.networks.begin(), plan_.networks.end(), overlaps)) return false;
+    return std::none_of(plan_.own_subnets.begin(), plan_.own_subnets.end(), [&](const base::IpNet& own) {
+      return net.prefix >= own.prefix && own.contains(net.address);
+    });
   }
 
   [[nodiscard]] bool is_blackhole(const netlink::Route& route) const {

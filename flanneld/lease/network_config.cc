@@ -102,12 +102,34 @@ void check_bound(const char* key, const IpAddress& bound, const FamilyConfig& co
                             config.subnet_len, subnet.network().address));
 }
 
+/// Of networks whose addresses mean something else to every host.
+constexpr struct {
+  const char *net, *what;
+} kReserved[] = {{"0.0.0.0/8", "addresses of this very network"},
+                 {"127.0.0.0/8", "loopback addresses"},
+                 {"169.254.0.0/16", "link-local addresses"},
+                 {"224.0.0.0/4", "multicast addresses"},
+                 {"255.255.255.255/32", "the broadcast address"},
+                 {"::/96", "loopback and IPv4-compatible addresses"},
+                 {"::ffff:0:0/96", "IPv4-mapped addresses"},
+                 {"fe80::/10", "link-local addresses"},
+                 {"ff00::/8", "multicast addresses"}};
+
+void check_use(const IpNet& network, const FamilyRules& rules) {
+  for (const auto& [net, what] : kReserved)
+    if (IpNet::parse(net)->overlaps(network))
+      reject(rules.network_key,
+             fmt::format("'{}' holds {}, which no pod can have; take another, such as '{}'", network, what,
+                         rules.example));
+}
+
 FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
   if (!text.network || text.network->prefix == 0)
     reject(rules.network_key, fmt::format("must be given, for example '{}', or '{}' be set to false",
                                           rules.example, rules.enable_key));
   FamilyConfig config;
   config.network = text.network->network();
+  check_use(config.network, rules);
   if (text.subnet_len > 0) check_len(text.subnet_len, config.network, rules);
   config.subnet_len =
       static_cast<uint8_t>(text.subnet_len > 0 ? text.subnet_len : computed_len(config.network, rules));

@@ -46,8 +46,11 @@ struct Interval {
   IpAddress first, last;
 };
 
-std::vector<Interval> sorted_intervals(const std::vector<const Lease*>& others, Family family) {
+std::vector<Interval> sorted_intervals(const std::vector<const Lease*>& others,
+                                       const std::vector<IpNet>& avoid, Family family) {
   std::vector<Interval> taken;
+  for (const IpNet& net : avoid)
+    if (net.address.family() == family) taken.push_back({net.network().address, net.last()});
   for (const Lease* lease : others)
     if (const auto& subnet = lease->key.of(family))
       taken.push_back({subnet->network().address, subnet->last()});
@@ -87,8 +90,9 @@ const Lease* find_holder(const std::vector<const Lease*>& others, const IpNet& s
 /// Works out one plan for a node without a lease that it could take over.
 class SubnetChooser {
  public:
-  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others, const RandomBelow& random)
-      : config_(config), others_(std::move(others)), random_(random) {}
+  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others,
+                const std::vector<IpNet>& avoid, const RandomBelow& random)
+      : config_(config), others_(std::move(others)), avoid_(avoid), random_(random) {}
 
   /// The node had `key` once; the sooner this is said, the more it counts.
   void prefer(const LeaseKey& key) { preferred_.push_back(key); }
@@ -127,13 +131,14 @@ class SubnetChooser {
   }
 
   [[nodiscard]] std::optional<IpNet> draw(const FamilyConfig& config, Family family) const {
-    const auto candidates = free_subnets(config, sorted_intervals(others_, family));
+    const auto candidates = free_subnets(config, sorted_intervals(others_, avoid_, family));
     if (candidates.empty()) return std::nullopt;
     return candidates[random_(candidates.size()) % candidates.size()];
   }
 
   const NetworkConfig& config_;
   std::vector<const Lease*> others_;
+  const std::vector<IpNet>& avoid_;
   const RandomBelow& random_;
   std::vector<LeaseKey> preferred_;
 };
@@ -165,7 +170,7 @@ std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std:
     plan.reserved = !own->expiry;
     return plan;
   }
-  SubnetChooser chooser(config, std::move(others), random);
+  SubnetChooser chooser(config, std::move(others), request.avoid, random);
   if (request.previous) chooser.prefer(*request.previous);
   for (const LeaseKey& key : plan.obsolete) chooser.prefer(key);
   if (!chooser.fill(plan)) return std::nullopt;

@@ -19,6 +19,8 @@ struct SubnetRequest {
   std::optional<LeaseKey> previous;  ///< the subnets that the node had last
   /// What this node itself published under `previous`; nullopt: it has published nothing yet.
   std::optional<LeaseAttributes> published = {};
+  /// Networks of the node's own: no fresh subnet is drawn that overlaps one.
+  std::vector<base::IpNet> avoid = {};
 };
 
 enum class SubnetOrigin {

@@ -55,6 +55,7 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
   const Lease& lease = *candidate.lease;
   if (auto fault = find_fault(lease, *config_, own_ ? &*own_ : nullptr)) return fault;
   PeerPlan plan = backend_->peer_plan(lease);
+  if (auto collision = find_collision_of(plan)) return collision;
   if (auto conflict = find_conflict(lease, plan)) {
     waiting_.insert(lease.key);
     return conflict;
@@ -73,7 +74,16 @@ std::optional<std::string> PeerSet::find_conflict(const Lease& lease, const Peer
   });
 }
 
-void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own) {
+std::optional<std::string> PeerSet::find_collision_of(const PeerPlan& plan) const {
+  if (own_networks_.empty()) return std::nullopt;
+  for (const PlannedRoute& route : plan.routes)
+    if (const auto& config = config_->of(route.dst.address.family()))
+      if (auto collision = find_collision(own_networks_, route.dst, config->network)) return collision;
+  return std::nullopt;
+}
+
+void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own,
+                  std::vector<OwnNetwork> own_networks) {
   table_.set_own(own ? std::optional(own->key) : std::nullopt);
   std::vector<Candidate> candidates;
   for (const auto& [key, lease] : table_.leases()) candidates.push_back(take_out(lease));
@@ -81,6 +91,7 @@ void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, 
   config_ = std::move(config);
   backend_ = std::move(backend);
   own_ = std::move(own);
+  own_networks_ = std::move(own_networks);
   overlap_.clear();  // also of what has become the own lease
   plans_.clear();
   rejected_.clear();

@@ -14,6 +14,7 @@
 #include "flanneld/backend/backend.h"
 #include "flanneld/lease/lease_table.h"
 #include "flanneld/peers/overlap.h"
+#include "flanneld/peers/own_networks.h"
 
 namespace flanneld {
 
@@ -29,8 +30,10 @@ struct PeerChange {
 
 class PeerSet {
  public:
-  /// Plans every peer again, for a node that holds `own` (nullopt: no lease yet).
-  void use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own);
+  /// Plans every peer again, for a node that holds `own` (nullopt: no lease yet). No peer gets a subnet that
+  /// collides with the node's own networks.
+  void use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own,
+           std::vector<OwnNetwork> own_networks = {});
 
   /// Takes a complete list.
   PeerChange reset(const std::vector<Lease>& leases) { return take(table_.reset(leases)); }
@@ -63,10 +66,12 @@ class PeerSet {
   std::optional<std::string> plan(const Candidate& candidate);
   std::optional<std::string> try_plan(const Candidate& candidate);
   [[nodiscard]] std::optional<std::string> find_conflict(const Lease& lease, const PeerPlan& plan) const;
+  [[nodiscard]] std::optional<std::string> find_collision_of(const PeerPlan& plan) const;
 
   std::optional<NetworkConfig> config_;
   std::shared_ptr<const Backend> backend_;
   std::optional<Lease> own_;
+  std::vector<OwnNetwork> own_networks_;
   LeaseTable table_;
   PeerPlans plans_;
   uint64_t published_ = 0;  ///< the last number given to a plan

@@ -157,6 +157,7 @@ DirectoryStore::Holding DirectoryStore::contest(std::vector<Lease> leases, const
 
 DirectoryStore::Holding DirectoryStore::acquire(std::vector<Lease> leases) {
   SubnetRequest request{claim_->attributes, claim_->previous};
+  request.avoid = claim_->avoid;
   if (own_) {
     request.previous = own_->key;
     request.published = own_->attributes;

@@ -60,6 +60,7 @@ bool EtcdPass::is_held() const {
 
 void EtcdPass::choose() {
   SubnetRequest request{known_.claim->attributes, known_.claim->previous};
+  request.avoid = known_.claim->avoid;
   if (known_.held) {
     request.previous = known_.held->lease.key;
     // With other content the own key is known by its etcd lease, even when the public address is new.

@@ -40,6 +40,7 @@ struct Bench {
     plan.devices = {device};
     plan.route_links = {"flannel.1", "eth0"};
     plan.networks = {net("10.5.0.0/16")};
+    plan.own_subnets = {net("10.5.1.0/24")};
     links.set("flannel.1", kVxlan);
     links.set("eth0", kExternal);
     put("10.5.2.0-24", tunnel_peer("10.5.2.0/24", "192.0.2.2", 2));

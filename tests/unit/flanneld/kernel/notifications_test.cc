@@ -71,7 +71,22 @@ TEST_CASE("notification: default routes and connected networks are the host's") 
   CHECK(judged.added(connected) == Meaning::host);
   CHECK(judged.removed(connected) == Meaning::host);
   connected.ifindex = kPodLink;
+  connected.dst = net("172.16.0.0/16");
   CHECK(judged.added(connected) == Meaning::none);
+}
+
+TEST_CASE(
+    "notification: networks within the pod network are the host's, but for those of the node's own pods") {
+  Judged judged;
+  Route connected = route("10.5.7.0/24", "192.0.2.1", kPodLink, 2);
+  connected.gw.reset();
+  CHECK(judged.added(connected) == Meaning::host);
+  connected.dst = net("10.5.1.7/32");
+  CHECK(judged.added(connected) == Meaning::none);
+  CHECK(judged.added(address("10.5.7.1/24", kPodLink)) == Meaning::host);
+  CHECK(judged.removed(address("10.5.7.1/24", kPodLink)) == Meaning::host);
+  CHECK(judged.added(route("10.5.7.0/24", "192.0.2.1", kPodLink, 186)) == Meaning::host);  // of a BGP daemon
+  CHECK(judged.added(route("10.5.7.0/24", "192.0.2.1", kPodLink, netlink::kProtocolBoot)) == Meaning::none);
 }
 
 TEST_CASE("notification: an FDB row counts if it is desired and on the device") {

@@ -45,7 +45,7 @@ TEST_CASE("network config: computed values of IPv4") {
       {R"("Network":"10.3.0.0/16","SubnetMin":"10.3.0.0","SubnetMax":"10.3.9.0")",
        "10.3.0.0/16 24 10.3.0.0 10.3.9.0"},
       {R"("Network":"10.5.0.0/28","SubnetLen":30)", "10.5.0.0/28 30 10.5.0.4 10.5.0.12"},
-      {R"("Network":"0.0.0.0/1","SubnetLen":3)", "0.0.0.0/1 3 32.0.0.0 96.0.0.0"},
+      {R"("Network":"128.0.0.0/3","SubnetLen":5)", "128.0.0.0/3 5 136.0.0.0 152.0.0.0"},
   };
   for (const auto& test : cases) {
     CAPTURE(test.members);
@@ -105,6 +105,11 @@ TEST_CASE("network config: each error names its key and what to do") {
       {"{}", "key 'Network': must be given, for example '10.244.0.0/16', or 'EnableIPv4'"},
       {R"({"Network":null})", "key 'Network': must be given"},
       {R"({"Network":"0.0.0.0/0"})", "key 'Network': must be given"},
+      {R"({"Network":"127.0.0.0/16"})", "key 'Network': '127.0.0.0/16' holds loopback addresses"},
+      {R"({"Network":"224.0.0.0/4"})", "holds multicast addresses"},
+      {R"({"Network":"169.254.0.0/16"})", "holds link-local addresses"},
+      {R"({"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fe80::/48"})",
+       "key 'IPv6Network': 'fe80::/48' holds link-local addresses"},
       {R"({"Network":7})", "key 'Network' must be a string"},
       {R"({"Network":"10.3.0.0"})", "key 'Network': '10.3.0.0' is not an IPv4 network"},
       {R"({"Network":"fc00::/48"})", "key 'Network': 'fc00::/48' is not an IPv4 network"},

@@ -191,3 +191,15 @@ TEST_CASE("peer set: a plan that stays the same keeps its place, another one is 
   peers.apply({{LeaseEvent::Kind::put, first}});
   CHECK(number(second) < number(first));
 }
+
+TEST_CASE("peer set: a subnet that is the node's own already is refused until the node no longer has it") {
+  const auto backend = std::make_shared<const RouteBackend>();
+  PeerSet peers;
+  const Lease own = lease("10.5.1.0-24", "192.168.1.1"), other = lease("10.5.2.0-24", "192.168.1.2");
+  peers.use(kConfig, backend, own,
+            {{flanneld::OwnNetwork::Kind::connected, net("10.5.2.0/24"), "eth1", false}});
+  CHECK(peers.reset({own, other, lease("10.5.3.0-24", "192.168.1.3")}).joined.size() == 1);
+  CHECK(contains(peers.rejected().at(other.key), "to which this node is connected by 'eth1'"));
+  peers.use(kConfig, backend, own);
+  CHECK(peers.plans().size() == 2);
+}

@@ -1,0 +1,41 @@
+// What the agent shows of itself.
+#include "flanneld/agent/agent.h"
+#include "flanneld/store/factory.h"
+
+namespace flanneld {
+
+std::optional<SavedState> Agent::state_to_save() const {
+  if (!state_.own) return std::nullopt;
+  SavedState saved{store_identity(options_), state_.cluster, state_.config_text, *state_.own, {}};
+  for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);
+  return saved;
+}
+
+Health Agent::health() const {
+  Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
+                .problems = find_problems(state_, readiness_, saved_, rules_status())};
+  if (const auto& problem = pages_.problem()) health.problems.push_back(*problem);
+  return health;
+}
+
+AgentStatus Agent::status() const {
+  const Health now = health();
+  AgentStatus status;
+  status.store = store_->describe();
+  status.store_problem = state_.problems.store;
+  status.not_ready = now.not_ready;
+  status.problems = now.problems;
+  status.backend = state_.config ? state_.config->backend_type : "";
+  status.external = state_.external;
+  status.own = state_.own;
+  status.mtu = state_.backend ? state_.backend->mtu() : 0;
+  status.peers = state_.peers.leases();
+  status.plans = state_.peers.plans();
+  status.rejected = state_.peers.rejected();
+  status.kernel = reconciler_.status();
+  if (rules_) status.rules = rules_->status();
+  status.counters = state_.counters;
+  return status;
+}
+
+}  // namespace flanneld
