@@ -35,6 +35,21 @@ std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   }
 }
 
+/// What the agent's runs before may have left objects of.
+std::vector<base::IpNet> read_former_networks(const std::string& subnet_file,
+                                              const std::optional<LeaseKey>& previous) {
+  std::vector<base::IpNet> former;
+  try {
+    former = read_previous_networks(subnet_file);
+  } catch (const std::exception&) {
+    return {};  // told by read_previous()
+  }
+  if (previous)
+    for (const auto& subnet : {previous->subnet, previous->ipv6_subnet})
+      if (subnet) former.push_back(*subnet);
+  return former;
+}
+
 }  // namespace
 
 Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore> store, Confine confine,
@@ -69,6 +84,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
 
 void Agent::start() {
   state_.previous = read_previous(options_.subnet_file);
+  state_.former = read_former_networks(options_.subnet_file, state_.previous);
   pages_.listen(loop_, options_);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
   if (!options_.network_config.empty()) use_config(options_.network_config);
@@ -77,7 +93,10 @@ void Agent::start() {
 }
 
 void Agent::use_config(const std::string& text) {
-  state_.config = NetworkConfig::parse(text);
+  NetworkConfig config = NetworkConfig::parse(text);
+  if (state_.config)
+    for (const base::IpNet& network : pod_networks(state_)) state_.former.push_back(network);
+  state_.config = std::move(config);
   state_.config_text = text;
   state_.problems.config.reset();
   if (state_.own && readiness_.is_done()) {
@@ -156,8 +175,15 @@ void Agent::attach() {
 
 void Agent::finish_attach() {
   if (!state_.own || !state_.backend) return;
+  // subnet.env tells of a network, so there must be one. The failure is in the log.
+  if (const auto& reason = reconciler_.status().no_device; reason && !readiness_.is_done()) {
+    readiness_.wait(Phase::data_path, *reason);
+    attach_timer_.start(kRetry);
+    return;
+  }
   try {
     write_subnet_env();
+    state_.former.clear();
     readiness_.finish();
     last_failure_.reset();
     saved_.save_soon();

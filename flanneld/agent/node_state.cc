@@ -47,9 +47,12 @@ std::vector<base::IpNet> networks_to_avoid(const NodeState& state) {
 std::optional<std::string> describe_collisions(const NodeState& state) {
   std::vector<std::string> all;
   for (const base::IpNet& network : pod_networks(state)) {
+    const FamilyConfig& config = *state.config->of(network.address.family());
     std::vector<std::string> own;
     for (const OwnNetwork& one : colliding_networks(state.host.own_networks, network))
-      own.push_back(fmt::format("{} of '{}'", one.net, one.link));
+      if (config.subnet_min <= one.net.last() &&
+          one.net.network().address <= base::IpNet{config.subnet_max, config.subnet_len}.last())
+        own.push_back(fmt::format("{} of '{}'", one.net, one.link));
     if (!own.empty())
       all.push_back(
           fmt::format("the pod network {} holds what is this node's own, {}: no peer's subnet there is "
@@ -62,6 +65,9 @@ std::optional<std::string> describe_collisions(const NodeState& state) {
 
 NodePlan node_plan(const NodeState& state, const Options& options) {
   NodePlan plan = state.backend->node_plan(state.own ? &state.own->key : nullptr);
+  plan.former = state.former;
+  plan.owner = fmt::format("{}{}", kOwnerMark, options.subnet_file);
+  for (Device& device : plan.devices) device.owner = plan.owner;
   if (state.own)
     for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
       if (subnet) plan.own_subnets.push_back(*subnet);

@@ -55,6 +55,7 @@ struct NodeState {
   HostLook host;
   std::shared_ptr<const Backend> backend;
   std::optional<LeaseKey> previous;  ///< the subnets that the node had before; nullopt: none are known
+  std::vector<base::IpNet> former;   ///< networks of earlier configurations that may have left something
   std::optional<Lease> own;
   PeerSet peers;
   std::string cluster;  ///< the ID of the store's cluster; empty: unknown

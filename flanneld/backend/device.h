@@ -25,6 +25,9 @@ struct VxlanDevice {
   bool operator==(const VxlanDevice&) const = default;
 };
 
+/// How the aliases of agents' devices begin; the path of the agent's subnet file follows.
+inline constexpr std::string_view kOwnerMark = "flanneld ";
+
 struct Device {
   std::string name;
   uint32_t mtu = 0;                     ///< bytes
@@ -32,6 +35,7 @@ struct Device {
   int lower = 0;                        ///< ifindex of the link that carries its packets; 0: any
   std::optional<base::IpNet> address;   ///< nullopt while there is no lease
   base::IpNet network;                  ///< another address of the device within it is stale, and is removed
+  std::string owner;                    ///< the link's alias, which says whose it is; empty: none
   bool tx_checksum = true;              ///< false: switch checksum offload off at each creation
   std::variant<VxlanDevice> kind;
 

@@ -43,6 +43,7 @@ class HostGwBackend : public Backend {
     NodePlan plan;
     plan.route_links = {link_};
     plan.networks = networks_;
+    plan.has_plain_routes = true;
     return plan;
   }
 

@@ -63,7 +63,11 @@ struct NodePlan {
       route_links;                    ///< links that the backend's routes lead through, its devices included
   std::vector<base::IpNet> networks;  ///< the cluster's networks: every peer's route lies within one
   std::vector<base::IpNet> own_subnets;  ///< of the node's own pods; empty before there is a lease
-  std::vector<base::IpNet> blackholes;   ///< own subnets whose packets are dropped where no bridge has them
+  std::vector<base::IpNet> former;       ///< networks of this agent's earlier configurations
+  /// Peers' routes lead to their public addresses, as upstream's did, which have no mark.
+  bool has_plain_routes = false;
+  std::string owner;  ///< the alias of this agent's devices: several agents may share a node; empty: none
+  std::vector<base::IpNet> blackholes;  ///< own subnets whose packets are dropped where no bridge has them
 };
 
 }  // namespace flanneld

@@ -136,6 +136,7 @@ NodePlan VxlanBackend::node_plan(const LeaseKey* own) const {
   }
   // Without DirectRouting too: the routes that it left behind when it was on must go.
   plan.route_links.push_back(external_);
+  plan.has_plain_routes = options_.direct_routing;
   return plan;
 }
 

@@ -189,6 +189,7 @@ class Examination {
     for (const netlink::Link& link : netlink::all_links(route_)) {
       if (const auto overhead = find_device_overhead(link.kind, link.name)) {
         udp.has_device = true;
+        if (!link.is_up()) udp.down = link.name;
         mtu_.devices.push_back({link.name, link.mtu, *overhead});
         const auto device = read_device(route_, link);
         const auto* vxlan = device ? std::get_if<VxlanDevice>(&device->kind) : nullptr;

@@ -142,6 +142,14 @@ Finding check_udp_port(const UdpPortFacts& facts) {
     finding.state = State::fail;
     finding.finding = fmt::format("process {} has taken it", *facts.owner);
     finding.advice = "stop it, or set another Port in the backend of every node";
+  } else if (!facts.down.empty()) {
+    finding.state = State::fail;
+    finding.finding = fmt::format("'{}' is down and does not receive on it{}", facts.down,
+                                  facts.is_bound ? ": another VXLAN device does" : "");
+    finding.advice = facts.is_bound
+                         ? "see `ip -d link show type vxlan`: remove the other, or set another Port in the "
+                           "backend of every node"
+                         : fmt::format("ip link set {} up; flanneld does so while it runs", facts.down);
   } else if (facts.is_bound) {
     finding.finding = "the kernel's VXLAN receives on it";
   } else if (facts.has_device) {

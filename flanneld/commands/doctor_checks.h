@@ -39,6 +39,7 @@ Finding check_mtu(const MtuFacts& facts);
 struct UdpPortFacts {
   uint16_t port = 0;
   bool has_device = false;                ///< there is a VXLAN device that should receive on it
+  std::string down = {};                  ///< the name of such a device that is not up; empty: none
   bool is_bound = false;                  ///< a socket receives on it
   std::optional<std::string> owner = {};  ///< the process that has this socket; those of devices have none
 };

@@ -20,4 +20,9 @@ struct ActualState {
 /// Throws NetlinkError, also when a link goes away meanwhile.
 ActualState read_actual_state(netlink::NetlinkSocket& socket, const NodePlan& plan, const LinkIndexes& links);
 
+/// Routes of our protocol within the plan's networks, present and former, that lead through other links than
+/// the plan's: an earlier configuration made them. Throws NetlinkError.
+std::vector<netlink::Route> read_stray_routes(netlink::NetlinkSocket& socket, const NodePlan& plan,
+                                              const LinkIndexes& links);
+
 }  // namespace flanneld

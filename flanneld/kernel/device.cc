@@ -3,22 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "common/netlink/address.h"
 #include "common/netlink/offload.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
+#include "flanneld/backend/registry.h"
+#include "flanneld/kernel/advice.h"
 
 namespace flanneld {
 namespace {
 
-/// Runs one step. A failure is noted, and the next step is tried nevertheless.
+/// Runs one step. A failure is noted, and the next step is tried nevertheless. False if it failed.
 template <class Step>
-void attempt(DeviceResult& result, Step&& step) {
+bool attempt(const Device& device, DeviceResult& result, Step&& step) {
   try {
     step();
+    return true;
   } catch (const base::SystemError& error) {
-    result.failures.emplace_back(error.what());
+    result.failures.push_back(fmt::format("{}{}", error.what(), advice_on(device, error.error_number())));
+    return false;
   }
 }
 
@@ -60,6 +65,13 @@ void ensure_checksum_off(const std::string& name, DeviceResult& result) {
   ++result.writes;
 }
 
+/// Within the network, or of an earlier one in the form that flannel's addresses have.
+bool is_stale(const Device& device, const base::IpNet& address) {
+  if (address.address.family() != device.network.address.family() || address.address.is_link_local())
+    return false;
+  return device.network.contains(address.address) || address.prefix == address.address.bits();
+}
+
 /// Adds the desired address before it removes stale ones: with the last address the kernel would drop all
 /// routes and neighbours of the device.
 void ensure_address(netlink::NetlinkSocket& socket, const Device& device, DeviceResult& result) {
@@ -72,26 +84,80 @@ void ensure_address(netlink::NetlinkSocket& socket, const Device& device, Device
       netlink::add_address(socket, result.link, desired))
     ++result.writes;
   for (const netlink::Address& address : actual) {
-    if (is_desired(address) || !device.network.contains(address.net.address)) continue;
+    if (is_desired(address) || !is_stale(device, address.net)) continue;
     if (netlink::remove_address(socket, result.link, address.net)) ++result.writes;
   }
+}
+
+bool is_planned(const NodePlan& plan, const std::string& name) {
+  return std::any_of(plan.devices.begin(), plan.devices.end(),
+                     [&](const Device& device) { return device.name == name; });
+}
+
+/// True for a device that an earlier configuration of this agent had.
+bool is_former(netlink::NetlinkSocket& socket, const NodePlan& plan, const netlink::Link& link) {
+  if (!link.alias.empty()) return link.alias == plan.owner;
+  const auto is_within = [&](const std::vector<base::IpNet>& networks, const base::IpAddress& address) {
+    return std::any_of(networks.begin(), networks.end(),
+                       [&](const base::IpNet& network) { return network.contains(address); });
+  };
+  const auto addresses = netlink::addresses_of(socket, link);
+  return std::any_of(addresses.begin(), addresses.end(), [&](const netlink::Address& one) {
+    return is_within(plan.networks, one.net.address) || is_within(plan.former, one.net.address);
+  });
+}
+
+/// Another agent's device of that name must be left alone, unless its network is ours now.
+void check_owner(netlink::NetlinkSocket& socket, const Device& device) {
+  const auto link = netlink::find_link(socket, device.name);
+  if (!link || device.owner.empty() || link->alias == device.owner || !link->alias.starts_with(kOwnerMark))
+    return;
+  const auto addresses = netlink::addresses_of(socket, *link, device.network.address.family());
+  if (std::all_of(addresses.begin(), addresses.end(), [&](const netlink::Address& one) {
+        return one.net.address.is_link_local() || device.network.contains(one.net.address);
+      }))
+    return;
+  throw base::SystemError(EBUSY,
+                          fmt::format("use link '{}', which is another agent's ('{}'): give each network "
+                                      "a VNI of its own",
+                                      device.name, link->alias));
 }
 
 }  // namespace
 
 DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device) {
   DeviceResult result;
-  attempt(result,
-          [&] { std::visit([&](const auto& kind) { make(socket, device, kind, result); }, device.kind); });
-  if (result.link.ifindex == 0) return result;
-  if (!device.tx_checksum) attempt(result, [&] { ensure_checksum_off(device.name, result); });
-  attempt(result, [&] {
+  const bool made = attempt(device, result, [&] {
+    check_owner(socket, device);
+    std::visit([&](const auto& kind) { make(socket, device, kind, result); }, device.kind);
+  });
+  if (!made || result.link.ifindex == 0) return result;
+  attempt(device, result, [&] {
+    if (device.owner.empty() || result.link.alias == device.owner) return;
+    netlink::set_alias(socket, result.link, device.owner);
+    ++result.writes;
+  });
+  if (!device.tx_checksum) attempt(device, result, [&] { ensure_checksum_off(device.name, result); });
+  const bool is_up = attempt(device, result, [&] {
     if (result.link.is_up()) return;
     netlink::set_up(socket, result.link);
     ++result.writes;
   });
-  if (device.address) attempt(result, [&] { ensure_address(socket, device, result); });
+  const bool has_address =
+      !device.address || attempt(device, result, [&] { ensure_address(socket, device, result); });
+  result.serves = is_up && has_address;
   return result;
+}
+
+std::vector<std::string> remove_former_devices(netlink::NetlinkSocket& socket, const NodePlan& plan) {
+  std::vector<std::string> notes;
+  for (const netlink::Link& link : netlink::all_links(socket)) {
+    if (!find_device_overhead(link.kind, link.name) || is_planned(plan, link.name)) continue;
+    if (!is_former(socket, plan, link) || !netlink::remove_link(socket, link.name)) continue;
+    notes.push_back(
+        fmt::format("removed link '{}', which the present configuration does not use", link.name));
+  }
+  return notes;
 }
 
 DeviceLook look_at_device(netlink::NetlinkSocket& socket, const Device& device) {

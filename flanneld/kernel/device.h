@@ -10,6 +10,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
 #include "flanneld/backend/device.h"
+#include "flanneld/backend/plan.h"
 
 namespace flanneld {
 
@@ -17,12 +18,17 @@ struct DeviceResult {
   netlink::Link link;                 ///< index 0: there is none
   uint64_t writes = 0;                ///< requests that changed something
   std::vector<std::string> failures;  ///< what is not as planned; the rest is
+  bool serves = false;                ///< it carries packets, whatever else has failed
   std::vector<std::string> notes;     ///< what was done that an operator should know
 };
 
 /// Changes what differs from the plan. A link of the same name that cannot be turned into the device is
 /// replaced.
 DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device);
+
+/// Removes flannel's devices that the plan does not have, if they are this agent's: by their alias, or
+/// without one by an address within its networks. Returns a note for each. Throws NetlinkError.
+std::vector<std::string> remove_former_devices(netlink::NetlinkSocket& socket, const NodePlan& plan);
 
 /// What a device is like, compared with the plan.
 struct DeviceLook {

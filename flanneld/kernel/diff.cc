@@ -97,11 +97,20 @@ class Diff {
 
   /// True for a route that may be removed where it is not as desired.
   [[nodiscard]] bool is_ours(const Route& actual, const std::string& link) const {
+    if (actual.special) return false;
     const bool on_device = std::any_of(plan_.devices.begin(), plan_.devices.end(),
                                        [&](const auto& device) { return device.name == link; });
-    const bool has_our_protocol =
-        actual.protocol == kRouteProtocol || (on_device && actual.protocol == netlink::kProtocolBoot);
-    return has_our_protocol && !actual.special && within_networks(actual.dst);
+    if (actual.protocol == kRouteProtocol) return on_device || is_known(actual.dst);
+    if (actual.protocol != netlink::kProtocolBoot) return false;
+    return on_device ? is_known(actual.dst) : is_upstreams(actual);
+  }
+
+  /// True for what upstream's plain route to a peer's subnet looks like.
+  [[nodiscard]] bool is_upstreams(const Route& actual) const {
+    return plan_.has_plain_routes && actual.gw && lies_within(actual.dst, plan_.networks) &&
+           std::any_of(plan_.own_subnets.begin(), plan_.own_subnets.end(), [&](const base::IpNet& own) {
+             return own.prefix == actual.dst.prefix && own.address.family() == actual.dst.address.family();
+           });
   }
 
   /// The kernel replaces a route that differs from the put one in its protocol alone.
@@ -121,7 +130,7 @@ class Diff {
           std::find(plan_.blackholes.begin(), plan_.blackholes.end(), actual.dst) != plan_.blackholes.end();
       if (is_wanted && actual == kernel_blackhole(actual.dst))
         present.push_back(actual.dst);
-      else if (actual.protocol == kRouteProtocol && within_networks(actual.dst))
+      else if (actual.protocol == kRouteProtocol && is_known(actual.dst))
         writes_.remove_routes.push_back(actual);
     }
     for (const base::IpNet& subnet : plan_.blackholes)
@@ -129,10 +138,9 @@ class Diff {
         writes_.put_routes.push_back(kernel_blackhole(subnet));
   }
 
-  [[nodiscard]] bool within_networks(const base::IpNet& dst) const {
-    return std::any_of(plan_.networks.begin(), plan_.networks.end(), [&](const base::IpNet& network) {
-      return dst.prefix >= network.prefix && network.contains(dst.address);
-    });
+  /// Within a network of the present configuration or of an earlier one. Others may be another agent's.
+  [[nodiscard]] bool is_known(const base::IpNet& dst) const {
+    return lies_within(dst, plan_.networks) || lies_within(dst, plan_.former);
   }
 
   const DesiredState& desired_;
@@ -161,6 +169,12 @@ void compare_sets(const ObjectSet<Object>& before, const ObjectSet<Object>& now,
 }
 
 }  // namespace
+
+bool lies_within(const base::IpNet& dst, const std::vector<base::IpNet>& networks) {
+  return std::any_of(networks.begin(), networks.end(), [&](const base::IpNet& network) {
+    return dst.prefix >= network.prefix && network.contains(dst.address);
+  });
+}
 
 Route kernel_route(const PlannedRoute& route, int ifindex) {
   Route result{route.dst, route.gw, ifindex, kRouteProtocol, route.onlink};

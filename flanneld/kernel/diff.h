@@ -33,6 +33,9 @@ struct KernelWrites {
   }
 };
 
+/// True if one of the networks holds all of `dst`.
+bool lies_within(const base::IpNet& dst, const std::vector<base::IpNet>& networks);
+
 // As the kernel is to hold them.
 netlink::Route kernel_route(const PlannedRoute& route, int ifindex);
 netlink::Route kernel_blackhole(const base::IpNet& subnet);
@@ -40,8 +43,9 @@ netlink::Neighbour kernel_neighbour(const PlannedNeighbour& neighbour, int ifind
 netlink::FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex);
 
 /// Puts what is missing or different. Removes what nobody needs: on the plan's devices permanent neighbours,
-/// FDB rows, and routes within the cluster's networks whose protocol is ours or "boot"; elsewhere such
-/// routes, and blackholes, of our protocol only.
+/// FDB rows, routes of our protocol, and those of protocol "boot" within the plan's networks, present and
+/// former; elsewhere within these networks routes and blackholes of our protocol, and upstream's plain routes
+/// if the backend makes such.
 KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
                          const LinkIndexes& links);
 

@@ -21,6 +21,7 @@ constexpr milliseconds kPassGap{300};  // between two looks because of notificat
 constexpr milliseconds kHostSettle{100};
 constexpr milliseconds kSlowPass{60'000};
 constexpr milliseconds kFirstRetry{100}, kLastRetry{30'000};
+constexpr size_t kMostLogged = 200;
 constexpr int kAnswerBufferBytes = 1 << 20;
 
 }  // namespace
@@ -53,6 +54,7 @@ void Reconciler::reconcile(NodePlan node) {
 void Reconciler::reconcile(NodePlan node, const PeerPlans& peers) {
   node_ = std::move(node);
   desired_ = DesiredState(peers);
+  leftovers_are_gone_ = false;
   knows_peers_ = true;
   pass();
 }
@@ -100,15 +102,31 @@ void Reconciler::compare_with_kernel() {
   }
   if (host_.look(socket_, node_, links_)) host_changes();
   send(find_difference());
+  if (knows_peers_ && !leftovers_are_gone_) remove_leftovers();
+}
+
+void Reconciler::remove_leftovers() {
+  for (const std::string& note : remove_former_devices(socket_, node_)) {
+    base::log_info(note);
+    ++status_.writes;
+  }
+  KernelWrites writes;
+  for (const netlink::Route& route : read_stray_routes(socket_, node_, links_))
+    writes.remove_routes.push_back(route);
+  send(writes);
+  leftovers_are_gone_ = true;
+  node_.former.clear();  // from now on another agent may have these
 }
 
 uint64_t Reconciler::ensure_devices() {
   uint64_t writes = 0;
   status_.failures.clear();  // of the first look, if this is the second one
+  status_.no_device.reset();
   for (const Device& device : node_.devices) {
     DeviceResult result = ensure_device(socket_, device);
     if (result.link.ifindex != 0) links_.set(device.name, result.link.ifindex);
     writes += result.writes;
+    if (!result.serves && !result.failures.empty()) status_.no_device = result.failures.front();
     for (std::string& failure : result.failures) status_.failures.add(std::move(failure));
     for (const std::string& note : result.notes) base::log_warning(note);
   }
@@ -156,12 +174,25 @@ void Reconciler::conclude() {
   status_.routes = desired_.routes().size();
   status_.neighbours = desired_.neighbours().size();
   status_.fdb_entries = desired_.fdb().size();
+  log_failures();
   if (status_.failures.empty()) {
     backoff_.reset();
     retry_timer_.cancel();
   } else if (!retry_timer_.armed()) {
     retry_timer_.start(backoff_.next());
   }
+}
+
+/// Each failure once, until all is well again.
+void Reconciler::log_failures() {
+  if (status_.failures.empty()) {
+    if (!logged_.empty()) base::log_info("the kernel's objects are as wanted again");
+    logged_.clear();
+    return;
+  }
+  if (logged_.size() > kMostLogged) return;
+  for (const std::string& line : status_.failures.lines())
+    if (logged_.insert(line).second) base::log_error(line);
 }
 
 void Reconciler::run_timed_pass(Because why) {

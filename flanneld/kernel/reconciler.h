@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@ struct ReconcilerStatus {
   uint64_t passes = 0;                                 ///< full comparisons with the kernel
   size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< desired
   Failures failures;                                   ///< of the last pass; empty: the kernel is as desired
+  std::optional<std::string> no_device;                ///< why a device carries no packets; nullopt: all do
   Failures drift;                                      ///< foreign changes that are left as they are
 };
 
@@ -66,7 +69,10 @@ class Reconciler {
   void end_look();
   [[nodiscard]] KernelWrites find_difference();
   void send(const KernelWrites& writes);
+  /// Once the peers have their routes: what earlier configurations had beside the plan's links.
+  void remove_leftovers();
   void conclude();
+  void log_failures();
 
   enum class Because { retry, foreign_change };
   void run_timed_pass(Because why);
@@ -89,6 +95,8 @@ class Reconciler {
   LinkIndexes links_;         ///< as the last look found them
   HostLinks host_;
   ReconcilerStatus status_;
+  std::set<std::string> logged_;  ///< failures that the log has
+  bool leftovers_are_gone_ = false;
 
   EventLoop::Clock::time_point last_look_;
   Backoff backoff_;

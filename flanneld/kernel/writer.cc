@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "common/netlink/steps.h"
+#include "flanneld/kernel/advice.h"
 
 namespace flanneld {
 namespace {
@@ -16,6 +17,12 @@ constexpr size_t kPortion = 256;  // the echoes of more might not fit into the m
 bool is_absence(int error_number) {
   return error_number == ENOENT || error_number == ESRCH || error_number == ENODEV ||
          error_number == EADDRNOTAVAIL;
+}
+
+std::string advice(const netlink::Route& route, int error_number) { return advice_on(route, error_number); }
+template <class Entry>
+std::string advice(const Entry& /*entry*/, int error_number) {
+  return advice_on_entries(error_number);
 }
 
 std::string waiting_text(const std::string& link, size_t objects) {
@@ -49,7 +56,8 @@ void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
     for (const auto& [place, error] : refusals) {
       if (verb == Verb::remove && is_absence(error.error_number())) continue;
       if (verb == Verb::add && make_room(objects[first + place], error.error_number())) continue;
-      failures_.emplace_back(error.what());
+      failures_.push_back(
+          fmt::format("{}{}", error.what(), advice(objects[first + place], error.error_number())));
     }
     sent_();
   }

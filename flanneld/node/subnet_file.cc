@@ -23,6 +23,15 @@ std::optional<LeaseKey> read_previous_lease(const std::string& path) {
   return key;
 }
 
+std::vector<base::IpNet> read_previous_networks(const std::string& path) {
+  const auto text = base::read_file(path, kMaxSubnetBytes);
+  if (!text) return {};
+  const flannel::SubnetEnv env = flannel::SubnetEnv::parse(*text, path);
+  std::vector<base::IpNet> networks = env.networks;
+  networks.insert(networks.end(), env.ipv6_networks.begin(), env.ipv6_networks.end());
+  return networks;
+}
+
 flannel::SubnetEnv make_subnet_env(const NetworkConfig& config, const LeaseKey& own, uint32_t mtu,
                                    bool ip_masq) {
   flannel::SubnetEnv env;

@@ -15,6 +15,9 @@ namespace flanneld {
 /// Throws base::ParseError when it cannot be understood, SystemError when it cannot be read.
 std::optional<LeaseKey> read_previous_lease(const std::string& path);
 
+/// The pod networks that the file names; none if there is no such file. Throws as read_previous_lease().
+std::vector<base::IpNet> read_previous_networks(const std::string& path);
+
 /// The content for a node with the lease `own`: what the plugin must know.
 flannel::SubnetEnv make_subnet_env(const NetworkConfig& config, const LeaseKey& own, uint32_t mtu,
                                    bool ip_masq);

@@ -253,6 +253,7 @@ TEST_CASE("alloc: a subnet and no more") {
   CHECK(backend->attributes().backend_type.empty());
   CHECK(backend->attributes().public_ip == ip("192.0.2.1"));
   CHECK(backend->mtu() == 1500);
-  CHECK(backend->node_plan(nullptr).route_links.empty());
+  CHECK(backend->node_plan(nullptr).devices.empty());
+  CHECK(backend->node_plan(nullptr).route_links == std::vector<std::string>{"eth0"});  // of host-gw before
   CHECK(backend->peer_plan(lease("10.244.2.0-24", "192.0.2.2")) == PeerPlan{});
 }

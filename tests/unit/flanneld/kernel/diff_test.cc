@@ -67,6 +67,29 @@ TEST_CASE("diff: leaves foreign routes") {
   CHECK(bench.diff().remove_routes.size() == 1);
 }
 
+TEST_CASE("diff: removes what a former network of this agent left, and nothing of another agent's") {
+  Bench bench;
+  bench.plan.former = {net("10.6.0.0/16")};
+  bench.actual.routes.push_back(route("10.6.9.0/24", "192.0.2.9", kExternal, flanneld::kRouteProtocol));
+  bench.actual.routes.push_back(route("10.6.9.0/24", "10.6.9.0", kVxlan, netlink::kProtocolBoot));
+  bench.actual.routes.push_back(route("10.9.9.0/24", "10.9.9.0", kVxlan, flanneld::kRouteProtocol));
+  CHECK(bench.diff().remove_routes.size() == 3);
+  bench.actual.routes.push_back(route("10.7.9.0/24", "192.0.2.9", kExternal, flanneld::kRouteProtocol));
+  CHECK(bench.diff().remove_routes.size() == 3);
+}
+
+TEST_CASE("diff: removes upstream's plain routes to nodes that left, if the backend makes such routes") {
+  Bench bench;
+  bench.actual.routes.push_back(route("10.5.9.0/24", "192.0.2.9", kExternal, netlink::kProtocolBoot));
+  bench.actual.routes.push_back(route("10.5.9.0/25", "192.0.2.9", kExternal, netlink::kProtocolBoot));
+  bench.actual.routes.push_back(route("10.9.9.0/24", "192.0.2.9", kExternal, netlink::kProtocolBoot));
+  CHECK(bench.diff().count() == 0);
+  bench.plan.has_plain_routes = true;
+  const KernelWrites writes = bench.diff();
+  REQUIRE(writes.remove_routes.size() == 1);
+  CHECK(writes.remove_routes[0].dst == net("10.5.9.0/24"));
+}
+
 TEST_CASE("diff: takes over upstream's routes in place") {
   Bench bench;
   for (Route& one : bench.actual.routes) one.protocol = netlink::kProtocolBoot;
