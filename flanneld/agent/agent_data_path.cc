@@ -1,0 +1,69 @@
+// What the agent makes for its lease: kernel objects, packet filter, subnet.env.
+#include <fmt/format.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "flanneld/agent/agent.h"
+#include "flanneld/node/subnet_file.h"
+
+namespace flanneld {
+namespace {
+
+constexpr std::chrono::milliseconds kAttachRetry{1000};
+
+}  // namespace
+
+void Agent::attach() {
+  if (!state_.own || !state_.backend) return;
+  try {
+    if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
+      return try_again(Phase::data_path, *collision, attach_timer_);
+    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
+    peers_timer_.cancel();
+    reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
+    apply_rules();
+  } catch (const base::SystemError& error) {
+    try_again(Phase::data_path, error.what(), attach_timer_);
+  }
+}
+
+void Agent::finish_attach() {
+  if (!state_.own || !state_.backend) return;
+  // subnet.env tells of a network, so there must be one. The failure is in the log.
+  if (const auto& reason = reconciler_.status().no_device; reason && !readiness_.is_done()) {
+    readiness_.wait(Phase::data_path, *reason);
+    attach_timer_.start(kAttachRetry);
+    return;
+  }
+  try {
+    write_subnet_env();
+    state_.former.clear();
+    readiness_.finish();
+    last_failure_.reset();
+    saved_.save_soon();
+    if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
+    status_changed();
+  } catch (const base::SystemError& error) {
+    try_again(Phase::data_path, error.what(), attach_timer_);
+  }
+}
+
+void Agent::apply_rules() {
+  const bool nftables = state_.config->enable_nftables.value_or(true);
+  if (!rules_)
+    rules_ = make_traffic_rules(loop_, nftables ? TrafficEngine::nftables : TrafficEngine::iptables,
+                                options_.iptables_resync, [this] { status_changed(); });
+  if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
+  applies_rules_ = true;
+  rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
+  applies_rules_ = false;
+}
+
+void Agent::write_subnet_env() {
+  const auto env = make_subnet_env(*state_.config, state_.own->key, state_.backend->mtu(), options_.ip_masq);
+  if (write_subnet_file(options_.subnet_file, env))
+    base::log_info(
+        fmt::format("wrote {}: subnet {}, MTU {}", options_.subnet_file, state_.own->key.str(), env.mtu));
+}
+
+}  // namespace flanneld
