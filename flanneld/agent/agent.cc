@@ -143,7 +143,8 @@ void Agent::configure() {
 
 HostLook Agent::look_at_host(int external) {
   return {.routes = read_host_routes(netlink_, external),
-          .own_networks = read_own_networks(netlink_, pod_networks(state_), external)};
+          .own_networks = read_own_networks(netlink_, pod_networks(state_), external),
+          .uplinks = read_uplinks(netlink_, external)};
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {

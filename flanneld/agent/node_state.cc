@@ -6,9 +6,23 @@
 namespace flanneld {
 namespace {
 
-std::optional<Tunnel> find_tunnel(const Backend& backend, base::Family family) {
-  for (const TunnelPort& one : backend.tunnel_ports())
-    if (one.family == family) return Tunnel{.link = one.device, .port = one.port};
+/// Behind a NAT packets to the public address come to the interface's.
+std::vector<base::IpAddress> tunnel_addresses(const ExternalInterface& external, base::Family family) {
+  const bool is_v4 = family == base::Family::v4;
+  std::vector<base::IpAddress> addresses;
+  for (const auto& ip :
+       {is_v4 ? external.ipv4 : external.ipv6, is_v4 ? external.public_ipv4 : external.public_ipv6})
+    if (ip && (addresses.empty() || addresses.front() != *ip)) addresses.push_back(*ip);
+  return addresses;
+}
+
+std::optional<Tunnel> find_tunnel(const NodeState& state, base::Family family) {
+  for (const TunnelPort& one : state.backend->tunnel_ports())
+    if (one.family == family)
+      return Tunnel{.link = one.device,
+                    .port = one.port,
+                    .addresses = tunnel_addresses(*state.external, family),
+                    .uplinks = state.host.uplinks};
   return std::nullopt;
 }
 
@@ -82,8 +96,7 @@ TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
   for (const base::Family family : base::kFamilies) {
     const auto& config = state.config->of(family);
     const auto& subnet = state.own->key.of(family);
-    if (config && subnet)
-      spec.networks.push_back({config->network, *subnet, find_tunnel(*state.backend, family)});
+    if (config && subnet) spec.networks.push_back({config->network, *subnet, find_tunnel(state, family)});
   }
   spec.masquerade = options.ip_masq;
   spec.fully_random = !options.ip_masq_fully_random_disable;

@@ -45,6 +45,7 @@ inline constexpr std::chrono::minutes kContestLimit{21};
 struct HostLook {
   std::vector<HostRoute> routes;         ///< through the external interface
   std::vector<OwnNetwork> own_networks;  ///< those that overlap the pod network
+  std::vector<std::string> uplinks;      ///< where packets to the node's addresses come in; empty: anywhere
   bool operator==(const HostLook&) const = default;
 };
 

@@ -1,5 +1,7 @@
 #include "flanneld/kernel/node_facts.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <map>
 
@@ -107,6 +109,27 @@ std::vector<OwnNetwork> read_own_networks(netlink::NetlinkSocket& socket,
   for (const netlink::Address& address : netlink::all_addresses(socket))
     own.add(Kind::address, address.net, address.ifindex);
   return own.take();
+}
+
+std::vector<std::string> read_uplinks(netlink::NetlinkSocket& socket, int external) {
+  const auto link = netlink::find_link(socket, external);
+  if (!link || (link->flags & IFF_LOOPBACK) != 0 || link->kind == "dummy") return {};
+  std::vector<std::string> uplinks{link->name};
+  const auto add = [&](int ifindex) {
+    const auto other = netlink::find_link(socket, ifindex);
+    const bool is_pods = !other || other->name == flannel::kPodBridge ||
+                         find_device_overhead(other->kind, other->name).has_value();
+    if (!is_pods && std::find(uplinks.begin(), uplinks.end(), other->name) == uplinks.end())
+      uplinks.push_back(other->name);
+  };
+  if (link->master != 0) add(link->master);
+  const auto all = netlink::all_addresses(socket);
+  for (const netlink::Address& own : all)
+    for (const netlink::Address& other : all)
+      if (own.ifindex == external && other.ifindex != external && !own.net.address.is_link_local() &&
+          other.net.contains(own.net.address))
+        add(other.ifindex);
+  return uplinks;
 }
 
 }  // namespace flanneld

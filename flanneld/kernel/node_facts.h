@@ -31,4 +31,9 @@ std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifin
 std::vector<OwnNetwork> read_own_networks(netlink::NetlinkSocket& socket,
                                           const std::vector<base::IpNet>& networks, int external);
 
+/// The links by which packets to an address of the link `external` come in: that link, the one that it is a
+/// port of, and others on the same network, which may answer for it. None for a loopback link: then by any.
+/// Throws NetlinkError.
+std::vector<std::string> read_uplinks(netlink::NetlinkSocket& socket, int external);
+
 }  // namespace flanneld

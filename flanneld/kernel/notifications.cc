@@ -35,7 +35,8 @@ class Judge {
   Meaning operator()(const netlink::Address& address) {
     if (const Device* device = device_at(address.ifindex))
       return drift_if(removed_ && device->address == address.net);
-    if (!host_.links.contains(address.ifindex)) return host_if(touches_pods(address.net));
+    if (!host_.links.contains(address.ifindex))
+      return host_if(touches_pods(address.net) || touches_uplink(address.net));
     const std::pair place{address.ifindex, address.net};
     // An address whose lifetime is renewed is notified again and again.
     if (!removed_) return host_if(host_.addresses.insert(place).second);
@@ -111,6 +112,13 @@ class Judge {
     if (route.type != netlink::Route::Type::unicast || route.protocol == kRouteProtocol) return false;
     if (!route.gw) return host_.links.contains(route.ifindex) || touches_pods(route.dst);
     return route.protocol != netlink::kProtocolBoot && !device_at(route.ifindex) && touches_pods(route.dst);
+  }
+
+  /// Another link has an address on the same network as one of the host's links.
+  [[nodiscard]] bool touches_uplink(const base::IpNet& net) const {
+    return std::any_of(host_.addresses.begin(), host_.addresses.end(), [&](const auto& one) {
+      return !net.address.is_link_local() && net.contains(one.second.address);
+    });
   }
 
   /// A network of another link that overlaps the pod network. Within the node's own subnet pods come and go.

@@ -1,5 +1,7 @@
 #include "flanneld/traffic/traffic_plan.h"
 
+#include <algorithm>
+
 namespace flanneld {
 namespace {
 
@@ -34,22 +36,34 @@ TrafficRule drop_tunnel(const Tunnel& tunnel) {
   return {.action = TrafficAction::drop, .udp_port = tunnel.port};
 }
 
-/// Against what pods send: by their addresses, and by their bridge because a pod may forge its address; also
-/// against what comes out of the tunnel, from other nodes' pods.
+/// True if nodes live within the pod network, outside of all subnets: there an address does not tell a pod.
+bool holds_nodes(const TrafficNetwork& family) {
+  const auto& addresses = family.tunnel->addresses;
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](const base::IpAddress& ip) { return family.network.contains(ip); });
+}
+
+/// What nodes send to this one passes, and nothing else: no packet of a stranger to another address or by
+/// another link, none of a pod here, and none out of the tunnel, from other nodes' pods. Pods elsewhere may
+/// reach the uplink, so that their addresses are refused before.
 std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
+  const Tunnel& tunnel = *family.tunnel;
   std::vector<TrafficRule> rules;
-  const auto drop_from = [&](const base::IpNet& net) {
-    rules.push_back(drop_tunnel(*family.tunnel));
-    rules.back().source = AddressMatch{.net = net};
-  };
-  const auto drop_through = [&](const std::string& link) {
-    rules.push_back(drop_tunnel(*family.tunnel));
-    rules.back().input_link = link;
-  };
-  drop_from(family.network.network());
-  if (!family.network.address.is_v4()) drop_from(base::link_local(base::Family::v6));
-  drop_through(kPodBridge);
-  drop_through(family.tunnel->link);
+  const auto add = [&]() -> TrafficRule& { return rules.emplace_back(drop_tunnel(tunnel)); };
+  if (!holds_nodes(family)) add().source = AddressMatch{.net = family.network.network()};
+  if (!family.network.address.is_v4()) add().source = AddressMatch{.net = base::link_local(base::Family::v6)};
+  if (tunnel.uplinks.empty())
+    for (const std::string& link : {std::string(kPodBridge), tunnel.link}) add().input_link = link;
+  for (const base::IpAddress& address : tunnel.addresses) {
+    const AddressMatch to{.net = {address, static_cast<uint8_t>(address.bits())}};
+    for (const std::string& link : tunnel.uplinks.empty() ? std::vector<std::string>{""} : tunnel.uplinks) {
+      TrafficRule& rule = add();
+      rule.action = TrafficAction::return_;
+      rule.destination = to;
+      rule.input_link = link;
+    }
+  }
+  if (!tunnel.addresses.empty()) add();
   return rules;
 }
 
@@ -58,8 +72,9 @@ std::vector<TrafficRule> tunnel_forward_rules(const TrafficNetwork& family) {
   TrafficRule by_address = drop_tunnel(*family.tunnel), by_bridge = by_address;
   by_address.source = AddressMatch{.net = family.network.network()};
   by_bridge.input_link = kPodBridge;
-  by_address.destination = by_bridge.destination =
-      AddressMatch{.net = family.network.network(), .is_within = false};
+  if (!holds_nodes(family))
+    by_address.destination = by_bridge.destination =
+        AddressMatch{.net = family.network.network(), .is_within = false};
   return {by_address, by_bridge};
 }
 

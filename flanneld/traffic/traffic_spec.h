@@ -10,10 +10,13 @@
 
 namespace flanneld {
 
-/// A tunnel between nodes: UDP to this port, which the node receives for this device. Pods must not send it.
+/// A tunnel between nodes: UDP to this port, which the node receives for this device. Pods must not send it,
+/// and the node takes it only where other nodes send it.
 struct Tunnel {
   std::string link;
   uint16_t port = 0;
+  std::vector<base::IpAddress> addresses = {};  ///< of this node, that the others send to; empty: any
+  std::vector<std::string> uplinks = {};        ///< the links that their packets come in by; empty: any
   bool operator==(const Tunnel&) const = default;
 };
 

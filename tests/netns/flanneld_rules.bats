@@ -51,7 +51,7 @@ wanted_iptables() {
   local tunnel='-p udp -m udp --dport 8472 -m comment --comment "flanneld tunnel" -j' jump='-m comment --comment "flanneld tunnel" -j'
   printf '*mangle %s\n' "-A INPUT $jump FLANNEL-TUNNEL-IN" "-A FORWARD $jump FLANNEL-TUNNEL-FWD" \
     "-A FLANNEL-TUNNEL-FWD -s $net ! -d $net $tunnel DROP" "-A FLANNEL-TUNNEL-FWD ! -d $net -i cni0 $tunnel DROP" \
-    "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN -i cni0 $tunnel DROP" "-A FLANNEL-TUNNEL-IN -i flannel.1 $tunnel DROP"
+    "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN -d 192.168.1.10/32 -i eth0 $tunnel RETURN" "-A FLANNEL-TUNNEL-IN $tunnel DROP"
   printf '*filter %s\n' "-A FORWARD $fwd FLANNEL-FWD" "-A FLANNEL-FWD -s $net $fwd ACCEPT" "-A FLANNEL-FWD -d $net $fwd ACCEPT"
   printf '*nat %s\n' "-A POSTROUTING $masq FLANNEL-POSTRTG" \
     "$nat -m mark --mark 0x4000/0x4000 $masq RETURN" \
@@ -113,8 +113,8 @@ sources_are_right() {
 		comment \"chain to drop tunnel packets that pods forge\"
 		type filter hook input priority filter; policy accept;
 		ip saddr 10.5.0.0/16 udp dport 8472 drop comment \"flanneld tunnel\"
-		iifname \"cni0\" udp dport 8472 drop comment \"flanneld tunnel\"
-		iifname \"flannel.1\" udp dport 8472 drop comment \"flanneld tunnel\"
+		ip daddr 192.168.1.10 iifname \"eth0\" udp dport 8472 return comment \"flanneld tunnel\"
+		udp dport 8472 drop comment \"flanneld tunnel\"
 	}
 
 	chain tunnel-forward {
@@ -340,6 +340,44 @@ is_one_forged() {
   run -0 on a flanneld_stop
   run -0 on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" cleanup
   assert_empty "$(iptables_of a)" "rules after cleanup"
+}
+
+# stranger ADDRESS...: a host beside the underlay, at a's second interface, sends tunnel packets to these.
+stranger() {
+  for to; do
+    node_exec ip netns exec stranger perl "$repo/tests/support/forge-vxlan.perl" "$to" 8472 1 "$VTEP" "$CLIENT" "$WEB" || return
+  done
+}
+
+@test "a stranger's tunnel packets to another address or interface of the node reach no pod, with either engine" {
+  local engine
+  for engine in true false; do
+    engine_config "$engine"
+    if [[ $engine == true ]]; then
+      two_pods --ip-masq
+      VTEP=$(on a mac_of flannel.1)
+      forged_packets_count ip icmp
+      node_exec bash -euc 'ip netns add stranger
+        ip link add eth1 netns "$(cat /run/a.pid)" type veth peer name eth0 netns stranger
+        ip -n stranger addr add 10.88.0.2/24 dev eth0; ip -n stranger link set eth0 up; ip -n stranger route add default via 10.88.0.1'
+      on a node_exec bash -euc 'ip addr add 10.88.0.1/24 dev eth1; ip link set eth1 up; ip addr add 192.168.1.77/24 dev eth0'
+    else
+      on a flanneld_stop && agent_start a --ip-masq
+    fi
+    stranger 10.88.0.1 192.168.1.10 192.168.1.77
+    node_exec perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.77 8472 1 "$VTEP" "$CLIENT" "$WEB"
+    heals_within 3 # sent later, come later
+    assert_equal "$(forged_packets ip)" 0
+  done
+  on a flanneld_stop
+  on a node_exec nft flush ruleset
+  stranger 10.88.0.1 192.168.1.10 192.168.1.77
+  wait_until 2 are_forged 3 || fail "without the rules $(forged_packets ip) come: is this test blind?"
+}
+
+# are_forged COUNT
+are_forged() {
+  (($(forged_packets ip) == $1))
 }
 
 @test "without --ip-masq or forward rules there are none, and those that were there go" {

@@ -85,6 +85,9 @@ TEST_CASE(
   CHECK(judged.added(connected) == Meaning::none);
   CHECK(judged.added(address("10.5.7.1/24", kPodLink)) == Meaning::host);
   CHECK(judged.removed(address("10.5.7.1/24", kPodLink)) == Meaning::host);
+  CHECK(judged.added(address("192.0.2.77/24", kPodLink)) == Meaning::none);
+  judged.host.addresses.insert({kExternal, net("192.0.2.1/24")});
+  CHECK(judged.added(address("192.0.2.77/24", kPodLink)) == Meaning::host);  // it may answer for the other
   CHECK(judged.added(route("10.5.7.0/24", "192.0.2.1", kPodLink, 186)) == Meaning::host);  // of a BGP daemon
   CHECK(judged.added(route("10.5.7.0/24", "192.0.2.1", kPodLink, netlink::kProtocolBoot)) == Meaning::none);
 }

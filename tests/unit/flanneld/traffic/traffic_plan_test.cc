@@ -33,23 +33,48 @@ TEST_CASE("host bits of the operator's networks do not matter") {
   CHECK(plan_traffic(loose) == plan_traffic(spec()));
 }
 
-TEST_CASE("forged tunnel packets are dropped by where they come from and where they go") {
+TEST_CASE("tunnel packets pass where nodes send them, and are dropped from everywhere else") {
   TrafficSpec both = spec();
   both.networks.push_back({net("fd00:10:244::/48"), net("fd00:10:244:1::/64")});
   CHECK(plan_traffic(both)[0].tunnel_input.empty());
-  both.networks[0].tunnel = Tunnel{"flannel.1", 8472};
-  both.networks[1].tunnel = Tunnel{"flannel-v6.1", 4789};
+  both.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1"), ip("203.0.113.1")}, {"eth0", "eth1"}};
+  both.networks[1].tunnel = Tunnel{"flannel-v6.1", 4789, {ip("fd00::1")}, {"eth0"}};
   both.masquerade = both.forward = false;
   const auto plans = plan_traffic(both);
-  REQUIRE(plans[0].tunnel_input.size() == 3);
-  CHECK(plans[0].tunnel_input[0].source->net == net("10.244.0.0/16"));
-  CHECK(plans[0].tunnel_input[2].input_link == "flannel.1");
+  const auto& input = plans[0].tunnel_input;
+  REQUIRE(input.size() == 6);
+  CHECK(input[0].source->net == net("10.244.0.0/16"));
+  CHECK(input[0].action == TrafficAction::drop);
+  CHECK(input[1].destination->net == net("192.0.2.1/32"));
+  CHECK(input[1].input_link == "eth0");
+  CHECK(input[4].input_link == "eth1");
+  CHECK(input[4].destination->net == net("203.0.113.1/32"));
+  CHECK(input[5] == TrafficRule{.action = TrafficAction::drop, .udp_port = 8472});
   REQUIRE(plans[1].tunnel_input.size() == 4);
   CHECK(plans[1].tunnel_input[1].source->net == net("fe80::/10"));
   CHECK(plans[1].tunnel_forward[0].destination == AddressMatch{net("fd00:10:244::/48"), false});
   for (const auto* rules : {&plans[1].tunnel_input, &plans[1].tunnel_forward})
     for (const TrafficRule& rule : *rules) {
       CHECK(rule.udp_port == 4789);
-      CHECK(rule.action == TrafficAction::drop);
+      CHECK((rule.action == TrafficAction::return_) == (rule.input_link == "eth0"));
     }
+}
+
+TEST_CASE("where packets may come in by any link, those of pods are dropped by their bridge and the tunnel") {
+  TrafficSpec any = spec();
+  any.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {}};
+  const auto input = plan_traffic(any)[0].tunnel_input;
+  REQUIRE(input.size() == 5);
+  CHECK(input[1].input_link == "cni0");
+  CHECK(input[2].input_link == "flannel.1");
+  CHECK(input[3].action == TrafficAction::return_);
+}
+
+TEST_CASE("nodes within the pod network, outside of all subnets, are not taken for pods") {
+  TrafficSpec inside = spec();
+  inside.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("10.244.255.1")}, {"eth0"}};
+  const auto plan = plan_traffic(inside)[0];
+  REQUIRE(plan.tunnel_input.size() == 2);
+  CHECK(plan.tunnel_input[0].action == TrafficAction::return_);
+  CHECK_FALSE(plan.tunnel_forward[0].destination);
 }
