@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cni-flannel/bridge/lost_ports.h"
+#include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/take_over.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
@@ -22,9 +23,6 @@ using cni::Error;
 using cni::ErrorCode;
 using netlink::Link;
 using netlink::NetlinkSocket;
-
-/// The mark of a bridge on which all is done that an ADD does only once.
-constexpr const char* kBridgeAlias = "bridge of pods";
 
 /// As of a container that had the gateway's address: those that remember a bridge which was removed find the
 /// next one.
@@ -53,19 +51,24 @@ netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& con
   }
 }
 
-/// Of a bridge that an administrator gave an alias it cannot be said whether this was done, so it is done
-/// again.
-void take_over(NetlinkSocket& host, const BridgeConf& conf, const std::string& network, const Link& bridge) {
-  // An address that was set is no longer that of the port with the lowest one.
-  netlink::set_mac(host, bridge, bridge.mac);
-  if (!bridge.alias.empty()) return;
-  if (take_back_ports(host, conf, bridge, find_lost_ports(host, network)))
-    netlink::set_alias(host, bridge, kBridgeAlias);
+/// A packet larger than a container's MTU is lost without a word: all on a bridge have the same. Those that
+/// run keep theirs, and new ones get it too; the bridge of nobody else changes when there are none.
+void ensure_mtu(NetlinkSocket& host, const BridgeConf& conf, Link& bridge) {
+  if (conf.mtu == 0 || bridge.mtu == conf.mtu || !is_own_bridge(bridge)) return;
+  const auto ports = netlink::ports_of(host, bridge.ifindex);
+  if (!std::all_of(ports.begin(), ports.end(), is_gateway_port)) return;
+  netlink::set_mtu(host, bridge, conf.mtu);
+  bridge.mtu = conf.mtu;
+}
+
+/// As ensure_mtu() would leave it, as far as the link itself tells: it is operational while a port is.
+bool keeps_mtu(const Link& bridge, const BridgeConf& conf) {
+  return conf.mtu == 0 || bridge.mtu == conf.mtu || !is_own_bridge(bridge) || bridge.is_operational();
 }
 
 bool is_set_as(const Link& link, const BridgeConf& conf) {
-  return link.kind == "bridge" && link.alias == kBridgeAlias && link.is_up() &&
-         (conf.mtu == 0 || link.mtu == conf.mtu) && (!conf.promiscuous || link.is_promiscuous()) &&
+  return link.kind == "bridge" && is_taken_over(link) && link.is_up() && keeps_mtu(link, conf) &&
+         (!conf.promiscuous || link.is_promiscuous()) &&
          (!conf.needs_vlan_filtering() || link.vlan_filtering) && has_link_settings(conf, link);
 }
 
@@ -82,13 +85,10 @@ std::optional<Family> only_family(const std::vector<IpNet>& subnets) {
 Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::string& network) {
   check_node_settings(conf, netlink::find_link(host, conf.bridge));
   ensure_node_forwards(host, conf);
-  auto [link, created] = find_or_create(host, conf);
-  ensure_link_settings(conf, link);
-  if (link.alias != kBridgeAlias) take_over(host, conf, network, link);
-  if (!created && conf.mtu != 0 && link.mtu != conf.mtu) {
-    netlink::set_mtu(host, link, conf.mtu);
-    link.mtu = conf.mtu;
-  }
+  const netlink::EnsuredBridge bridge = find_or_create(host, conf);
+  ensure_link_settings(conf, bridge.link);
+  Link link = is_taken_over(bridge.link) ? bridge.link : take_over(host, conf, network, bridge);
+  ensure_mtu(host, conf, link);
   if (conf.promiscuous && !link.is_promiscuous()) netlink::set_promiscuous(host, link);
   return link;
 }

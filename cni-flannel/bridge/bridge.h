@@ -12,11 +12,10 @@
 
 namespace flannel {
 
-/// The bridge, up and set as `conf` says, with forwarding on. Throws cni::Error:
-/// unsupported_field, before anything is made, when the kernel cannot filter VLANs and `conf` needs it;
-/// conflict when another kind of link has the name.
-/// A bridge that is not marked yet as one of pods gets its address fixed, and the ports of the network's
-/// containers that an earlier bridge of that name lost.
+/// The bridge, up, taken over (take_over.h) and set as `conf` says, with forwarding on. Its MTU is that of
+/// `conf` only if there are no containers whose MTU it has to keep. Throws cni::Error: before anything is
+/// made unsupported_field when the kernel cannot filter VLANs and `conf` needs it, and kernel_refused when a
+/// setting of the node cannot be made right; conflict when another kind of link has the name.
 netlink::Link ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const std::string& network);
 
 /// A bridge to which a port can be added before the container's address is known.

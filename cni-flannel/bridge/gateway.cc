@@ -33,8 +33,6 @@ constexpr uint8_t kAddressProtocol = 95;  // of an address that an ADD gave; fla
 
 constexpr const char* kGatewayAlias = "gateway of ";  // no container's: a network's name has no blank
 
-bool is_gateway_port(const Link& port) { return port.alias.starts_with(kGatewayAlias); }
-
 std::vector<Link> container_ports(NetlinkSocket& host, const Link& bridge) {
   std::vector<Link> ports = netlink::ports_of(host, bridge.ifindex);
   std::erase_if(ports, is_gateway_port);
@@ -56,14 +54,6 @@ std::vector<netlink::Address> conflicting(const std::vector<netlink::Address>& p
   return conflicts;
 }
 
-/// Whether the address was a gateway of pods: an ADD gave it (kernels before 5.18 do not tell), or it is in
-/// their networks. Another one is an administrator's, or of another program.
-bool was_gateway(const BridgeConf& conf, const netlink::Address& address) {
-  return address.protocol == kAddressProtocol ||
-         std::any_of(conf.networks.begin(), conf.networks.end(),
-                     [&](const IpNet& network) { return network.contains(address.net.address); });
-}
-
 [[noreturn]] void refuse_address(const Link& link, const IpNet& wanted, const IpNet& conflict,
                                  const std::string& details) {
   throw Error(ErrorCode::conflict,
@@ -76,7 +66,7 @@ void refuse_foreign(const BridgeConf& conf, const Link& link, const IpNet& wante
                     const std::vector<netlink::Address>& conflicts) {
   if (conf.force_address) return;
   for (const netlink::Address& conflict : conflicts)
-    if (!was_gateway(conf, conflict))
+    if (!is_gateway_of_pods(conf, conflict))
       refuse_address(
           link, wanted, conflict.net,
           fmt::format("it is no address of the pods' networks ({}), so that somebody else uses the link, "
@@ -151,7 +141,7 @@ void ensure_gateway_port(NetlinkSocket& host, const BridgeConf& conf, const Link
     netlink::set_port_options(host, port.name, {.alias = fmt::format("{}{}", kGatewayAlias, link.name)});
   }
   for (const Link* end : {&port, &link})
-    if (conf.mtu != 0 && end->mtu != conf.mtu) netlink::set_mtu(host, *end, conf.mtu);
+    if (end->mtu != bridge.mtu) netlink::set_mtu(host, *end, bridge.mtu);
   if (!port.is_up()) netlink::set_up(host, port);
 }
 
@@ -165,7 +155,7 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
                                 .peer = {name, base::MacAddress::random()},
                                 .peer_netns = nullptr,
                                 .master = bridge.ifindex,
-                                .mtu = conf.mtu});
+                                .mtu = bridge.mtu});
   const auto link = netlink::find_link(host, name);
   if (!link) throw netlink::NetlinkError(ENODEV, fmt::format("set up link {}", base::quoted(name)), "");
   if (link->kind == "veth")  // else an administrator's, to be used as it is
@@ -175,8 +165,16 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   ensure_link_settings(conf, *link);
   if (!link->is_up()) netlink::set_up(host, *link);
   Link ready = *link;
-  if (conf.mtu != 0) ready.mtu = conf.mtu;
+  ready.mtu = bridge.mtu;
   return ready;
+}
+
+bool is_gateway_port(const Link& port) { return port.alias.starts_with(kGatewayAlias); }
+
+bool is_gateway_of_pods(const BridgeConf& conf, const netlink::Address& address) {
+  return address.protocol == kAddressProtocol ||
+         std::any_of(conf.networks.begin(), conf.networks.end(),
+                     [&](const IpNet& network) { return network.contains(address.net.address); });
 }
 
 void check_foreign_addresses(NetlinkSocket& host, const BridgeConf& conf,

@@ -13,6 +13,13 @@
 
 namespace flannel {
 
+/// Whether the bridge's port is the other end of the link that carries the gateway's address in a VLAN.
+bool is_gateway_port(const netlink::Link& port);
+
+/// Whether the address was made for pods: an ADD gave it (kernels before 5.18 do not tell), or it is in their
+/// networks. Another one is an administrator's, or of another program.
+bool is_gateway_of_pods(const BridgeConf& conf, const netlink::Address& address);
+
 /// Throws cni::Error(conflict) if the bridge has an address that none of `addresses` can stand beside and
 /// that is somebody else's: a bridge in other use is left as it is. `force_address` allows it.
 void check_foreign_addresses(netlink::NetlinkSocket& host, const BridgeConf& conf,

@@ -62,7 +62,7 @@ HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, 
                      .peer = {attachment.ifname, container_mac},
                      .peer_netns = &netns,
                      .master = bridge.ifindex,
-                     .mtu = conf.mtu})) {
+                     .mtu = bridge.mtu})) {
       netlink::set_port_options(host, veth.name,
                                 {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = alias});
       configure_port_vlans(host, conf, veth.name);

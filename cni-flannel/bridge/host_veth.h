@@ -18,9 +18,9 @@ struct HostVeth {
   base::MacAddress mac;
 };
 
-/// Makes the veth pair: the host's end as a port of the bridge, the container's end, still down and with
-/// `container_mac`, in `netns`. Leaves none behind when it throws: cni::Error(conflict) when the container
-/// has an interface of that name.
+/// Makes the veth pair, with the MTU of the bridge: the host's end as a port of it, the container's end,
+/// still down and with `container_mac`, in `netns`. Leaves none behind when it throws: cni::Error(conflict)
+/// when the container has an interface of that name.
 HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,
                           const netlink::Netns& netns, const cni::Request& request,
                           const base::MacAddress& container_mac);

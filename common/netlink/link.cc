@@ -84,6 +84,8 @@ bool Link::is_up() const { return (flags & IFF_UP) != 0; }
 
 bool Link::is_promiscuous() const { return (flags & IFF_PROMISC) != 0; }
 
+bool Link::is_operational() const { return operstate == IF_OPER_UP; }
+
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name) {
   if (name.empty() || name.size() >= IFNAMSIZ) return std::nullopt;  // no link can have such a name
   return find(socket, link_query(0).put_string(IFLA_IFNAME, name),

@@ -38,6 +38,8 @@ struct Link {
 
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_promiscuous() const;
+  /// RFC 2863. A bridge is when one of its ports is.
+  [[nodiscard]] bool is_operational() const;
 };
 
 /// nullopt when there is no such link.

@@ -57,3 +57,53 @@ reaches() {
   add_pod new
   reaches new 10.244.1.2
 }
+
+# mtus POD: that of the pod, of its port and of the bridge.
+mtus() {
+  local port
+  port=$(pod_exec "$1" ip -j link show eth0 | jq '.[0].link_index')
+  echo "$(pod_exec "$1" ip -j link show eth0 | jq '.[0].mtu')" \
+    "$(node_exec ip -j link | jq ".[] | select(.ifindex == $port) | .mtu")" "$(link_value cni0 .mtu)"
+}
+
+# receives POD ADDRESS BYTES: a packet of that many bytes of data arrives, in pieces if need be.
+receives() {
+  local from=(node_exec)
+  [[ $1 == node ]] || from=(pod_exec "$1")
+  "${from[@]}" busybox ping -c 1 -W 1 -s "$3" "$2"
+}
+
+@test "an MTU that rises or falls is that of the bridge and of new pods when no pod of the old one runs any more" {
+  add_pod old
+  assert_equal "$(mtus old)" "1450 1450 1450"
+  for mtu in 8950 1400; do
+    subnet_env_write FLANNEL_MTU=$mtu
+    add_pod "new$mtu"
+    assert_equal "$(mtus "new$mtu")" "1450 1450 1450"
+    receives node 10.244.1.2 3000
+    receives "new$mtu" 10.244.1.2 1422
+  done
+  for pod in old new8950 new1400; do flannel DEL "$pod" "$pod" "$(conf)"; done
+  add_pod last
+  assert_equal "$(mtus last)" "1400 1400 1400"
+}
+
+@test "a bridge that is made anew has the MTU of the pods that run" {
+  add_pod old
+  node_exec ip link del cni0
+  subnet_env_write FLANNEL_MTU=8950
+  add_pod new
+  assert_equal "$(mtus new)" "1450 1450 1450"
+  receives new 10.244.1.2 3000
+}
+
+@test "a bridge that is not for pods alone keeps its MTU, and they have it too" {
+  node_exec sh -c 'ip link add br-lab mtu 9000 type bridge && ip link set br-lab up'
+  for pod in p2 p3; do
+    add_pod "$pod" '{"delegate": {"bridge": "br-lab"}}'
+    assert_equal "$(link_value br-lab .mtu)" 9000
+    receives node "10.244.1.${pod#p}" 8000
+    flannel DEL "$pod" "$pod" "$(conf '{"delegate": {"bridge": "br-lab"}}')"
+  done
+  assert_equal "$(link_value br-lab .mtu)" 9000
+}
