@@ -12,6 +12,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
 #include "flanneld/backend/registry.h"
+#include "flanneld/commands/release.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/options/flags.h"
@@ -123,8 +124,10 @@ const ListenAddress* find_agent(const Options& options) {
 
 int run_cleanup(const Options& options) {
   const auto& words = options.words;
+  if (words.size() == 3 && words[1] == "--lease") return run_release(options, words[2]);
   const bool is_forced = words.size() == 2 && words[1] == "--force";
-  if (words.size() != 1 && !is_forced) throw UsageError("usage: flanneld [flags] cleanup [--force]");
+  if (words.size() != 1 && !is_forced)
+    throw UsageError("usage: flanneld [flags] cleanup [--force | --lease SUBNET]");
   const ListenAddress* agent = is_forced ? nullptr : find_agent(options);
   if (agent) {
     std::fputs(

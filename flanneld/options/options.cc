@@ -141,6 +141,8 @@ Commands, which look at the agent of the same flags:
   status [-o json]   what it holds and whom it reaches; exit status 0 only if all is well
   doctor [-o json]   checks this node and says what to do
   cleanup            removes what it left in the kernel, once it has been stopped
+  cleanup --lease SUBNET
+                     gives back the lease of a node that is gone
 
 Flags:
 {})",

@@ -14,18 +14,22 @@
 
 namespace flanneld {
 
-std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options) {
-  const std::chrono::minutes margin(options.subnet_lease_renew_margin);
-  if (!options.lease_dir.empty()) return std::make_unique<DirectoryStore>(loop, options.lease_dir, margin);
+EtcdAccess etcd_access(const Options& options) {
   EtcdAccess access;
   access.endpoints = options.etcd_endpoints;
   access.tls = {options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile};
   access.username = options.etcd_username;
   access.password = options.etcd_password;
+  return access;
+}
+
+std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options) {
+  const std::chrono::minutes margin(options.subnet_lease_renew_margin);
+  if (!options.lease_dir.empty()) return std::make_unique<DirectoryStore>(loop, options.lease_dir, margin);
   EtcdStoreOptions store_options;
   store_options.prefix = options.etcd_prefix;
   store_options.renew_margin = margin;
-  return std::make_unique<EtcdStore>(loop, std::make_unique<EtcdClient>(loop, std::move(access)),
+  return std::make_unique<EtcdStore>(loop, std::make_unique<EtcdClient>(loop, etcd_access(options)),
                                      std::move(store_options));
 }
 

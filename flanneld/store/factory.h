@@ -6,9 +6,13 @@
 
 #include "flanneld/io/event_loop.h"
 #include "flanneld/options/options.h"
+#include "flanneld/store/etcd/client.h"
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
+
+/// How etcd is reached.
+EtcdAccess etcd_access(const Options& options);
 
 std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& options);
 

@@ -30,8 +30,7 @@ Lease saved_lease(const json::Value& entry) {
 std::string SavedState::format() const {
   json::OrderedValue leases = json::OrderedValue::array();
   for (const Lease& peer : peers) leases.push_back(lease_json(peer));
-  const json::OrderedValue document{
-      {"store", store},
+  const json::OrderedValue document{{"store", store},
                                     {"cluster", cluster},
                                     {"networkConfig", network_config},
                                     {"own", lease_json(own)},

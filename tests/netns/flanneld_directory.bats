@@ -249,3 +249,23 @@ is_not_ready_but_says() {
   wait_until 3 on b node_exec grep -q "joined: 10.5.250.0/24" /run/flanneld.log
   (($(on b node_exec grep -c "peer changed: 10.5.250.0/24" /run/flanneld.log) <= 1))
 }
+
+@test "the lease of a node that is gone is given back; one's own is not while the agent runs" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a
+  lease_put 10.5.250.0-24 "$(vxlan_lease 192.168.1.98 c6:d2:32:6f:8f:44)"
+  wait_until 3 fdb_has c6:d2:32:6f:8f:44 192.168.1.98
+  run -1 cleanup_lease "$(on a subnet_of).0/24"
+  assert_match "$output" "is this node's own lease, and its agent would claim it again"
+  run -1 cleanup_lease 10.5.251.0/24
+  assert_match "$output" "there is no lease of 10.5.251.0/24; there are .*10.5.250.0/24"
+  run -2 cleanup_lease 10.5.250.0
+  run -0 cleanup_lease 10.5.250.0/24
+  assert_match "$output" "gave back the lease 10.5.250.0/24 of the node 192.168.1.98"
+  wait_until 3 gone 10.5.250.0/24 c6:d2:32:6f:8f:44
+  assert_equal "$(lease_names)" "$(on a subnet_of).0-24"
+}
+
+cleanup_lease() {
+  on a node_exec "$BIN_DIR/flanneld" cleanup --lease-dir "$NODE_DIR/leases" --lease "$1"
+}

@@ -22,7 +22,7 @@ TEST_CASE("spelling: a word with a slip or two, other signs, or more or less of 
   for (const char* word : {"ifcae", "iface-", "ifaces", "face"}) CHECK(similar(word) == "iface");
   CHECK(similar("etcd-endpoint") == "etcd-endpoints");
   for (const char* word : {"SubnetLength", "SubnetLenght", "subnet_len"}) CHECK(similar(word) == "SubnetLen");
-  CHECK(similar("Netwrok") == "Network");
+  CHECK(similar("Nettwork") == "Network");
   CHECK(similar("MUT") == "MTU");
 }
 

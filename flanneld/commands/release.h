@@ -1,0 +1,15 @@
+// `flanneld cleanup --lease SUBNET`: gives back the lease of a node that is gone.
+#pragma once
+
+#include <string>
+
+#include "flanneld/options/options.h"
+
+namespace flanneld {
+
+/// Removes the lease that holds `subnet`, "10.5.7.0/24", from the store, and says whose it was. Refuses this
+/// node's own while its agent runs, which would claim it again. Returns 0, or 1 when it refused or there is
+/// no such lease. Throws UsageError, SystemError.
+int run_release(const Options& options, const std::string& subnet);
+
+}  // namespace flanneld
