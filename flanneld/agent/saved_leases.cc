@@ -58,7 +58,8 @@ bool SavedLeases::take_file() {
   }
   if (!is_taken_) return true;
   problem_ = fmt::format(
-      "the state file {} is in use by another agent: the leases of this one are not saved, and it cannot start "
+      "the state file {} is in use by another agent: the leases of this one are not saved, and it cannot "
+      "start "
       "without its store; give it a --state-file of its own",
       options_.state_file);
   base::log_warning(*problem_);

@@ -116,7 +116,8 @@ void StoreEvents::on(const LeasesListed& event) {
   state_.cluster = event.cluster;
   const bool is_foreign = saved_.are_foreign_to(event.cluster);
   if (is_foreign)
-    base::log_warning("the servers of the lease store are another cluster's now; the saved leases are dropped");
+    base::log_warning(
+        "the servers of the lease store are another cluster's now; the saved leases are dropped");
   if (event.extent == LeasesListed::Extent::complete || is_foreign) {
     peers_changed(state_.peers.reset(event.leases));
     return;

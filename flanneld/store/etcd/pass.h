@@ -57,7 +57,7 @@ class EtcdPass {
   struct RaceLost {};      ///< another node has taken the subnet meanwhile
   struct Complete {        ///< the own lease is held
     int64_t revision = 0;  ///< of the list
-    LeasesListed list;  ///< with the own lease as it is held
+    LeasesListed list;     ///< with the own lease as it is held
     HeldKey held;
     std::optional<SubnetPlan> plan;  ///< how the lease was claimed; nullopt: it was held already
   };
