@@ -93,11 +93,14 @@ NodePlan node_plan(const NodeState& state, const Options& options) {
 
 TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
   TrafficSpec spec;
+  std::vector<base::IpNet> networks = state.former;
   for (const base::Family family : base::kFamilies) {
     const auto& config = state.config->of(family);
     const auto& subnet = state.own->key.of(family);
     if (config && subnet) spec.networks.push_back({config->network, *subnet, find_tunnel(state, family)});
+    if (config) networks.push_back(config->network);
   }
+  spec.owner = rule_owner(options.subnet_file, std::move(networks));
   spec.masquerade = options.ip_masq;
   spec.fully_random = !options.ip_masq_fully_random_disable;
   spec.forward = options.iptables_forward_rules;

@@ -7,14 +7,18 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "common/base/error.h"
+#include "common/base/file_lock.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
+#include "flanneld/backend/device.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/commands/release.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/kernel/diff.h"
+#include "flanneld/node/subnet_file.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
@@ -22,23 +26,34 @@
 namespace flanneld {
 namespace {
 
+constexpr mode_t kLockMode = 0600;
+
+/// A file that cannot be understood tells of none.
+std::vector<base::IpNet> read_networks(const std::string& subnet_file) {
+  try {
+    return read_previous_networks(subnet_file);
+  } catch (const base::ParseError&) {
+    return {};
+  }
+}
+
 class Cleanup {
  public:
   explicit Cleanup(const Options& options) : options_(options) {}
 
   int run() {
+    attempt("what networks there are", [&] { networks_ = read_networks(options_.subnet_file); });
     attempt("all routes", [&] { remove_routes(); });
     attempt("all devices", [&] { remove_devices(); });
     attempt("the bridge", [&] { remove_bridge(); });
-    for (const Removal& one : remove_traffic_rules()) {
+    for (const Removal& one : remove_traffic_rules(rule_owner(options_.subnet_file, networks_))) {
       if (one.failure)
         failed(one.what, *one.failure);
       else
         removed(one.what);
     }
     remove_file(options_.subnet_file);
-    remove_file(options_.state_file);
-    if (!options_.state_file.empty()) remove_file(fmt::format("{}.lock", options_.state_file));
+    attempt("the saved leases", [&] { remove_state_file(); });
     if (!found_something_) std::puts("nothing to remove");
     return has_failed_ ? 1 : 0;
   }
@@ -47,6 +62,9 @@ class Cleanup {
   void removed(const std::string& what) {
     found_something_ = true;
     std::puts(fmt::format("removed {}", what).c_str());
+  }
+  static void left(const std::string& what, const std::string& reason) {
+    std::puts(fmt::format("left {}: {}", what, reason).c_str());
   }
   void failed(const std::string& what, const std::string& reason) {
     found_something_ = has_failed_ = true;
@@ -62,16 +80,24 @@ class Cleanup {
     }
   }
 
-  /// Those with flanneld's mark, on every link. Upstream marks none; they go with upstream's devices.
+  /// True for a device of another network's agent on this node.
+  [[nodiscard]] bool is_of_another(const netlink::Link& link) const {
+    return link.alias.starts_with(kOwnerMark) && link.alias.substr(kOwnerMark.size()) != options_.subnet_file;
+  }
+
+  /// Those with flanneld's mark, on every link, and within the network if it is known. Upstream marks none;
+  /// they go with upstream's devices.
   void remove_routes() {
     for (const base::Family family : base::kFamilies) {
       auto routes = netlink::blackholes(route_, family);
       for (const netlink::Link& link : netlink::all_links(route_)) {
+        if (is_of_another(link)) continue;
         const auto of_link = netlink::routes_of(route_, link.ifindex, family);
         routes.insert(routes.end(), of_link.begin(), of_link.end());
       }
       for (const netlink::Route& route : routes) {
         if (route.protocol != kRouteProtocol) continue;
+        if (!networks_.empty() && !lies_within(route.dst, networks_)) continue;
         const std::string what = fmt::format("route to {}", route.dst);
         if (route_.request_unless(ESRCH, netlink::remove_route_request(route),
                                   fmt::format("remove {}", what)))
@@ -81,19 +107,32 @@ class Cleanup {
   }
 
   void remove_devices() {
-    for (const netlink::Link& link : netlink::all_links(route_))
-      if (find_device_overhead(link.kind, link.name) && netlink::remove_link(route_, link.name))
+    for (const netlink::Link& link : netlink::all_links(route_)) {
+      if (!find_device_overhead(link.kind, link.name)) continue;
+      if (is_of_another(link))
+        left(fmt::format("device '{}'", link.name), fmt::format("it is that of the agent '{}'", link.alias));
+      else if (netlink::remove_link(route_, link.name))
         removed(fmt::format("device '{}'", link.name));
+    }
   }
 
   void remove_bridge() {
     const auto link = netlink::find_link(route_, kPodBridge);
     if (!link || link->kind != "bridge") return;
     if (const size_t ports = netlink::ports_of(route_, link->ifindex).size(); ports > 0) {
-      std::puts(fmt::format("left bridge '{}': it has {} ports", kPodBridge, ports).c_str());
+      left(fmt::format("bridge '{}'", kPodBridge), fmt::format("it has {} ports", ports));
       return;
     }
     if (netlink::remove_link(route_, kPodBridge)) removed(fmt::format("bridge '{}'", kPodBridge));
+  }
+
+  void remove_state_file() {
+    if (options_.state_file.empty()) return;
+    const std::string lock = fmt::format("{}.lock", options_.state_file);
+    if (::access(lock.c_str(), F_OK) == 0 && !base::FileLock::try_acquire(lock, kLockMode))
+      return left(fmt::format("file '{}'", options_.state_file), "another agent uses it");
+    remove_file(options_.state_file);
+    remove_file(lock);
   }
 
   void remove_file(const std::string& path) {
@@ -107,6 +146,7 @@ class Cleanup {
 
   const Options& options_;
   netlink::NetlinkSocket route_ = netlink::NetlinkSocket::open();
+  std::vector<base::IpNet> networks_;  ///< of subnet.env; empty: unknown, then all networks are meant
   bool found_something_ = false, has_failed_ = false;
 };
 

@@ -59,12 +59,41 @@ std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
 
 }  // namespace
 
-netfilter::NftTable flannel_table(Family family) {
-  return {.family = nft_family(family), .name = family == Family::v4 ? "flannel-ipv4" : "flannel-ipv6"};
+netfilter::NftTable flannel_table(Family family, const std::string& suffix) {
+  return {.family = nft_family(family),
+          .name = fmt::format("{}{}", family == Family::v4 ? "flannel-ipv4" : "flannel-ipv6", suffix)};
 }
 
-NftTransaction make_flannel_table(const TrafficPlan& plan, bool fully_random) {
-  const netfilter::NftTable table = flannel_table(plan.family);
+bool is_flannel_table(std::string_view name) {
+  return name.starts_with("flannel-ipv4") || name.starts_with("flannel-ipv6");
+}
+
+bool are_of_another(const std::vector<netfilter::NftRuleInfo>& rules, const RuleOwner& owner) {
+  if (owner.networks.empty() || owner.suffix.empty()) return false;
+  const auto names = [&](const netfilter::NftRuleInfo& rule) {
+    return std::any_of(owner.networks.begin(), owner.networks.end(),
+                       [&](const base::IpNet& network) { return rule.names_network(network); });
+  };
+  const auto speaks_of_networks = [](const netfilter::NftRuleInfo& rule) {
+    const auto tests = rule.tests();
+    return std::any_of(tests.begin(), tests.end(), [](const netfilter::NftTest& test) {
+      return test.field == netfilter::NftTest::Field::network_header;
+    });
+  };
+  return std::none_of(rules.begin(), rules.end(), names) &&
+         std::any_of(rules.begin(), rules.end(), speaks_of_networks);
+}
+
+std::string choose_suffix(netlink::NetlinkSocket& socket, Family family, const RuleOwner& owner) {
+  const auto table = find_nft_table(socket, flannel_table(family));
+  if (!table) return {};
+  std::vector<netfilter::NftRuleInfo> all;
+  for (const auto& [chain, rules] : table->rules) all.insert(all.end(), rules.begin(), rules.end());
+  return are_of_another(all, owner) ? owner.suffix : std::string();
+}
+
+NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& suffix, bool fully_random) {
+  const netfilter::NftTable table = flannel_table(plan.family, suffix);
   NftTransaction transaction(table);
   // Deleted and made again at once: nothing survives of what others put in or changed, flags and chains'
   // policies included. The first line is for a table that does not exist.
@@ -92,12 +121,18 @@ bool is_as_planned(const NftTableInfo& table, const TrafficPlan& plan) {
          });
 }
 
-bool remove_flannel_table(netlink::NetlinkSocket& socket, Family family) {
-  const netfilter::NftTable table = flannel_table(family);
+bool remove_flannel_table(netlink::NetlinkSocket& socket, Family family, const std::string& suffix) {
+  const netfilter::NftTable table = flannel_table(family, suffix);
   if (!find_nft_table(socket, table)) return false;
   NftTransaction transaction(table);
   transaction.delete_table();
   return transaction.commit(socket, fmt::format("remove nftables table {}", base::quoted(table.str())));
+}
+
+bool remove_flannel_tables(netlink::NetlinkSocket& socket, Family family, const RuleOwner& owner) {
+  const bool had_suffix = !owner.suffix.empty() && remove_flannel_table(socket, family, owner.suffix);
+  return (choose_suffix(socket, family, owner).empty() && remove_flannel_table(socket, family, {})) ||
+         had_suffix;
 }
 
 }  // namespace flanneld

@@ -30,9 +30,9 @@ bool concerns(const NftChainInfo& chain, const std::vector<TrafficPlan>& plans) 
   if (!chain.hook || chain.hook->point != netfilter::NftHookPoint::forward) return false;
   switch (chain.table.family) {
     case NftFamily::ip:
-      return plan_of(plans, Family::v4) != nullptr && chain.table.name != flannel_table(Family::v4).name;
+      return plan_of(plans, Family::v4) != nullptr && !is_flannel_table(chain.table.name);
     case NftFamily::ip6:
-      return plan_of(plans, Family::v6) != nullptr && chain.table.name != flannel_table(Family::v6).name;
+      return plan_of(plans, Family::v6) != nullptr && !is_flannel_table(chain.table.name);
     case NftFamily::inet:
       return !plans.empty();
     case NftFamily::bridge:
@@ -67,6 +67,21 @@ std::vector<ForwardChain> read_forward_chains(netlink::NetlinkSocket& socket,
   return result;
 }
 
+/// The forward rules are in iptables' tables where these drop, and only there.
+void settle_family(netlink::NetlinkSocket& socket, Family family, const TrafficPlan& plan,
+                   const std::vector<NftChainInfo>& chains) {
+  const netfilter::NftTable filter = iptables_nft_table(family, "filter");
+  const bool drops = std::any_of(chains.begin(), chains.end(), [&](const NftChainInfo& chain) {
+    return chain.table == filter && is_iptables_forward(chain) && chain.policy_drop;
+  });
+  if (drops && !plan.forward.empty())
+    ensure_iptables_nft_forward(socket, plan);
+  else
+    remove_iptables_nft_chains(socket, family, kForwardPlace, plan.owner);
+}
+
+}  // namespace
+
 bool has_legacy_drop(const IptablesSaved& saved) {
   const auto filter = saved.find("filter");
   if (filter == saved.end()) return false;
@@ -74,29 +89,15 @@ bool has_legacy_drop(const IptablesSaved& saved) {
   return forward != filter->second.end() && forward->second.policy == "DROP";
 }
 
-/// The forward rules are in iptables' tables where these drop, and only there.
-void settle_family(netlink::NetlinkSocket& socket, Family family, const TrafficPlan* plan,
-                   const std::vector<NftChainInfo>& chains) {
-  const netfilter::NftTable filter = iptables_nft_table(family, "filter");
-  const bool drops = std::any_of(chains.begin(), chains.end(), [&](const NftChainInfo& chain) {
-    return chain.table == filter && is_iptables_forward(chain) && chain.policy_drop;
-  });
-  if (drops && plan && !plan->forward.empty())
-    ensure_iptables_nft_forward(socket, *plan);
-  else
-    remove_iptables_nft_chain(socket, family, kForwardPlace);
-}
-
-}  // namespace
-
 std::string Obstacle::text() const { return fmt::format("{}: {}", finding, advice); }
 
 std::optional<Obstacle> find_obstacle(const ForwardChain& chain) {
   const auto end = std::find_if(chain.rules.begin(), chain.rules.end(), is_end);
   const bool by_rule = end != chain.rules.end();
   if (!by_rule && !chain.chain.policy_drop) return std::nullopt;
-  const bool has_jump = std::any_of(
-      chain.rules.begin(), end, [](const NftRuleInfo& rule) { return rule.target == kIptablesForwardChain; });
+  const bool has_jump = std::any_of(chain.rules.begin(), end, [](const NftRuleInfo& rule) {
+    return rule.target.starts_with(kIptablesForwardChain);
+  });
   if (has_jump || chain.names_pods) return std::nullopt;
   Obstacle obstacle;
   obstacle.finding =
@@ -119,7 +120,8 @@ std::optional<Obstacle> find_obstacle(const IptablesSaved& legacy, Family family
   if (!has_legacy_drop(legacy)) return std::nullopt;
   const auto& rules = legacy.at("filter").at("FORWARD").rules;
   const std::string jump = fmt::format(" -j {}", kIptablesForwardChain);
-  if (std::any_of(rules.begin(), rules.end(), [&](const std::string& rule) { return rule.ends_with(jump); }))
+  if (std::any_of(rules.begin(), rules.end(),
+                  [&](const std::string& rule) { return rule.find(jump) != std::string::npos; }))
     return std::nullopt;
   const std::string name = fmt::format("{}-legacy", netfilter::iptables_name(family));
   return Obstacle{
@@ -144,14 +146,12 @@ std::optional<std::string> obstacle_text(const std::vector<Obstacle>& obstacles)
   return fmt::format("{}", fmt::join(texts, "; "));
 }
 
-void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans) {
+void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans,
+                             const RuleOwner& owner) {
   std::vector<NftChainInfo> chains = netfilter::nft_chains(socket);
   std::erase_if(chains, [&](const NftChainInfo& chain) { return !concerns(chain, plans); });
-  for (const Family family : base::kFamilies) settle_family(socket, family, plan_of(plans, family), chains);
-}
-
-std::string open_legacy_forward_chain(const IptablesSaved& actual, const TrafficPlan* plan) {
-  return iptables_forward_changes(actual, has_legacy_drop(actual) ? plan : nullptr);
+  for (const Family family : base::kFamilies)
+    settle_family(socket, family, plan_or_nothing(plans, owner, family), chains);
 }
 
 }  // namespace flanneld

@@ -44,10 +44,10 @@ std::optional<std::string> obstacle_text(const std::vector<Obstacle>& obstacles)
 
 /// Puts flannel's forward rules into those FORWARD chains of iptables' nf_tables variant that drop by policy,
 /// and removes them from the others. Throws SystemError.
-void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans);
+void open_nft_forward_chains(netlink::NetlinkSocket& socket, const std::vector<TrafficPlan>& plans,
+                             const RuleOwner& owner);
 
-/// Input for iptables-restore that does the same for the legacy variant; empty if nothing is to be done.
-/// nullptr plans nothing.
-std::string open_legacy_forward_chain(const IptablesSaved& actual, const TrafficPlan* plan);
+/// True if the FORWARD chain of the legacy variant drops by its policy.
+bool has_legacy_drop(const IptablesSaved& saved);
 
 }  // namespace flanneld

@@ -9,9 +9,9 @@ namespace flanneld {
 
 // Both throw NetlinkError.
 
-/// Removes one of flannel's chains and all jumps to it. False if there was no such chain.
-bool remove_iptables_nft_chain(netlink::NetlinkSocket& socket, base::Family family,
-                               const IptablesPlace& place);
+/// Removes the owner's chains of a place, under both names, and all jumps to them. False if there were none.
+bool remove_iptables_nft_chains(netlink::NetlinkSocket& socket, base::Family family,
+                                const IptablesPlace& place, const RuleOwner& owner);
 
 /// Puts the plan's forward rules where upstream has them, at the end of FORWARD. False if they were there.
 bool ensure_iptables_nft_forward(netlink::NetlinkSocket& socket, const TrafficPlan& plan);

@@ -30,8 +30,9 @@ IptablesSaved save_iptables(base::Family family, IptablesVariant variant) {
   return parse_iptables_save(result.output);
 }
 
-bool remove_iptables_rules(base::Family family, IptablesVariant variant) {
-  const std::string changes = iptables_changes(save_iptables(family, variant), nullptr);
+bool remove_iptables_rules(base::Family family, IptablesVariant variant, const RuleOwner& owner) {
+  const std::string changes =
+      iptables_changes(save_iptables(family, variant), plan_or_nothing({}, owner, family));
   if (changes.empty()) return false;
   if (run(netfilter::iptables_restore(family, variant, changes), family).exit_code != 0)
     throw base::SystemError(EIO, fmt::format("write the rules: {}-restore refused them and told stderr why",

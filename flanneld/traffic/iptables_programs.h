@@ -18,8 +18,8 @@ inline constexpr std::chrono::seconds kIptablesTimeout{10};
 /// The actual rules. Throws base::SystemError.
 IptablesSaved save_iptables(base::Family family, IptablesVariant variant);
 
-/// Removes flannel's chains and the jumps to them; false if there were none. Throws base::SystemError.
-bool remove_iptables_rules(base::Family family, IptablesVariant variant);
+/// Removes the owner's chains and the jumps to them; false if there were none. Throws base::SystemError.
+bool remove_iptables_rules(base::Family family, IptablesVariant variant, const RuleOwner& owner);
 
 /// True if the kernel has tables of the legacy variant in which flannel has chains.
 bool has_legacy_tables(base::Family family);

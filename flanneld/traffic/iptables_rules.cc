@@ -26,6 +26,7 @@ IptablesRules::IptablesRules(EventLoop& loop, std::chrono::seconds resync, std::
 void IptablesRules::apply(const TrafficSpec& spec, std::function<void()> applied) {
   applied_ = std::move(applied);
   plans_ = plan_traffic(spec);
+  owner_ = spec.owner;
   leftovers_removed_ = false;
   begin(Cause::asked);
 }
@@ -38,7 +39,7 @@ void IptablesRules::begin(Cause cause) {
     plan.fully_random = plan.fully_random && !fully_random_refused_;
     queue_.update(
         plan.family, IptablesVariant::usual,
-        [plan](const IptablesSaved& actual) { return iptables_changes(actual, &plan); },
+        [plan](const IptablesSaved& actual) { return iptables_changes(actual, plan); },
         [this, plan](const IptablesOutcome& outcome) { updated(plan, outcome); });
   }
   queue_.then([this] { remove_leftovers(); });
@@ -57,7 +58,7 @@ void IptablesRules::updated(const TrafficPlan& plan, const IptablesOutcome& outc
     plain.fully_random = false;
     queue_.update_next(
         plain.family, IptablesVariant::usual,
-        [plain](const IptablesSaved& actual) { return iptables_changes(actual, &plain); },
+        [plain](const IptablesSaved& actual) { return iptables_changes(actual, plain); },
         [this, plain](const IptablesOutcome& second) {
           fully_random_refused_ = second.kind == Outcome::changed;
           updated(plain, second);
@@ -75,14 +76,16 @@ void IptablesRules::remove_leftovers() {
   for (const Family family : base::kFamilies) {
     try {
       auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-      remove_flannel_table(socket, family);
+      remove_flannel_tables(socket, family, owner_);
     } catch (const base::SystemError&) {
       // A kernel without nf_tables has no table either.
     }
     if (plan_of(plans_, family) || !has_iptables(family, IptablesVariant::usual)) continue;
     queue_.update(
         family, IptablesVariant::usual,
-        [](const IptablesSaved& actual) { return iptables_changes(actual, nullptr); },
+        [nothing = plan_or_nothing({}, owner_, family)](const IptablesSaved& actual) {
+          return iptables_changes(actual, nothing);
+        },
         [](const IptablesOutcome&) {});  // fails on a kernel without IPv6, which has no rules either
   }
   queue_.then([this] { finish(); });

@@ -41,6 +41,7 @@ class IptablesRules : public TrafficRules {
   std::function<void()> changed_, applied_;
   TrafficStatus status_;
   std::vector<TrafficPlan> plans_;
+  RuleOwner owner_;
   bool fully_random_refused_ = false;
   bool leftovers_removed_ = false;
   Pass pass_;

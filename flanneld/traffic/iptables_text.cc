@@ -10,7 +10,7 @@ namespace {
 
 bool is_of_interest(std::string_view table, std::string_view chain) {
   return std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
-    return table == place.table && (chain == place.chain || chain == place.built_in);
+    return table == place.table && (chain.starts_with(place.chain) || chain == place.built_in);
   });
 }
 
@@ -41,8 +41,9 @@ const char* target_of(const TrafficRule& rule, bool fully_random) {
 
 /// Upstream's order, which is also iptables-save's: source, destination, interface, protocol, matches,
 /// target.
-std::string rule_line(const IptablesPlace& place, const TrafficRule& rule, bool fully_random) {
-  return fmt::format("-A {} {}{}{}{}{}{} -j {}", place.chain, address_text("-s", rule.source),
+std::string rule_line(const IptablesPlace& place, const std::string& chain, const TrafficRule& rule,
+                      bool fully_random) {
+  return fmt::format("-A {} {}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
                      address_text("-d", rule.destination),
                      rule.input_link.empty() ? "" : fmt::format("-i {} ", rule.input_link),
                      rule.udp_port == 0 ? "" : fmt::format("-p udp -m udp --dport {} ", rule.udp_port),
@@ -50,29 +51,29 @@ std::string rule_line(const IptablesPlace& place, const TrafficRule& rule, bool 
                      target_of(rule, fully_random));
 }
 
-std::string jump_line(const IptablesPlace& place) {
-  return fmt::format("-A {} {} -j {}", place.built_in, match_text(place), place.chain);
+std::string jump_line(const IptablesPlace& place, const std::string& chain) {
+  return fmt::format("-A {} {} -j {}", place.built_in, match_text(place), chain);
 }
 
-std::vector<std::string> lines_of(const IptablesPlace& place, const std::vector<TrafficRule>& rules,
-                                  bool fully_random) {
+std::vector<std::string> lines_of(const IptablesPlace& place, const std::string& chain,
+                                  const std::vector<TrafficRule>& rules, bool fully_random) {
   std::vector<std::string> lines;
   lines.reserve(rules.size());
-  for (const TrafficRule& rule : rules) lines.push_back(rule_line(place, rule, fully_random));
+  for (const TrafficRule& rule : rules) lines.push_back(rule_line(place, chain, rule, fully_random));
   return lines;
 }
 
 /// The rules of the built-in chain that lead to ours, whatever else they say.
-std::vector<std::string> jumps_to(const IptablesPlace& place, const IptablesChain* built_in) {
+std::vector<std::string> jumps_to(const std::string& chain, const IptablesChain* built_in) {
   std::vector<std::string> jumps;
   if (!built_in) return jumps;
-  const std::string target = fmt::format(" -j {}", place.chain);
+  const std::string target = fmt::format(" -j {}", chain);
   for (const std::string& rule : built_in->rules)
     if (rule.ends_with(target)) jumps.push_back(rule);
   return jumps;
 }
 
-const IptablesChain* find_chain(const IptablesSaved& saved, const char* table, const char* chain) {
+const IptablesChain* find_chain(const IptablesSaved& saved, const char* table, const std::string& chain) {
   const auto found_table = saved.find(table);
   if (found_table == saved.end()) return nullptr;
   const auto found = found_table->second.find(chain);
@@ -80,29 +81,46 @@ const IptablesChain* find_chain(const IptablesSaved& saved, const char* table, c
 }
 
 /// The input for one chain and the jump to it; empty if both are as desired.
-std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved,
+std::string changes_of(const IptablesPlace& place, const std::string& chain, const IptablesSaved& saved,
                        const std::vector<std::string>& desired) {
-  const IptablesChain* actual = find_chain(saved, place.table, place.chain);
-  const auto jumps = jumps_to(place, find_chain(saved, place.table, place.built_in));
-  const std::string jump = jump_line(place);
+  const IptablesChain* actual = find_chain(saved, place.table, chain);
+  const auto jumps = jumps_to(chain, find_chain(saved, place.table, place.built_in));
+  const std::string jump = jump_line(place, chain);
   const bool keep_jump = !desired.empty() && jumps == std::vector<std::string>{jump};
   std::vector<std::string> lines;
   if (!desired.empty() && (!actual || actual->rules != desired)) {
-    lines.push_back(fmt::format(":{} - [0:0]", place.chain));  // which also empties it
+    lines.push_back(fmt::format(":{} - [0:0]", chain));  // which also empties it
     lines.insert(lines.end(), desired.begin(), desired.end());
   }
   if (!keep_jump)
     for (const std::string& one : jumps) lines.push_back(fmt::format("-D{}", one.substr(2)));
   if (!keep_jump && !desired.empty()) lines.push_back(jump);
-  if (desired.empty() && actual) lines.push_back(fmt::format("-F {0}\n-X {0}", place.chain));
+  if (desired.empty() && actual) lines.push_back(fmt::format("-F {0}\n-X {0}", chain));
   if (lines.empty()) return {};
   return fmt::format("*{}\n{}\nCOMMIT\n", place.table, fmt::join(lines, "\n"));
 }
 
-std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved, const TrafficPlan* plan,
-                       std::vector<TrafficRule> TrafficPlan::*rules) {
-  if (!plan) return changes_of(place, saved, std::vector<std::string>{});
-  return changes_of(place, saved, lines_of(place, plan->*rules, plan->fully_random));
+/// As are_of_another() for the rules of one chain in nf_tables.
+bool is_of_another(const IptablesChain* chain, const RuleOwner& owner) {
+  if (!chain || owner.networks.empty() || owner.suffix.empty()) return false;
+  const auto holds = [&](const std::string& text) {
+    return std::any_of(chain->rules.begin(), chain->rules.end(),
+                       [&](const std::string& rule) { return rule.find(text) != std::string::npos; });
+  };
+  return (holds(" -s ") || holds(" -d ")) &&
+         std::none_of(owner.networks.begin(), owner.networks.end(),
+                      [&](const base::IpNet& network) { return holds(fmt::format(" {} ", network)); });
+}
+
+/// The chain has its rules under one name and none under the other.
+std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved, const TrafficPlan& plan,
+                       const std::vector<TrafficRule>& rules) {
+  const std::string upstreams = place.chain, own = fmt::format("{}{}", place.chain, plan.owner.suffix);
+  const bool is_shared = is_of_another(find_chain(saved, place.table, upstreams), plan.owner);
+  const std::string& used = is_shared ? own : upstreams;
+  const std::string changes = changes_of(place, used, saved, lines_of(place, used, rules, plan.fully_random));
+  if (is_shared || own == upstreams) return changes;
+  return fmt::format("{}{}", changes, changes_of(place, own, saved, std::vector<std::string>{}));
 }
 
 }  // namespace
@@ -127,15 +145,15 @@ IptablesSaved parse_iptables_save(std::string_view text) {
   return saved;
 }
 
-std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  return fmt::format("{}{}{}{}", changes_of(kNatPlace, saved, plan, &TrafficPlan::nat),
-                     changes_of(kTunnelInputPlace, saved, plan, &TrafficPlan::tunnel_input),
-                     changes_of(kTunnelForwardPlace, saved, plan, &TrafficPlan::tunnel_forward),
+std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan& plan) {
+  return fmt::format("{}{}{}{}", changes_of(kNatPlace, saved, plan, plan.nat),
+                     changes_of(kTunnelInputPlace, saved, plan, plan.tunnel_input),
+                     changes_of(kTunnelForwardPlace, saved, plan, plan.tunnel_forward),
                      iptables_forward_changes(saved, plan));
 }
 
-std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan) {
-  return changes_of(kForwardPlace, saved, plan, &TrafficPlan::forward);
+std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan& plan) {
+  return changes_of(kForwardPlace, saved, plan, plan.forward);
 }
 
 }  // namespace flanneld

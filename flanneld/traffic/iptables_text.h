@@ -21,10 +21,10 @@ struct IptablesChain {
 using IptablesSaved = std::map<std::string, std::map<std::string, IptablesChain>>;
 IptablesSaved parse_iptables_save(std::string_view text);
 
-/// Input for iptables-restore --noflush that makes flannel's chains as planned and removes those that are not
-/// planned: all of them for nullptr. Empty if nothing is to be done.
-std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan* plan);
+/// Input for iptables-restore --noflush that makes the owner's chains as planned and removes those that are
+/// not planned. Another owner's stay. Empty if nothing is to be done.
+std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan& plan);
 /// Likewise, for the forward rules alone.
-std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan* plan);
+std::string iptables_forward_changes(const IptablesSaved& saved, const TrafficPlan& plan);
 
 }  // namespace flanneld

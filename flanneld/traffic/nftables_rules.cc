@@ -66,8 +66,9 @@ void NftablesRules::read_changes() {
   bool look = false, any = false;
   const bool complete = monitor_->drain([&](const netfilter::NftChange& change) {
     any = true;
-    look = look || change.is_base || change.table == "flannel-ipv4" || change.table == "flannel-ipv6" ||
-           (change.table == "filter" && (change.chain == "FORWARD" || change.chain == kIptablesForwardChain));
+    look = look || change.is_base || is_flannel_table(change.table) ||
+           (change.table == "filter" &&
+            (change.chain == "FORWARD" || change.chain.starts_with(kIptablesForwardChain)));
   });
   if ((look || !complete) && !settle_.armed()) settle_.start(settle_delay_);
   if (any && status_.blocked && !std::exchange(checks_soon_, true)) check_.start(kCheckWhileBlocked);
@@ -78,6 +79,7 @@ void NftablesRules::apply(const TrafficSpec& spec, std::function<void()> applied
   auto plans = plan_traffic(spec);
   if (plans != plans_) written_.clear();  // the actual rules will be replaced
   plans_ = std::move(plans);
+  owner_ = spec.owner;
   reconcile(Cause::asked);
 }
 
@@ -126,20 +128,23 @@ bool NftablesRules::reconcile_family(Family family) {
   const TrafficPlan* plan = plan_of(plans_, family);
   if (!plan || plan->empty()) {
     written_.erase(family);
-    return remove_flannel_table(*socket_, family);
+    return remove_flannel_tables(*socket_, family, owner_);
   }
   const auto known = written_.find(family);
-  if (known != written_.end() && find_nft_table(*socket_, flannel_table(family)) == known->second)
+  if (known != written_.end() &&
+      find_nft_table(*socket_, flannel_table(family, suffixes_[family])) == known->second)
     return false;
   write(*plan);
   return true;
 }
 
 void NftablesRules::write(const TrafficPlan& plan) {
-  const netfilter::NftTable table = flannel_table(plan.family);
+  // Looked at each time: two agents that start at once both find upstream's name free.
+  const std::string suffix = suffixes_[plan.family] = choose_suffix(*socket_, plan.family, owner_);
+  const netfilter::NftTable table = flannel_table(plan.family, suffix);
   const std::string doing = fmt::format("write nftables table {}", base::quoted(table.str()));
   const auto commit = [&](bool fully_random) {
-    if (!make_flannel_table(plan, fully_random).commit(*socket_, doing))
+    if (!make_flannel_table(plan, suffix, fully_random).commit(*socket_, doing))
       throw base::SystemError(ENOENT, doing);
   };
   const bool random = plan.fully_random && !fully_random_refused_;
@@ -155,6 +160,7 @@ void NftablesRules::write(const TrafficPlan& plan) {
   if (!now || !is_as_planned(*now, plan))
     throw base::SystemError(EAGAIN, fmt::format("{}: another program changes it at the same time", doing));
   written_[plan.family] = std::move(*now);
+  if (suffix.empty() && !owner_.suffix.empty()) remove_flannel_table(*socket_, plan.family, owner_.suffix);
 }
 
 /// The rules of iptables do the same as ours, so both may be there for a while. They are removed when ours
@@ -164,8 +170,8 @@ void NftablesRules::settle_others() {
     if (!iptables_leftovers_removed_)
       for (const Family family : base::kFamilies)
         for (const IptablesPlace& place : {kNatPlace, kTunnelInputPlace, kTunnelForwardPlace})
-          remove_iptables_nft_chain(*socket_, family, place);
-    open_nft_forward_chains(*socket_, plans_);
+          remove_iptables_nft_chains(*socket_, family, place, owner_);
+    open_nft_forward_chains(*socket_, plans_, owner_);
   } catch (const base::SystemError& error) {
     pass_.failure = error.what();
     return finish();
@@ -183,14 +189,13 @@ void NftablesRules::settle_legacy(Family family) {
         iptables_name(family)));
     return;
   }
-  const TrafficPlan* found = plan_of(plans_, family);
-  const std::optional<TrafficPlan> plan = found ? std::optional(*found) : std::nullopt;
   queue_.update(
       family, IptablesVariant::legacy,
-      [plan, is_leftover = !iptables_leftovers_removed_](IptablesSaved actual) {
-        std::string changes = open_legacy_forward_chain(actual, plan ? &*plan : nullptr);
+      [plan = plan_or_nothing(plans_, owner_, family), nothing = plan_or_nothing({}, owner_, family),
+       is_leftover = !iptables_leftovers_removed_](IptablesSaved actual) {
+        std::string changes = iptables_forward_changes(actual, has_legacy_drop(actual) ? plan : nothing);
         actual.erase("filter");
-        return is_leftover ? fmt::format("{}{}", iptables_changes(actual, nullptr), changes) : changes;
+        return is_leftover ? fmt::format("{}{}", iptables_changes(actual, nothing), changes) : changes;
       },
       [this, family](const IptablesOutcome& outcome) { legacy_settled(family, outcome); });
 }

@@ -57,6 +57,8 @@ class NftablesRules : public TrafficRules {
   std::function<void()> changed_, applied_;
   TrafficStatus status_, told_;
   std::vector<TrafficPlan> plans_;
+  RuleOwner owner_;
+  std::map<base::Family, std::string> suffixes_;             ///< of the tables that were written
   std::map<base::Family, netfilter::NftTableInfo> written_;  ///< as the kernel showed it afterwards
   bool fully_random_refused_ = false;
   bool iptables_leftovers_removed_ = false;

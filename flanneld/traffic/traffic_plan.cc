@@ -1,6 +1,11 @@
 #include "flanneld/traffic/traffic_plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
+
+#include "common/base/hash.h"
 
 namespace flanneld {
 namespace {
@@ -87,6 +92,7 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     plan.family = family.network.address.family();
     plan.network = family.network.network();
     plan.fully_random = spec.fully_random;
+    plan.owner = spec.owner;
     if (spec.masquerade) plan.nat = nat_rules(family);
     if (spec.forward) plan.forward = forward_rules(family);
     if (family.tunnel) {
@@ -95,6 +101,23 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     }
   }
   return plans;
+}
+
+RuleOwner rule_owner(const std::string& subnet_file, std::vector<base::IpNet> networks) {
+  return {.networks = std::move(networks), .suffix = fmt::format("-{:08x}", base::fnv1a_32(subnet_file))};
+}
+
+TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwner& owner,
+                            base::Family family) {
+  const TrafficPlan* plan = plan_of(plans, family);
+  return plan ? *plan
+              : TrafficPlan{.family = family,
+                            .network = {},
+                            .nat = {},
+                            .forward = {},
+                            .tunnel_input = {},
+                            .tunnel_forward = {},
+                            .owner = owner};
 }
 
 const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family) {

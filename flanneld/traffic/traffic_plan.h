@@ -66,6 +66,7 @@ struct TrafficPlan {
   /// Against forged tunnel packets: to the node itself, and through it to another.
   std::vector<TrafficRule> tunnel_input, tunnel_forward;
   bool fully_random = true;
+  RuleOwner owner = {};
   bool operator==(const TrafficPlan&) const = default;
   [[nodiscard]] bool empty() const {
     return nat.empty() && forward.empty() && tunnel_input.empty() && tunnel_forward.empty();
@@ -75,6 +76,9 @@ struct TrafficPlan {
 /// One plan per family of the spec, even if it has no rules.
 std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);
 
+/// The plan of a family; without rules if the family is not enabled: then those that there are must go.
+TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwner& owner,
+                            base::Family family);
 /// The plan of a family; nullptr if the family is not enabled.
 const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family);
 

@@ -25,21 +25,24 @@ void note(std::vector<Removal>& removals, const std::string& what, Remove&& remo
   }
 }
 
-void remove_family(Family family, std::vector<Removal>& removals) {
+void remove_family(Family family, const RuleOwner& owner, std::vector<Removal>& removals) {
   const std::string name = iptables_name(family);
   try {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-    note(removals, fmt::format("nftables table '{}'", flannel_table(family).str()),
-         [&] { return remove_flannel_table(socket, family); });
+    note(removals, fmt::format("nftables table '{}'", flannel_table(family, owner.suffix).str()),
+         [&] { return remove_flannel_table(socket, family, owner.suffix); });
+    note(removals, fmt::format("nftables table '{}'", flannel_table(family).str()), [&] {
+      return choose_suffix(socket, family, owner).empty() && remove_flannel_table(socket, family, {});
+    });
     for (const IptablesPlace& place : kIptablesPlaces)
       note(removals, fmt::format("{} chain '{}' and the jump to it", name, place.chain),
-           [&] { return remove_iptables_nft_chain(socket, family, place); });
+           [&] { return remove_iptables_nft_chains(socket, family, place, owner); });
   } catch (const base::SystemError&) {
     // A kernel without nf_tables.
   }
   if (has_legacy_tables(family))
     note(removals, fmt::format("flannel's chains of {}-legacy and the jumps to them", name),
-         [&] { return remove_iptables_rules(family, IptablesVariant::legacy); });
+         [&] { return remove_iptables_rules(family, IptablesVariant::legacy, owner); });
 }
 
 }  // namespace
@@ -55,9 +58,9 @@ std::unique_ptr<TrafficRules> make_traffic_rules(EventLoop& loop, TrafficEngine 
   return std::make_unique<IptablesRules>(loop, resync, std::move(changed));
 }
 
-std::vector<Removal> remove_traffic_rules() {
+std::vector<Removal> remove_traffic_rules(const RuleOwner& owner) {
   std::vector<Removal> removals;
-  for (const Family family : base::kFamilies) remove_family(family, removals);
+  for (const Family family : base::kFamilies) remove_family(family, owner, removals);
   return removals;
 }
 

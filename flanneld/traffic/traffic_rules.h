@@ -42,8 +42,8 @@ struct Removal {
   std::optional<std::string> failure;  ///< why they are still there
 };
 
-/// Removes the rules of both engines, for `flanneld cleanup`. Blocks while programs run. Rules that do not
-/// exist are left out of the answer.
-std::vector<Removal> remove_traffic_rules();
+/// Removes the owner's rules of both engines, for `flanneld cleanup`. Blocks while programs run. Rules that
+/// do not exist are left out of the answer.
+std::vector<Removal> remove_traffic_rules(const RuleOwner& owner);
 
 }  // namespace flanneld

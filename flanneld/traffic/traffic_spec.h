@@ -27,11 +27,23 @@ struct TrafficNetwork {
   bool operator==(const TrafficNetwork&) const = default;
 };
 
+/// Which rules are this agent's, on a node that several networks share. The first to come has upstream's
+/// names; where these hold another network's rules, an agent adds its suffix.
+struct RuleOwner {
+  std::vector<base::IpNet> networks;  ///< present and former ones; empty: all rules are this agent's
+  std::string suffix = {};            ///< "-1a2b3c4d"; empty: rules of another network are replaced
+  bool operator==(const RuleOwner&) const = default;
+};
+
+/// The owner of an agent's rules, known by its subnet file.
+RuleOwner rule_owner(const std::string& subnet_file, std::vector<base::IpNet> networks);
+
 struct TrafficSpec {
   std::vector<TrafficNetwork> networks;  ///< one per enabled family
   bool masquerade = false;               ///< --ip-masq
   bool fully_random = true;              ///< choose the ports of masqueraded connections at random
   bool forward = true;                   ///< --iptables-forward-rules
+  RuleOwner owner = {};
   bool operator==(const TrafficSpec&) const = default;
 };
 

@@ -57,3 +57,72 @@ second_stop() {
   assert_match "$(on a status_get /status | jq -r .store)" "prefix /one"
   assert_match "$(on a node_exec cat /var/lib/flannel/leases.json)" '"store":"etcd at http://192.168.1.101:2379, prefix /one"'
 }
+
+# tables_of NETWORK: the nftables tables that have rules for it.
+tables_of() {
+  on a node_exec bash -c 'for name in $(nft -j list tables ip | jq -r ".nftables[].table.name // empty"); do
+    if nft list table ip "$name" | grep -qF "$1"; then echo "$name"; fi; done' bash "$1" | xargs
+}
+
+has_rules() {
+  [[ $(tables_of "$1") ]]
+}
+
+# chains_of NETWORK: the chains of iptables that have rules for it, and are jumped to.
+chains_of() {
+  on a node_exec bash -c 'iptables-save | grep -F "$1" | grep -o "^-A [^ ]*" | sort -u | cut -d " " -f 2 |
+    while read -r chain; do if iptables-save | grep -q -- "-j $chain\$"; then echo "$chain"; fi; done' bash "$1" | xargs
+}
+
+@test "each network has rules and devices of its own; restart and cleanup of one leave the other's" {
+  first_start
+  second_start
+  assert_equal "$(tables_of 10.5.0.0/16)" flannel-ipv4
+  assert_match "$(tables_of 10.6.0.0/16)" '^flannel-ipv4-[0-9a-f]{8}$'
+  local tables
+  tables=$(tables_of 10.6.0.0/16)
+  on a flanneld_stop
+  first_start
+  second_stop
+  second_start
+  assert_equal "$(tables_of 10.5.0.0/16)" flannel-ipv4
+  assert_equal "$(tables_of 10.6.0.0/16)" "$tables"
+  assert_equal "$(on a status_get /status | jq .rules.restored)" 0
+  on a node_exec nft delete table ip "$tables"
+  wait_until 3 has_rules 10.6.0.0/16
+  assert_equal "$(tables_of 10.5.0.0/16)" flannel-ipv4
+
+  second_stop
+  run on a node_exec "$BIN_DIR/flanneld" --etcd-prefix /two --subnet-file /run/second.env cleanup --force
+  assert_match "$output" "left device 'flannel.1': it is that of the agent 'flanneld /run/flannel/subnet.env'"
+  assert_match "$output" "removed nftables table 'ip $tables'"
+  assert_match "$output" "left file '/var/lib/flannel/leases.json': another agent uses it"
+  assert_equal "$(tables_of 10.5.0.0/16)$(tables_of 10.6.0.0/16)" flannel-ipv4
+  assert_equal "$(on a node_exec ip -br link show type vxlan | cut -d ' ' -f 1)" flannel.1
+}
+
+@test "each network has chains of its own in iptables, whichever agent starts first" {
+  config_put /one '{"Network": "10.5.0.0/16", "EnableNFTables": false, "Backend": {"Type": "vxlan", "VNI": 1}}'
+  config_put /two '{"Network": "10.6.0.0/16", "EnableNFTables": false, "Backend": {"Type": "vxlan", "VNI": 2}}'
+  second_start
+  first_start
+  local upstreams="FLANNEL-FWD FLANNEL-POSTRTG FLANNEL-TUNNEL-FWD FLANNEL-TUNNEL-IN"
+  assert_equal "$(chains_of 10.6.0.0/16)" "$upstreams"
+  assert_match "$(chains_of 10.5.0.0/16)" '^FLANNEL-FWD-[0-9a-f]{8} FLANNEL-POSTRTG-[0-9a-f]{8} FLANNEL-TUNNEL-FWD-[0-9a-f]{8} FLANNEL-TUNNEL-IN-[0-9a-f]{8}$'
+  second_stop
+  # One engine after the other, beside a network that keeps its own.
+  config_put /two '{"Network": "10.6.0.0/16", "Backend": {"Type": "vxlan", "VNI": 2}}'
+  second_start
+  assert_empty "$(chains_of 10.6.0.0/16)"
+  assert_equal "$(tables_of 10.6.0.0/16)" flannel-ipv4
+  assert_match "$(chains_of 10.5.0.0/16)" 'FLANNEL-POSTRTG-[0-9a-f]{8}'
+}
+
+@test "another network of the same agent takes over its names" {
+  first_start
+  on a flanneld_stop
+  config_put /one '{"Network": "10.7.0.0/16", "Backend": {"Type": "vxlan", "VNI": 1}}'
+  first_start
+  assert_equal "$(tables_of 10.7.0.0/16)" flannel-ipv4
+  assert_empty "$(tables_of 10.5.0.0/16)"
+}

@@ -37,7 +37,7 @@ const std::string kNat =
     kJump + kNatRules + "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\nCOMMIT\n";
 
 std::string changes(const std::string& saved, const TrafficPlan* wanted) {
-  return iptables_changes(parse_iptables_save(saved), wanted);
+  return iptables_changes(parse_iptables_save(saved), wanted ? *wanted : TrafficPlan{});
 }
 
 std::string without(std::string text, const std::string& part) {
@@ -126,4 +126,22 @@ TEST_CASE("damaged text of iptables-save is read without harm") {
   CHECK(parse_iptables_save("*\n:\n-A \n:FORWARD\n-A FORWARD").empty());
   CHECK(parse_iptables_save("*filter\n:\n-A \n:FORWARD\n-A FORWARD").size() == 1);
   CHECK(parse_iptables_save("*filter\n:FORWARD DROP [0:0]").at("filter").at("FORWARD").policy == "DROP");
+}
+
+TEST_CASE("iptables: beside another network's rules the chains have names of their own") {
+  TrafficSpec second = spec();
+  second.networks = {{net("10.6.0.0/16"), net("10.6.1.0/24")}};
+  second.owner = rule_owner("/run/second.env", {net("10.6.0.0/16"), net("10.7.0.0/16")});
+  const TrafficPlan wanted = plan_traffic(second).front();
+  const std::string own = "FLANNEL-POSTRTG" + second.owner.suffix;
+  const std::string made = changes(kNat, &wanted);
+  CHECK(contains(made, ":" + own + " - [0:0]\n"));
+  CHECK(contains(made, " -j " + own + "\n"));
+  CHECK_FALSE(contains(made, "FLANNEL-POSTRTG\n"));
+  CHECK_FALSE(contains(made, "FLANNEL-POSTRTG "));
+  // What its earlier network left is its own.
+  std::string former = kNat;
+  for (size_t at = 0; (at = former.find("10.244.", at)) != std::string::npos;) former.replace(at, 7, "10.7.");
+  CHECK_FALSE(contains(changes(replaced(former, "10.7.0.0/16 -d 10.7.1.0/24", "10.7.0.0/16"), &wanted), own));
+  CHECK(own.size() < 28);
 }
