@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,7 +23,8 @@ namespace {
 constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr size_t kMaxFileBytes = 4 << 20;
-constexpr std::chrono::seconds kSweepTimeout{10};  // thousands of files take less than one
+constexpr const char* kMark = "user.flannel.ifname";  // an extended attribute: the text is upstream's
+constexpr std::chrono::seconds kSweepTimeout{10};     // thousands of files take less than one
 
 std::string own_name(const cni::Attachment& attachment) {
   return fmt::format("{}:{}", attachment.container_id, attachment.ifname);
@@ -46,7 +48,7 @@ bool same_file(int dir_fd, const std::string& a, const std::string& b) {
   return first && second && first->st_ino == second->st_ino && first->st_dev == second->st_dev;
 }
 
-/// A file with one name only was written by upstream, or has lost its other name.
+/// A regular file with one name only: not a second name of an attachment's own file.
 bool is_single(int dir_fd, const std::string& name) {
   const auto status = stat_at(dir_fd, name);
   return status && S_ISREG(status->st_mode) && status->st_nlink == 1;
@@ -121,38 +123,44 @@ void remove_older(int dir_fd, int64_t oldest) {
   }
 }
 
-/// Gives the file upstream's name too, unless another attachment has that.
-void link_upstream_name(int dir_fd, const cni::Attachment& attachment) {
-  if (::linkat(dir_fd, own_name(attachment).c_str(), dir_fd, attachment.container_id.c_str(), 0) != 0 &&
-      errno != EEXIST)
-    base::throw_errno(fmt::format("link scratch file {}", base::quoted(attachment.container_id)));
-}
-
 }  // namespace
 
-/// Upstream's name for the file, if that file is this attachment's; else empty. A file that upstream
-/// wrote does not say for which interface; it is of this attachment when it is of its network.
-std::string ScratchStore::upstream_name(int dir_fd, const cni::Attachment& attachment) const {
-  const std::string& name = attachment.container_id;
-  if (same_file(dir_fd, own_name(attachment), name)) return name;
-  const bool has_own = ::faccessat(dir_fd, own_name(attachment).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-  if (has_own || !is_single(dir_fd, name)) return {};
-  const StoredConfig stored = read_config(dir_fd, name);
+/// The interface whose file has upstream's name, by the mark that save() sets; empty if it has none: upstream
+/// wrote it, or the file system keeps no marks.
+std::string ScratchStore::marked_ifname(const std::string& name) const {
+  char value[64];
+  const ssize_t length =
+      ::lgetxattr(fmt::format("{}/{}", directory_, name).c_str(), kMark, value, sizeof value);
+  return length > 0 ? std::string(value, static_cast<size_t>(length)) : std::string();
+}
+
+/// The name of the attachment's file; empty if it has none. A file with upstream's name and no mark is of the
+/// attachment when it is of its network.
+std::string ScratchStore::name_of(int dir_fd, const cni::Attachment& attachment) const {
+  const std::string& shared = attachment.container_id;
+  const std::string ifname = marked_ifname(shared);
+  if (!ifname.empty() && ifname == attachment.ifname) return shared;
+  const std::string own = own_name(attachment);
+  if (::faccessat(dir_fd, own.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return own;
+  if (!ifname.empty() || !is_single(dir_fd, shared)) return {};
+  const StoredConfig stored = read_config(dir_fd, shared);
   const bool of_network = !stored.config || json::get_string(*stored.config, "name", "") == network_;
-  return of_network ? name : "";
+  return of_network ? shared : "";
 }
 
 bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& config) {
   return cni::with_context(fmt::format("save scratch file in '{}'", directory_), [&] {
     const base::UniqueFd dir = base::make_directory(directory_, kDirectoryMode);
-    if (!base::create_file_at(dir.get(), own_name(attachment), serialise(config), kFileMode)) return false;
-    try {
-      link_upstream_name(dir.get(), attachment);
-    } catch (...) {
-      base::remove_file_at(dir.get(), own_name(attachment));
-      throw;
+    const std::string text = serialise(config);
+    const std::string& shared = attachment.container_id;
+    if (base::create_file_at(dir.get(), shared, text, kFileMode)) {
+      // Where it cannot be set, the file counts as one of upstream's.
+      ::lsetxattr(fmt::format("{}/{}", directory_, shared).c_str(), kMark, attachment.ifname.data(),
+                  attachment.ifname.size(), 0);
+      return true;
     }
-    return true;
+    if (!name_of(dir.get(), attachment).empty()) return false;
+    return base::create_file_at(dir.get(), own_name(attachment), text, kFileMode);
   });
 }
 
@@ -188,6 +196,9 @@ bool ScratchStore::has_attachments(const ipam::Machine& machine) const {
 }
 
 void ScratchStore::replace(const cni::Attachment& attachment, const json::Value& config) {
+  // Twice: behind a file of the attachment's own may be a torn one with upstream's name.
+  remove(attachment);
+  if (save(attachment, config)) return;
   remove(attachment);
   save(attachment, config);
 }
@@ -197,9 +208,7 @@ std::optional<json::Value> ScratchStore::load(const cni::Attachment& attachment)
                            [&]() -> std::optional<json::Value> {
                              const base::UniqueFd dir = base::open_directory(directory_);
                              if (!dir.valid()) return std::nullopt;
-                             if (auto own = read_config(dir.get(), own_name(attachment)); own.exists)
-                               return own.config;
-                             return read_config(dir.get(), upstream_name(dir.get(), attachment)).config;
+                             return read_config(dir.get(), name_of(dir.get(), attachment)).config;
                            });
 }
 
@@ -207,10 +216,12 @@ void ScratchStore::remove(const cni::Attachment& attachment) {
   cni::with_context(fmt::format("remove scratch file in '{}'", directory_), [&] {
     const base::UniqueFd dir = base::open_directory(directory_);
     if (!dir.valid()) return;
-    // Upstream's name goes first: what a crash in between leaves is still found under the own one.
-    if (const std::string name = upstream_name(dir.get(), attachment); !name.empty())
-      remove_file(dir.get(), name);
-    remove_file(dir.get(), own_name(attachment));
+    const std::string own = own_name(attachment);
+    // Earlier versions gave one file both names.
+    std::string name = name_of(dir.get(), attachment);
+    if (name == own && same_file(dir.get(), own, attachment.container_id)) name = attachment.container_id;
+    if (!name.empty()) remove_file(dir.get(), name);
+    remove_file(dir.get(), own);
   });
 }
 
@@ -223,7 +234,7 @@ std::vector<cni::Attachment> ScratchStore::list() {
     const std::string id = name.substr(0, colon);
     if (!cni::is_valid_identifier(id)) continue;
     if (colon == std::string::npos) {
-      if (is_single(dir.get(), name)) attachments.push_back({id, ""});
+      if (is_single(dir.get(), name)) attachments.push_back({id, marked_ifname(name)});
     } else if (cni::ifname_problem(name.substr(colon + 1)).empty()) {
       attachments.push_back({id, name.substr(colon + 1)});
     }

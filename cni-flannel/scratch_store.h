@@ -1,8 +1,8 @@
 // The scratch files: the delegate's configuration as ADD rendered it, kept for DEL.
-// Upstream's form and place is `<dataDir>/<containerID>`, one file for a container. A container with
-// two flannel attachments would overwrite it, so each attachment has a file of its own,
-// `<dataDir>/<containerID>:<ifname>`, and the first one's is linked to upstream's name as well:
-// upstream's plugin can then undo what this one did, and the other way round.
+// Upstream's form and place is `<dataDir>/<containerID>`, one file for a container, and so is that of a
+// container's first attachment here: upstream's plugin can undo what this one did, and leaves nothing. The
+// file is marked with the interface, so that it is not taken for another attachment's. Those have files of
+// their own, `<dataDir>/<containerID>:<ifname>`.
 #pragma once
 
 #include <optional>
@@ -46,7 +46,8 @@ class ScratchStore {
   std::vector<cni::Attachment> list();
 
  private:
-  [[nodiscard]] std::string upstream_name(int dir_fd, const cni::Attachment& attachment) const;
+  [[nodiscard]] std::string marked_ifname(const std::string& name) const;
+  [[nodiscard]] std::string name_of(int dir_fd, const cni::Attachment& attachment) const;
   std::string directory_;
   std::string network_;
 };

@@ -126,6 +126,6 @@ new_network() {
   done | node_exec ip -batch -
   run flannel ADD new new "$(conf)"
   assert_error 11 "'cni0' is full: it has 1023 ports.*1023.*1 of them are of pods"
-  assert_equal "$(node_exec ls /var/lib/cni/flannel)" $'old\nold:eth0'
+  assert_equal "$(node_exec ls /var/lib/cni/flannel)" old
   flannel STATUS '' '' "$(conf)"
 }

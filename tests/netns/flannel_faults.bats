@@ -102,7 +102,7 @@ sweep() {
   local before
   flannel ADD c0 pod "$(<"$NODE_DIR/nftables.conf")" >/dev/null
   flannel DEL c0 pod "$(<"$NODE_DIR/nftables.conf")"
-  node_exec bash -c 'echo "{\"name\":\"cbr0\",\"type\":\"bridge\"}" >/var/lib/cni/flannel/c1:eth0'
+  node_exec bash -c 'echo "{\"name\":\"cbr0\",\"type\":\"bridge\"}" >/var/lib/cni/flannel/c1'
   before=$(node_state)
   run node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
     strace -qqq -o /dev/null -e inject=unlinkat:error=EIO:when=1 /opt/cni/bin/flannel <"$NODE_DIR/nftables.conf"
