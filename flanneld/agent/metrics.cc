@@ -26,7 +26,8 @@ class Metrics {
 
 }  // namespace
 
-std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now) {
+std::string metrics_text(const AgentStatus& status, const std::optional<flannel::PodAddresses>& addresses,
+                         std::chrono::sys_seconds now) {
   Metrics metrics;
   metrics.gauge("ready", "1 when pods can be made on this node.", status.not_ready ? 0 : 1);
   metrics.gauge("store_connected", "1 when the lease store answers.", status.store_problem ? 0 : 1);
@@ -61,6 +62,10 @@ std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now
   if (status.own && status.own->expiry)
     metrics.gauge("lease_expires_seconds", "Seconds until the own lease ends.",
                   (*status.own->expiry - now).count());
+  if (addresses) {
+    metrics.gauge("pod_addresses", "Addresses of the node's subnet that pods can have.", addresses->usable);
+    metrics.gauge("pod_addresses_held", "Of those, how many are held.", addresses->held);
+  }
   return metrics.text();
 }
 

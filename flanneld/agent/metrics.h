@@ -2,13 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
+#include "common/flannel/pod_addresses.h"
 #include "flanneld/agent/status.h"
 
 namespace flanneld {
 
-/// Prometheus' text format 0.0.4, for /metrics.
-std::string metrics_text(const AgentStatus& status, std::chrono::sys_seconds now);
+/// Prometheus' text format 0.0.4, for /metrics. nullopt: the node's leases cannot be read.
+std::string metrics_text(const AgentStatus& status, const std::optional<flannel::PodAddresses>& addresses,
+                         std::chrono::sys_seconds now);
 
 }  // namespace flanneld

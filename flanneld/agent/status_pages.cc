@@ -21,6 +21,13 @@ HttpAnswer json_answer(const json::OrderedValue& json) {
           fmt::format("{}\n", json.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace))};
 }
 
+std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& status) {
+  std::vector<base::IpNet> subnets;
+  for (const base::Family family : base::kFamilies)
+    if (status.own && status.own->key.of(family)) subnets.push_back(*status.own->key.of(family));
+  return flannel::count_pod_addresses(subnets);
+}
+
 }  // namespace
 
 void StatusPages::listen(EventLoop& loop, const Options& options) {
@@ -56,8 +63,11 @@ HttpAnswer StatusPages::page(const std::string& path) const {
   if (path == "/status") return json_answer(status_json(sources_.status(), system_now()));
   if (path == "/leases") return json_answer(leases_json(sources_.status(), system_now()));
   if (path == "/routes") return json_answer(routes_json(sources_.status()));
-  if (path == "/metrics")
-    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(sources_.status(), system_now())};
+  if (path == "/metrics") {
+    const AgentStatus status = sources_.status();
+    return {200, "text/plain; version=0.0.4; charset=utf-8",
+            metrics_text(status, count_pod_addresses(status), system_now())};
+  }
   if (path == "/") return {200, kText, "/status\n/leases\n/routes\n/metrics\n/healthz\n/readyz\n"};
   return probe(path);
 }

@@ -85,6 +85,13 @@ std::vector<FamilyConfig> own_subnets(const flannel::SubnetEnv& env) {
   return own;
 }
 
+std::vector<base::IpNet> subnets_of(const flannel::SubnetEnv& env) {
+  std::vector<base::IpNet> subnets;
+  for (const auto& subnet : {env.subnet, env.ipv6_subnet})
+    if (subnet) subnets.push_back(*subnet);
+  return subnets;
+}
+
 /// The interface that the running agent uses; nullopt: there is none that answers.
 std::optional<ExternalInterface> interface_of_agent(const Options& options, const HostNetwork& host) {
   if (!options.status_listen) return std::nullopt;
@@ -186,7 +193,9 @@ class Examination {
   void devices() {
     UdpPortFacts udp{.port = netlink::kDefaultVxlanPort};
     std::optional<std::vector<base::IpNet>> bridge_addresses;
-    for (const netlink::Link& link : netlink::all_links(route_)) {
+    const auto links = netlink::all_links(route_);
+    size_t bridge_ports = 0;
+    for (const netlink::Link& link : links) {
       if (const auto overhead = find_device_overhead(link.kind, link.name)) {
         udp.has_device = true;
         if (!link.is_up()) udp.down = link.name;
@@ -197,6 +206,10 @@ class Examination {
       }
       if (link.name != kPodBridge) continue;
       mtu_.bridge = link.mtu;
+      bridge_ports =
+          static_cast<size_t>(std::count_if(links.begin(), links.end(), [&](const netlink::Link& port) {
+            return port.master == link.ifindex;
+          }));
       bridge_addresses.emplace();
       for (const netlink::Address& address : netlink::addresses_of(route_, link))
         bridge_addresses->push_back(address.net);
@@ -209,7 +222,9 @@ class Examination {
     udp.is_bound = !inodes.empty();
     udp.owner = find_socket_owner(inodes);
     findings_.push_back(check_udp_port(udp));
-    if (env_) findings_.push_back(check_bridge_address(bridge_addresses, *env_));
+    if (!env_) return;
+    findings_.push_back(check_bridge_address(bridge_addresses, *env_));
+    findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));
   }
 
   void other_filters() {

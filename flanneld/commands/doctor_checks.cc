@@ -38,8 +38,6 @@ std::vector<std::string> find_misfits(const MtuFacts& facts) {
   }
   if (facts.devices.empty() && facts.external && facts.pods && *facts.pods > *facts.external)
     misfits.emplace_back("FLANNEL_MTU does not fit the interface");
-  if (facts.bridge && facts.pods && *facts.bridge > *facts.pods)
-    misfits.emplace_back("cni0 is larger than FLANNEL_MTU");
   return misfits;
 }
 
@@ -122,16 +120,17 @@ Finding check_interface(const InterfaceChoice& choice, const InterfaceChoice& an
 }
 
 Finding check_mtu(const MtuFacts& facts) {
-  constexpr const char* kRestartPods = "the pods, which keep the MTU that they were started with";
   Finding finding{.state = State::ok, .name = "MTU", .finding = describe(facts)};
   if (const auto misfits = find_misfits(facts); !misfits.empty()) {
     finding.state = State::fail;
     finding.finding = fmt::format("{}: {}; large packets get lost", finding.finding, list(misfits));
-    finding.advice = fmt::format("restart flanneld, then {}", kRestartPods);
-  } else if (facts.bridge && facts.pods && *facts.bridge < *facts.pods) {
+    finding.advice = "restart flanneld, then the pods, which keep the MTU that they were started with";
+  } else if (facts.bridge && facts.pods && *facts.bridge != *facts.pods) {
     finding.state = State::warn;
-    finding.finding = fmt::format("{}: cni0 is smaller than FLANNEL_MTU", finding.finding);
-    finding.advice = fmt::format("restart {}", kRestartPods);
+    finding.finding = fmt::format("{}: cni0 has not FLANNEL_MTU", finding.finding);
+    finding.advice =
+        "pods on one bridge have to agree, so that new ones get the MTU of those that run; FLANNEL_MTU holds "
+        "once none is left";
   }
   return finding;
 }
@@ -181,6 +180,27 @@ Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addr
                     actual.empty() ? "no address" : fmt::format("{}", fmt::join(actual, ", ")), *wanted);
     finding.advice = "the node's subnet has changed: restart the pods, then `ip link delete cni0`";
     return finding;
+  }
+  return finding;
+}
+
+Finding check_room(const std::optional<flannel::PodAddresses>& addresses, size_t bridge_ports) {
+  constexpr size_t kMostPorts = 1023;  // BR_MAX_PORTS of the kernel
+  Finding finding{
+      .state = State::ok, .name = "room for pods", .finding = "not known: the leases cannot be read"};
+  if (addresses)
+    finding.finding = fmt::format("{} of {} addresses of {} are held", addresses->held, addresses->usable,
+                                  addresses->subnet);
+  if (bridge_ports >= kMostPorts) {
+    finding.state = State::warn;
+    finding.finding =
+        fmt::format("cni0 has {} ports, and the kernel allows no more than {}", bridge_ports, kMostPorts);
+    finding.advice = "have fewer pods on this node (the kubelet's maxPods)";
+  } else if (addresses && addresses->is_full()) {
+    finding.state = State::warn;
+    finding.advice =
+        fmt::format("new pods wait until one is deleted; if fewer pods run, see who holds addresses in {}",
+                    flannel::kLeaseDirectory);
   }
   return finding;
 }

@@ -1,11 +1,13 @@
 // The checks of `flanneld doctor`: each takes what was read from the machine and returns a finding. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/flannel/pod_addresses.h"
 #include "common/flannel/subnet_env.h"
 #include "flanneld/commands/doctor_report.h"
 #include "flanneld/node/external_interface.h"
@@ -48,6 +50,10 @@ Finding check_udp_port(const UdpPortFacts& facts);
 /// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0.
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
                              const flannel::SubnetEnv& env);
+
+/// Whether there are an address and a bridge port for one more pod; nullopt: the leases cannot be read. A
+/// node that is full is no broken one.
+Finding check_room(const std::optional<flannel::PodAddresses>& addresses, size_t bridge_ports);
 
 /// The container runtime's network configurations and the plugins beside them.
 struct CniFiles {

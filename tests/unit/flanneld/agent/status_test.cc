@@ -50,17 +50,21 @@ TEST_CASE("status: JSON, table and metrics tell the same") {
   CHECK(contains(table, "! waiting for a lease"));
   CHECK(contains(table, "not used: no VNI"));
 
-  const std::string metrics = metrics_text(status, kNow);
+  const std::string metrics =
+      metrics_text(status, flannel::PodAddresses{.subnet = {}, .held = 252, .usable = 253}, kNow);
   CHECK(contains(metrics, "\nflanneld_ready 0\n"));
   CHECK(contains(metrics, "\nflanneld_peers 1\n"));
   CHECK(contains(metrics, "\nflanneld_peers_rejected 1\n"));
+  CHECK(contains(metrics, "\nflanneld_pod_addresses 253\n"));
+  CHECK(contains(metrics, "\nflanneld_pod_addresses_held 252\n"));
+  CHECK(!contains(metrics_text(status, std::nullopt, kNow), "pod_addresses"));
   CHECK(contains(metrics, "\nflanneld_lease_expires_seconds 82800\n"));
 }
 
 TEST_CASE("status: the metric counts every kernel failure, the JSON names the first ones") {
   flanneld::AgentStatus status = sample_status();
   for (int i = 0; i < 2000; ++i) status.kernel.failures.add("add route: No such device");
-  CHECK(contains(metrics_text(status, kNow), "\nflanneld_kernel_failures 2000\n"));
+  CHECK(contains(metrics_text(status, std::nullopt, kNow), "\nflanneld_kernel_failures 2000\n"));
   const json::Value json = json::Value::parse(status_json(status, kNow).dump());
   CHECK(json["kernel"]["failures"].size() == 50);
   CHECK(json["kernel"]["failures"].back() == "and 1951 more");

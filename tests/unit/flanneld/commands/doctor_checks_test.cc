@@ -71,9 +71,10 @@ TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {
   CHECK(contains(check_mtu(facts).finding, "FLANNEL_MTU does not fit flannel.1"));
   facts.pods = 1450;
   facts.bridge = 1500;
-  CHECK(check_mtu(facts).state == State::fail);
+  CHECK(check_mtu(facts).state == State::warn);  // pods that run keep it, and new ones agree with them
   facts.bridge = 1400;
   CHECK(check_mtu(facts).state == State::warn);
+  CHECK(contains(check_mtu(facts).advice, "once none is left"));
   CHECK(check_mtu({1500, {}, 1500, {}}).state == State::ok);  // host-gw
   CHECK(check_mtu({}).state == State::ok);
 }
@@ -105,6 +106,19 @@ TEST_CASE("doctor: the bridge must have the address that the subnet file gives i
   CHECK(other.state == State::fail);
   CHECK(contains(other.finding, "cni0 has 10.244.7.1/24, and subnet.env says 10.244.1.1/24"));
   CHECK(contains(check_bridge_address({{net("fe80::1/64")}}, env()).finding, "cni0 has no address"));
+}
+
+TEST_CASE("doctor: a node without room for one more pod is told, and is not broken") {
+  const auto room = [](uint64_t held, size_t ports) {
+    return check_room(flannel::PodAddresses{net("10.244.1.0/24"), held, 253}, ports);
+  };
+  CHECK(room(252, 252).state == State::ok);
+  CHECK(room(252, 252).finding == "252 of 253 addresses of 10.244.1.0/24 are held");
+  CHECK(room(253, 20).state == State::warn);
+  CHECK(contains(room(253, 20).advice, "/var/lib/cni/networks"));
+  CHECK(room(20, 1023).state == State::warn);
+  CHECK(contains(room(20, 1023).finding, "cni0 has 1023 ports"));
+  CHECK(check_room(std::nullopt, 3).state == State::ok);
 }
 
 TEST_CASE("doctor: flannel's network configuration must come first and its plugins be installed") {
