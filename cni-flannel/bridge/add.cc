@@ -62,6 +62,23 @@ void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan
   }
 }
 
+/// A port that does not forward yet would eat the container's first ARP request, and a second with it.
+netlink::Link wait_for_port(netlink::NetlinkSocket& host, const std::string& host_veth,
+                            const netlink::Link& bridge) {
+  const auto port = netlink::wait_operational(host, host_veth, kOperationalTime + bridge.port_delay);
+  if (port) return *port;
+  const std::string has_spanning_tree =
+      bridge.port_delay.count() == 0
+          ? ""
+          : fmt::format(
+                " and why its spanning tree protocol keeps the port from forwarding; it may be switched "
+                "off, `ip link set {} type bridge stp_state 0`",
+                bridge.name);
+  throw cni::Error(cni::ErrorCode::kernel_refused,
+                   fmt::format("bridge port '{}' does not become operational", host_veth),
+                   fmt::format("check whether bridge '{}' is up{}", bridge.name, has_spanning_tree));
+}
+
 }  // namespace
 
 cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container,
@@ -103,13 +120,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   if (conf.is_gateway) correct_neighbours(host, gateway_link, plan);
   add_filters(request, conf, plan, host_veth, undo);
 
-  // A port that does not forward yet would eat the container's first ARP request, and a second with it.
-  const auto host_end = netlink::wait_operational(host, host_veth, kOperationalTime);
-  if (!host_end)
-    throw cni::Error(cni::ErrorCode::kernel_refused,
-                     fmt::format("bridge port '{}' does not become operational", host_veth),
-                     fmt::format("check whether bridge '{}' is up", conf.bridge));
-  cni::Result result = make_result(request, conf, plan, bridge, gateway_link, *host_end);
+  const netlink::Link host_end = wait_for_port(host, host_veth, bridge);
+  cni::Result result = make_result(request, conf, plan, bridge, gateway_link, host_end);
   undo.commit();
   addresses->keep();
   return result;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/if.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
@@ -54,6 +55,13 @@ std::optional<Ipv6Conf> parse_ipv6(const nlmsghdr* message) {
                   .disabled = setting(DEVCONF_DISABLE_IPV6) != 0};
 }
 
+void read_bridge(const Attributes& options, Link& link) {
+  constexpr std::chrono::milliseconds kTick{10};  // USER_HZ
+  link.vlan_filtering = options.u8(IFLA_BR_VLAN_FILTERING) != 0;
+  if (options.u32(IFLA_BR_STP_STATE) != 0)  // first it listens, then it learns
+    link.port_delay = 2 * options.u32(IFLA_BR_FORWARD_DELAY) * kTick;
+}
+
 }  // namespace
 
 std::optional<Link> parse_link(const nlmsghdr* message) {
@@ -70,10 +78,11 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.peer = rtnl_link_get_link(object.get());
   link.operstate = rtnl_link_get_operstate(object.get());
   link.alias = text(rtnl_link_get_ifalias(object.get()));
-  if (link.kind == "bridge") {  // of a bridge's options libnl 3.7 reads none
-    const Attributes info = Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_LINKINFO);
-    link.vlan_filtering = info.nested(IFLA_INFO_DATA).u8(IFLA_BR_VLAN_FILTERING) != 0;
-  }
+  // Of a bridge's options, and of its ports', libnl 3.7 reads none.
+  const Attributes info = Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_LINKINFO);
+  if (link.kind == "bridge") read_bridge(info.nested(IFLA_INFO_DATA), link);
+  if (link.master != 0 && info.string(IFLA_INFO_SLAVE_KIND) == "bridge")
+    link.forwards = info.nested(IFLA_INFO_SLAVE_DATA).u8(IFLA_BRPORT_STATE) == BR_STATE_FORWARDING;
   link.ipv6 = parse_ipv6(message);
   return link;
 }
@@ -177,9 +186,9 @@ bool remove_link(NetlinkSocket& socket, const std::string& name) {
 std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name,
                                      std::chrono::milliseconds at_most) {
   const auto find_operational = [&] {
-    auto link = find_link(socket, name);
-    if (link && link->operstate != IF_OPER_UP && link->operstate != IF_OPER_UNKNOWN) link.reset();
-    return link;
+    const auto link = find_link(socket, name);
+    const bool is_up = link && (link->is_operational() || link->operstate == IF_OPER_UNKNOWN);
+    return is_up && link->forwards ? link : std::nullopt;
   };
   if (auto link = find_operational()) return link;
   NetlinkSocket notifications = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_LINK);

@@ -34,6 +34,9 @@ struct Link {
   uint8_t operstate = 0;        ///< IF_OPER_*
   std::string alias;            ///< free text; ours say whose the link is
   bool vlan_filtering = false;  ///< of a bridge
+  /// Of a bridge: how long its spanning tree protocol keeps a new port from forwarding; 0 without it.
+  std::chrono::milliseconds port_delay{0};
+  bool forwards = true;               ///< of a port of a bridge: frames pass
   std::optional<Ipv6Conf> ipv6 = {};  ///< nullopt: the kernel has no IPv6, or not on this link
 
   [[nodiscard]] bool is_up() const;
@@ -73,9 +76,9 @@ void set_promiscuous(NetlinkSocket& socket, const Link& link);
 /// Returns when the kernel has finished, which takes it about 20 ms (RCU grace periods).
 bool remove_link(NetlinkSocket& socket, const std::string& name);
 
-/// Waits until link `name` is operational (RFC 2863), which the kernel announces. nullopt when it is not in
-/// time, or is gone. `socket` must be of the caller's network namespace: there the announcements are
-/// received.
+/// Waits until link `name` is operational (RFC 2863), and forwards if it is a port, which the kernel
+/// announces. nullopt when it is not in time, or is gone. `socket` must be of the caller's network namespace:
+/// there the announcements are received.
 std::optional<Link> wait_operational(NetlinkSocket& socket, const std::string& name,
                                      std::chrono::milliseconds at_most);
 

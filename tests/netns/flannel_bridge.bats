@@ -107,3 +107,20 @@ receives() {
   done
   assert_equal "$(link_value br-lab .mtu)" 9000
 }
+
+@test "over a bridge with the spanning tree protocol ADD answers when the port forwards" {
+  node_exec sh -c 'ip link add cni0 type bridge stp_state 1 forward_delay 200 && ip link set cni0 up'
+  pod_add late
+  flannel ADD late late "$(conf)" >"$NODE_DIR/answer" 3>&- &
+  local call=$! port
+  is_listening() { port=$(links_of veth | grep '^veth') && [[ $(link_value "$port" .linkinfo.info_slave_data.state) == listening ]]; }
+  wait_until 5 is_listening
+  has_address() { pod_exec late ip -4 addr show dev eth0 up 2>/dev/null | grep -q 10.244.1.2; }
+  wait_until 5 has_address
+  [[ ! -s $NODE_DIR/answer ]] || fail "ADD has answered"
+  # What else comes by itself, after two seconds more each.
+  node_exec sh -c "ip link set cni0 type bridge stp_state 0 && bridge link set dev $port state 3"
+  wait "$call"
+  assert_json "$(<"$NODE_DIR/answer")" '.ips[0].address == "10.244.1.2/24"'
+  reaches late 10.244.1.1
+}
