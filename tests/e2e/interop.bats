@@ -146,6 +146,32 @@ serving() {
   echo "$address"
 }
 
+# mtus POD: of cni0, of the pod's port, and of its interface.
+mtus() {
+  node_exec ip -j link show cni0 | jq '.[0].mtu'
+  cni_pod add "$1" --net "$(our_conf)" | jq -r '.interfaces[1].name' >"$NODE_DIR/port"
+  node_exec ip -j link show "$(<"$NODE_DIR/port")" | jq '.[0].mtu'
+  pod_exec "$1" ip -j link show eth0 | jq '.[0].mtu'
+}
+
+@test "in a dual stack pods agree on the reference's larger MTU until its last pod is gone" {
+  # The reference reckons with IPv4 between the nodes: 1450. Ours leaves room for IPv6: 1430.
+  subnet_env_write FLANNEL_MTU=1430 FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+  local both='{"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.1.0/24"}], [{"subnet": "fd00:10:244:1::/64"}]]}}'
+  reference_add old "$both"
+  pod_add new
+  assert_equal "$(mtus new | xargs)" "1450 1450 1450"
+  pod_exec new ping -c1 -W1 -M do -s 1422 10.244.1.2
+  pod_exec old ping -c1 -W1 -M do -s 1402 fd00:10:244:1::3
+  cni_pod del old --net "$(our_conf)"
+  pod_add between
+  assert_equal "$(mtus between | xargs)" "1450 1450 1450"
+  cni_pod del new --net "$(our_conf)"
+  cni_pod del between --net "$(our_conf)"
+  pod_add last
+  assert_equal "$(mtus last | tail -2 | xargs)" "1430 1430"
+}
+
 @test "an upgrade in place with running pods, and back: every pod keeps its address" {
   local old1 old2 new1 new2 late valid
   old1=$(serving reference_add old1)
