@@ -1,0 +1,42 @@
+# Who may send into the tunnel.
+
+load ../support/flanneld_test.bash
+
+# stranger ADDRESS...: a host beside the underlay, at a's second interface, sends tunnel packets to these.
+stranger() {
+  for to; do
+    node_exec ip netns exec stranger perl "$repo/tests/support/forge-vxlan.perl" "$to" 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB" || return
+  done
+}
+
+@test "a stranger's tunnel packets to another address or interface of the node reach no pod, with either engine" {
+  local engine
+  for engine in true false; do
+    network_config '{"Network": "10.5.0.0/16", "EnableNFTables": '"$engine"', "Backend": {"Type": "vxlan"}}'
+    if [[ $engine == true ]]; then
+      two_pods --ip-masq
+      TUNNEL_MAC=$(on a mac_of flannel.1)
+      forged_packets_count ip icmp
+      node_exec ip addr add 192.168.1.1/24 dev underlay
+      node_exec bash -euc 'ip netns add stranger
+        ip link add eth1 netns "$(cat /run/a.pid)" type veth peer name eth0 netns stranger
+        ip -n stranger addr add 10.88.0.2/24 dev eth0; ip -n stranger link set eth0 up; ip -n stranger route add default via 10.88.0.1'
+      on a node_exec bash -euc 'ip addr add 10.88.0.1/24 dev eth1; ip link set eth1 up; ip addr add 192.168.1.77/24 dev eth0'
+    else
+      on a flanneld_stop && agent_start a --ip-masq
+    fi
+    stranger 10.88.0.1 192.168.1.10 192.168.1.77
+    node_exec perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.77 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB"
+    heals_within 3 # sent later, come later
+    assert_equal "$(forged_packets ip)" 0
+  done
+  on a flanneld_stop
+  on a node_exec nft flush ruleset
+  stranger 10.88.0.1 192.168.1.10 192.168.1.77
+  wait_until 2 are_forged 3 || fail "without the rules $(forged_packets ip) come: is this test blind?"
+}
+
+# are_forged COUNT
+are_forged() {
+  (($(forged_packets ip) == $1))
+}
