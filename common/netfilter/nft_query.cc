@@ -84,6 +84,9 @@ void read_expression(const std::string& name, const Attributes& data, NftRuleInf
   } else if (name == "reject" || (name == "target" && data.string(NFTA_TARGET_NAME) == "REJECT")) {
     rule.verdict = NftVerdict::reject;
   } else {
+    rule.may_decide = rule.may_decide || name == "target" ||
+                      (name == "lookup" && data.find(NFTA_LOOKUP_DREG) != nullptr &&
+                       be32(data, NFTA_LOOKUP_DREG) == NFT_REG_VERDICT);
     const bool is_test =
         name != "counter" && name != "log" && !(name == "match" && data.string(NFTA_MATCH_NAME) == "comment");
     if (is_test) rule.unconditional = false;

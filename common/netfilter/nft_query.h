@@ -20,12 +20,22 @@ enum class NftVerdict : uint8_t { other, accept, drop, reject, return_, jump, go
 
 /// One comparison in a rule: a part of the packet, or what the kernel knows of it, with a value.
 struct NftTest {
-  enum class Field : uint8_t { other, input_interface, output_interface, network_header };
+  enum class Field : uint8_t {
+    other,
+    input_interface,
+    output_interface,
+    input_index,  ///< of the input interface
+    protocol,     ///< of the transport, IPPROTO_*
+    network_header,
+    transport_header,
+    conntrack_state
+  };
   Field field = Field::other;
-  uint32_t offset = 0;   ///< in the network header, bytes
+  uint32_t offset = 0;   ///< in the header, bytes
   std::string mask;      ///< of the bits that are compared; empty: all
   std::string value;     ///< for a range its first
   bool is_equal = true;  ///< holds for this value alone, not for others or a range
+  bool in_set = false;   ///< holds for the values of a set, which are not read
   bool operator==(const NftTest&) const = default;
 };
 
@@ -36,6 +46,7 @@ struct NftRuleInfo {
   NftVerdict verdict = NftVerdict::other;
   std::string target;          ///< the chain of a jump or goto
   bool unconditional = false;  ///< its verdict holds for every packet
+  bool may_decide = false;     ///< it may have a verdict that is not read: a map's, or a target's of iptables
   bool operator==(const NftRuleInfo&) const = default;
 
   [[nodiscard]] std::vector<NftTest> tests() const;

@@ -2,9 +2,12 @@
 #include <netinet/in.h>  // before the kernel's headers, which then leave its types alone
 
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/xt_conntrack.h>
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "common/netfilter/nft_message.h"
 #include "common/netfilter/nft_query.h"
@@ -25,6 +28,13 @@ class TestReader {
   void read(const std::string& name, const Attributes& data) {
     if (name == "meta" || name == "payload") {
       loaded_ = name == "meta" ? from_meta(data) : from_payload(data);
+    } else if (name == "ct") {
+      loaded_ = {};
+      if (be32(data, NFTA_CT_KEY) == NFT_CT_STATE) loaded_.field = Field::conntrack_state;
+    } else if (name == "lookup") {
+      tests_.emplace_back(loaded_).in_set = true;
+    } else if (name == "match") {
+      read_match(data.string(NFTA_MATCH_NAME), data.bytes(NFTA_MATCH_INFO));
     } else if (name == "bitwise") {
       loaded_.mask = data_value(data, NFTA_BITWISE_MASK);
     } else if (name == "cmp") {
@@ -43,15 +53,34 @@ class TestReader {
     const uint32_t key = be32(data, NFTA_META_KEY);
     if (key == NFT_META_IIFNAME) test.field = Field::input_interface;
     if (key == NFT_META_OIFNAME) test.field = Field::output_interface;
+    if (key == NFT_META_IIF) test.field = Field::input_index;
+    if (key == NFT_META_L4PROTO) test.field = Field::protocol;
     return test;
   }
 
   static NftTest from_payload(const Attributes& data) {
     NftTest test;
-    if (be32(data, NFTA_PAYLOAD_BASE) != NFT_PAYLOAD_NETWORK_HEADER) return test;
-    test.field = Field::network_header;
+    const uint32_t base = be32(data, NFTA_PAYLOAD_BASE);
+    if (base == NFT_PAYLOAD_NETWORK_HEADER) test.field = Field::network_header;
+    if (base == NFT_PAYLOAD_TRANSPORT_HEADER) test.field = Field::transport_header;
     test.offset = be32(data, NFTA_PAYLOAD_OFFSET);
     return test;
+  }
+
+  /// iptables' own matches, as its nf_tables variant keeps them: include/uapi/linux/netfilter/xt_conntrack.h.
+  void read_match(const std::string& name, std::string_view info) {
+    constexpr size_t kFlags = 146, kInverted = 148, kStates = 150;
+    if (name != "conntrack" || info.size() < kStates + 2) return;
+    const auto number = [&](size_t place) {
+      uint16_t value = 0;
+      std::memcpy(&value, info.data() + place, sizeof value);
+      return value;
+    };
+    if ((number(kFlags) & XT_CONNTRACK_STATE) == 0 || (number(kInverted) & XT_CONNTRACK_STATE) != 0) return;
+    NftTest& test = tests_.emplace_back();
+    test.field = Field::conntrack_state;
+    test.mask = info.substr(kStates, 2);
+    test.is_equal = false;
   }
 
   void add(std::string value, bool is_equal) {
@@ -101,7 +130,8 @@ std::optional<std::string> NftRuleInfo::input_interface() const {
 bool NftRuleInfo::names_interface(std::string_view name) const {
   const auto all = tests();
   return std::any_of(all.begin(), all.end(), [&](const NftTest& test) {
-    if (test.field != Field::input_interface && test.field != Field::output_interface) return false;
+    if (test.in_set || (test.field != Field::input_interface && test.field != Field::output_interface))
+      return false;
     const std::string_view value = test.value;
     const size_t end = value.find('\0');
     return end == std::string_view::npos ? name.starts_with(value) : name == value.substr(0, end);

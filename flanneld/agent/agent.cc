@@ -71,6 +71,8 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      .status_changed = [this] { status_changed(); }}),
       reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
                   {.changed = [this] { status_changed(); }, .host_changed = [this] { host_changed(); }}),
+      node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
+                  [this] { status_changed(); }),
       pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),

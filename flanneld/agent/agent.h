@@ -9,6 +9,7 @@
 #include "common/netlink/socket.h"
 #include "flanneld/agent/health.h"
 #include "flanneld/agent/node_state.h"
+#include "flanneld/agent/node_watch.h"
 #include "flanneld/agent/readiness.h"
 #include "flanneld/agent/saved_leases.h"
 #include "flanneld/agent/status.h"
@@ -77,6 +78,7 @@ class Agent final {
   StoreEvents store_events_;
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
+  NodeWatch node_watch_;
   StatusPages pages_;
   EventLoop::Clock::time_point peers_applied_;
   std::optional<std::string> last_failure_;  ///< of a step that is tried again

@@ -38,6 +38,7 @@ void Agent::finish_attach() {
   try {
     write_subnet_env();
     state_.former.clear();
+    node_watch_.start(node_plan(state_, options_).own_subnets);
     readiness_.finish();
     last_failure_.reset();
     saved_.save_soon();

@@ -15,6 +15,8 @@ Health Agent::health() const {
   Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
                 .problems = find_problems(state_, readiness_, saved_, rules_status())};
   if (const auto& problem = pages_.problem()) health.problems.push_back(*problem);
+  const auto& seen = node_watch_.problems();
+  health.problems.insert(health.problems.end(), seen.begin(), seen.end());
   return health;
 }
 
@@ -35,6 +37,7 @@ AgentStatus Agent::status() const {
   status.kernel = reconciler_.status();
   if (rules_) status.rules = rules_->status();
   status.counters = state_.counters;
+  status.node_repairs = node_watch_.repairs();
   return status;
 }
 

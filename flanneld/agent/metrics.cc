@@ -40,8 +40,10 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
                 status.kernel.drift.count());
   metrics.counter("kernel_writes_total", "Netlink requests that change something.", status.kernel.writes);
   metrics.counter("kernel_passes_total", "Full comparisons with the kernel.", status.kernel.passes);
-  metrics.counter("repairs_total", "Times that a foreign change of kernel objects was undone.",
-                  status.kernel.repairs);
+  metrics.counter(
+      "repairs_total",
+      "Times that a foreign change of kernel objects, packet filter rules or settings was undone.",
+      status.repairs());
   if (status.rules) {
     metrics.counter("rules_restored_total", "Times that a foreign change of packet filter rules was undone.",
                     status.rules->restored);

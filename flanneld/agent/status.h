@@ -34,6 +34,12 @@ struct AgentStatus {
   ReconcilerStatus kernel;
   std::optional<TrafficStatus> rules;
   AgentCounters counters;
+  uint64_t node_repairs = 0;  ///< times that a setting of the node was put right
+
+  /// Of kernel objects, packet filter rules and settings of the node.
+  [[nodiscard]] uint64_t repairs() const {
+    return kernel.repairs + node_repairs + (rules ? rules->restored : 0);
+  }
 };
 
 /// Everything, for /status and `flanneld status`.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <utility>
 
 #include "common/base/error.h"
@@ -28,6 +29,7 @@
 #include "flanneld/options/flags.h"
 #include "flanneld/options/interface_request.h"
 #include "flanneld/traffic/forward_policy.h"
+#include "flanneld/traffic/input_policy.h"
 #include "flanneld/traffic/iptables_programs.h"
 #include "flanneld/traffic/traffic_plan.h"
 
@@ -186,7 +188,10 @@ class Examination {
     const InterfaceChoice anew = choose_external_interface(host, request);
     request.in_use = interface_of_agent(options_, host);
     const InterfaceChoice choice = choose_external_interface(host, request);
-    if (choice.chosen) mtu_.external = choice.chosen->mtu;
+    if (choice.chosen) {
+      mtu_.external = choice.chosen->mtu;
+      uplinks_ = read_uplinks(route_, choice.chosen->ifindex);
+    }
     findings_.push_back(check_interface(choice, anew, describe_candidates(host, request)));
   }
 
@@ -202,7 +207,12 @@ class Examination {
         mtu_.devices.push_back({link.name, link.mtu, *overhead});
         const auto device = read_device(route_, link);
         const auto* vxlan = device ? std::get_if<VxlanDevice>(&device->kind) : nullptr;
-        if (vxlan && vxlan->port != 0) udp.port = vxlan->port;
+        if (vxlan && vxlan->port != 0) {
+          udp.port = vxlan->port;
+          const Family family = vxlan->local ? vxlan->local->family() : Family::v4;
+          tunnels_[family] =
+              Tunnel{.link = link.name, .port = vxlan->port, .addresses = {}, .uplinks = uplinks_};
+        }
       }
       if (link.name != kPodBridge) continue;
       mtu_.bridge = link.mtu;
@@ -229,9 +239,14 @@ class Examination {
 
   void other_filters() {
     constexpr const char* kName = "other filters";
-    const auto plans = plan_traffic(traffic_of(env_));
+    TrafficSpec spec = traffic_of(env_);
+    for (TrafficNetwork& network : spec.networks)
+      if (const auto tunnel = tunnels_.find(network.network.address.family()); tunnel != tunnels_.end())
+        network.tunnel = tunnel->second;
+    const auto plans = plan_traffic(spec);
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
     std::vector<Obstacle> obstacles = find_nft_obstacles(socket, plans);
+    for (Obstacle& one : find_nft_input_obstacles(socket, plans)) obstacles.push_back(std::move(one));
     for (const TrafficPlan& plan : plans)
       if (has_legacy_tables(plan.family) && has_iptables(plan.family, IptablesVariant::legacy))
         if (auto one = find_obstacle(save_iptables(plan.family, IptablesVariant::legacy), plan.family))
@@ -279,6 +294,8 @@ class Examination {
   std::vector<Finding> findings_;
   std::optional<flannel::SubnetEnv> env_;
   MtuFacts mtu_;
+  std::map<Family, Tunnel> tunnels_;
+  std::vector<std::string> uplinks_;
   netlink::NetlinkSocket route_ = netlink::NetlinkSocket::open();
 };
 

@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/forward_policy.h"
+#include "flanneld/traffic/input_policy.h"
 #include "flanneld/traffic/iptables_programs.h"
 
 namespace flanneld {
@@ -102,12 +103,12 @@ void IptablesRules::finish() {
 }
 
 std::optional<std::string> IptablesRules::find_blocked() const {
-  const bool forwards = std::any_of(plans_.begin(), plans_.end(),
-                                    [](const TrafficPlan& plan) { return !plan.forward.empty(); });
-  if (!forwards) return std::nullopt;
   try {
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-    return obstacle_text(find_nft_obstacles(socket, plans_));
+    std::vector<Obstacle> obstacles = find_nft_input_obstacles(socket, plans_);
+    if (forwards(plans_))
+      for (Obstacle& one : find_nft_obstacles(socket, plans_)) obstacles.push_back(std::move(one));
+    return obstacle_text(obstacles);
   } catch (const base::SystemError&) {
     return std::nullopt;  // a kernel without nf_tables
   }

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/forward_policy.h"
+#include "flanneld/traffic/input_policy.h"
 #include "flanneld/traffic/iptables_nft.h"
 #include "flanneld/traffic/iptables_programs.h"
 
@@ -68,7 +69,7 @@ void NftablesRules::read_changes() {
     any = true;
     look = look || change.is_base || is_flannel_table(change.table) ||
            (change.table == "filter" &&
-            (change.chain == "FORWARD" || change.chain.starts_with(kIptablesForwardChain)));
+            (change.chain == "FORWARD" || change.chain == "INPUT" || change.chain.starts_with(kIptablesForwardChain)));
   });
   if ((look || !complete) && !settle_.armed()) settle_.start(settle_delay_);
   if (any && status_.blocked && !std::exchange(checks_soon_, true)) check_.start(kCheckWhileBlocked);
@@ -241,11 +242,12 @@ void NftablesRules::finish() {
 }
 
 std::optional<std::string> NftablesRules::find_blocked() {
-  const bool forwards = std::any_of(plans_.begin(), plans_.end(),
-                                    [](const TrafficPlan& plan) { return !plan.forward.empty(); });
-  if (!forwards) return std::nullopt;  // opening the way is the operator's business
-  std::vector<std::string> all = pass_.legacy_notes;
-  if (auto text = obstacle_text(find_nft_obstacles(*socket_, plans_))) all.push_back(std::move(*text));
+  std::vector<std::string> all;
+  if (auto text = obstacle_text(find_nft_input_obstacles(*socket_, plans_))) all.push_back(std::move(*text));
+  if (forwards(plans_)) {  // else opening the way is the operator's business
+    all.insert(all.end(), pass_.legacy_notes.begin(), pass_.legacy_notes.end());
+    if (auto text = obstacle_text(find_nft_obstacles(*socket_, plans_))) all.push_back(std::move(*text));
+  }
   if (all.empty()) return std::nullopt;
   return fmt::format("{}", fmt::join(all, "; "));
 }

@@ -95,6 +95,7 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     plan.owner = spec.owner;
     if (spec.masquerade) plan.nat = nat_rules(family);
     if (spec.forward) plan.forward = forward_rules(family);
+    plan.tunnel = family.tunnel;
     if (family.tunnel) {
       plan.tunnel_input = tunnel_input_rules(family);
       plan.tunnel_forward = tunnel_forward_rules(family);
@@ -117,7 +118,13 @@ TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwn
                             .forward = {},
                             .tunnel_input = {},
                             .tunnel_forward = {},
+                            .tunnel = {},
                             .owner = owner};
+}
+
+bool forwards(const std::vector<TrafficPlan>& plans) {
+  return std::any_of(plans.begin(), plans.end(),
+                     [](const TrafficPlan& plan) { return !plan.forward.empty(); });
 }
 
 const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family) {

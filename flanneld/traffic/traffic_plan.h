@@ -65,6 +65,7 @@ struct TrafficPlan {
   std::vector<TrafficRule> forward;  ///< for packets that pass through the node
   /// Against forged tunnel packets: to the node itself, and through it to another.
   std::vector<TrafficRule> tunnel_input, tunnel_forward;
+  std::optional<Tunnel> tunnel = {};
   bool fully_random = true;
   RuleOwner owner = {};
   bool operator==(const TrafficPlan&) const = default;
@@ -79,6 +80,10 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);
 /// The plan of a family; without rules if the family is not enabled: then those that there are must go.
 TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwner& owner,
                             base::Family family);
+
+/// True if pods' packets are to be let through.
+bool forwards(const std::vector<TrafficPlan>& plans);
+
 /// The plan of a family; nullptr if the family is not enabled.
 const TrafficPlan* plan_of(const std::vector<TrafficPlan>& plans, base::Family family);
 

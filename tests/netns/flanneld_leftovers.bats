@@ -67,7 +67,7 @@ second_start() {
   cp -p "$NODE_DIR/leases/subnets/10.5.77.0-24" "$NODE_DIR/second/subnets/10.6.77.0-24"
   agent_start a
   second_start
-  assert_match "$(on a node_exec cat /run/second.log)" "nobody can see the status of this agent.*--status-listen"
+  assert_match "$(on a node_exec cat /run/second.log)" "nobody sees the status of this agent.*--status-listen"
   config 10.5.0.0/16 '{"Type": "vxlan", "VNI": 3}'
   restart
   assert_match "$(flannel_of 10.6.)" "10.6.77.0/24 via 10.6.77.0 dev flannel.2"

@@ -1,0 +1,55 @@
+// Looks now and then at what pods depend on beside flannel's own objects, which the kernel does not notify of
+// or others change: forwarding, and the pods' bridge.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/netlink/link.h"
+#include "common/netlink/socket.h"
+#include "flanneld/io/event_loop.h"
+
+namespace flanneld {
+
+class NodeWatch {
+ public:
+  enum class Heal : bool { no, yes };
+
+  /// `changed` is called when problems() has changed.
+  NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed);
+
+  /// Watches from now on for a node whose pods have these subnets.
+  void start(std::vector<base::IpNet> own_subnets);
+
+  /// What keeps pods from talking, with what to do.
+  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
+  /// How often something was put right.
+  [[nodiscard]] uint64_t repairs() const { return repairs_; }
+
+ private:
+  void look();
+  void look_at_forwarding(std::vector<std::string>& problems);
+  void look_at_bridge(std::vector<std::string>& problems);
+  /// Pods' links that hang on no bridge.
+  [[nodiscard]] size_t count_cut_off();
+  void add_missing_addresses(const netlink::Link& bridge, std::vector<std::string>& problems);
+  void tell(std::vector<std::string> problems);
+
+  Heal heal_;
+  std::function<void()> changed_;
+  netlink::NetlinkSocket socket_;
+  std::vector<base::IpNet> own_subnets_;
+  std::vector<std::string> problems_;
+  std::set<std::string> seen_before_;  ///< problems of the last look that one look does not prove
+  uint64_t repairs_ = 0;
+  bool has_bridge_ = false;
+  int bridge_ = 0;  ///< index at the last look; 0: there was none
+  bool is_suspect_ = true;
+  Timer timer_;
+};
+
+}  // namespace flanneld

@@ -1,0 +1,156 @@
+#include "flanneld/traffic/input_policy.h"
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/text.h"
+#include "flanneld/traffic/flannel_table.h"
+
+namespace flanneld {
+namespace {
+
+using base::Family;
+using netfilter::NftFamily;
+using netfilter::NftRuleInfo;
+using netfilter::NftTest;
+using netfilter::NftVerdict;
+using Field = NftTest::Field;
+
+constexpr int kMostJumps = 16;               // the kernel's own limit
+constexpr unsigned char kNewConnection = 8;  // NF_CT_STATE_BIT(IP_CT_NEW)
+
+/// What becomes of a packet, as far as the rules show.
+enum class Fate { goes_on, may_pass, dropped };
+
+class Walk {
+ public:
+  Walk(const InputChain& input, const Tunnel& tunnel) : input_(input), tunnel_(tunnel) {}
+
+  Fate through(const std::string& chain, int jumps = 0) const {
+    const auto rules = input_.rules.find(chain);
+    if (rules == input_.rules.end() || jumps > kMostJumps) return Fate::goes_on;
+    for (const NftRuleInfo& rule : rules->second) {
+      if (!may_match(rule)) continue;
+      if (rule.verdict == NftVerdict::return_ && rule.unconditional) return Fate::goes_on;
+      const Fate fate = of(rule, jumps);
+      if (fate != Fate::goes_on) return fate;
+      if (rule.verdict == NftVerdict::goto_ && rule.unconditional) return Fate::goes_on;
+    }
+    return Fate::goes_on;
+  }
+
+ private:
+  [[nodiscard]] Fate of(const NftRuleInfo& rule, int jumps) const {
+    switch (rule.verdict) {
+      case NftVerdict::accept:
+      case NftVerdict::return_:  // perhaps before the rule that drops
+        return Fate::may_pass;
+      case NftVerdict::drop:
+      case NftVerdict::reject:
+        return rule.unconditional ? Fate::dropped : Fate::goes_on;
+      case NftVerdict::jump:
+      case NftVerdict::goto_: {
+        const Fate fate = through(rule.target, jumps + 1);
+        return fate == Fate::dropped && !rule.unconditional ? Fate::goes_on : fate;
+      }
+      case NftVerdict::other:
+        break;
+    }
+    return rule.may_decide ? Fate::may_pass : Fate::goes_on;
+  }
+
+  /// False if the rule is certainly for other packets.
+  [[nodiscard]] bool may_match(const NftRuleInfo& rule) const {
+    const auto tests = rule.tests();
+    return std::none_of(tests.begin(), tests.end(), [&](const NftTest& test) { return excludes(test); });
+  }
+
+  [[nodiscard]] bool excludes(const NftTest& test) const {
+    switch (test.field) {
+      case Field::protocol:
+        return test.in_set || (test.is_equal && !test.value.empty() && test.value[0] != IPPROTO_UDP);
+      case Field::conntrack_state:
+        return test.in_set ||
+               (!test.mask.empty() && (static_cast<unsigned char>(test.mask[0]) & kNewConnection) == 0);
+      case Field::transport_header:
+        return !test.in_set && test.is_equal && test.offset == 2 && test.value.size() >= 2 &&
+               !is_port(test.value);
+      case Field::input_interface:
+        return !test.in_set && test.is_equal && is_other_link(test.value);
+      case Field::input_index:
+        return !test.in_set && test.is_equal && is_other_link(name_of(test.value));
+      default:
+        return false;
+    }
+  }
+
+  [[nodiscard]] bool is_port(const std::string& value) const {
+    return static_cast<unsigned char>(value[0]) == tunnel_.port >> 8 &&
+           static_cast<unsigned char>(value[1]) == (tunnel_.port & 0xff);
+  }
+
+  [[nodiscard]] bool is_other_link(const std::string& padded) const {
+    const std::string name = padded.substr(0, padded.find('\0'));
+    if (name.size() == padded.size()) return false;  // a prefix
+    if (tunnel_.uplinks.empty()) return name == "lo" || name == kPodBridge || name == tunnel_.link;
+    return std::find(tunnel_.uplinks.begin(), tunnel_.uplinks.end(), name) == tunnel_.uplinks.end();
+  }
+
+  /// With its NUL; without one if there is no such link.
+  static std::string name_of(const std::string& index) {
+    unsigned number = 0;
+    if (index.size() == sizeof number) std::memcpy(&number, index.data(), sizeof number);
+    char name[IF_NAMESIZE] = {};
+    return ::if_indextoname(number, name) ? std::string(name, std::strlen(name) + 1) : std::string();
+  }
+
+  const InputChain& input_;
+  const Tunnel& tunnel_;
+};
+
+/// The plan whose tunnel packets the chain sees; nullptr if none.
+const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vector<TrafficPlan>& plans) {
+  if (!chain.hook || chain.hook->point != netfilter::NftHookPoint::input) return nullptr;
+  for (const TrafficPlan& plan : plans) {
+    const bool is_family =
+        chain.table.family == NftFamily::inet || chain.table.family == flannel_table(plan.family).family;
+    if (plan.tunnel && is_family && !chain.table.name.starts_with("flannel-ipv")) return &plan;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel) {
+  const Fate fate = Walk(input, tunnel).through(input.chain.name);
+  if (fate == Fate::may_pass || (fate == Fate::goes_on && !input.chain.policy_drop)) return std::nullopt;
+  Obstacle obstacle;
+  obstacle.finding = fmt::format(
+      "chain '{}' of nftables table '{}' drops what other nodes send to UDP port {}: no "
+      "packet of their pods comes in",
+      input.chain.name, input.chain.table.str(), tunnel.port);
+  obstacle.advice =
+      input.chain.table.name == "firewalld"
+          ? fmt::format("firewall-cmd --permanent --add-port={}/udp, firewall-cmd --reload", tunnel.port)
+          : fmt::format("accept `udp dport {}` there, from the other nodes", tunnel.port);
+  return obstacle;
+}
+
+std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,
+                                               const std::vector<TrafficPlan>& plans) {
+  std::vector<Obstacle> obstacles;
+  for (netfilter::NftChainInfo& chain : netfilter::nft_chains(socket)) {
+    const TrafficPlan* plan = seen_by(chain, plans);
+    if (!plan) continue;
+    InputChain input;
+    if (auto table = find_nft_table(socket, chain.table)) input.rules = std::move(table->rules);
+    input.chain = std::move(chain);
+    if (auto obstacle = find_input_obstacle(input, *plan->tunnel)) obstacles.push_back(std::move(*obstacle));
+  }
+  return obstacles;
+}
+
+}  // namespace flanneld

@@ -1,0 +1,66 @@
+# What keeps pods from talking although flanneld's own objects are there: it is told, and put right where it is ours.
+
+load ../support/flanneld_test.bash
+
+# tells_of HOST TEXT: /readyz holds the text.
+tells_of() {
+  [[ $(on "$1" status_get /readyz) == *"$2"* ]]
+}
+
+is_all_well() {
+  [[ $(on "$1" status_get /readyz) == "flanneld is ready" ]]
+}
+
+# input_chain RULE...: host a drops what comes in, but for what the rules accept.
+input_chain() {
+  on a node_exec nft 'add table inet fw; delete table inet fw; add table inet fw;
+    add chain inet fw helper; add chain inet fw input { type filter hook input priority 0; policy drop; }'
+  local rule
+  for rule in 'input iifname lo accept' "$@"; do on a node_exec nft "add rule inet fw $rule"; done
+}
+
+is_closed() {
+  [[ $({ on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" doctor || true; } | grep 'other filters') == *"to UDP port 8472"* ]]
+}
+
+@test "a firewall that drops the tunnel's packets is told of, one that lets them in is not" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a
+  input_chain 'input ct state established,related accept' 'input tcp dport 22 accept' 'input meta l4proto { tcp, icmp } accept' \
+    'input iifname "eth7" accept' 'input jump helper' 'helper udp dport 53 accept'
+  wait_until 2 tells_of a "chain 'input' of nftables table 'inet fw' drops what other nodes send to UDP port 8472"
+  is_closed
+  input_chain 'input udp dport 8472 accept'
+  wait_until 2 is_all_well a
+  run ! is_closed
+  local rule
+  for rule in 'input iifname eth0 accept' 'input ip saddr 192.168.1.0/24 accept' 'input udp dport { 53, 8472 } accept' 'helper meta l4proto udp accept' \
+    'input udp dport vmap { 53 : drop, 8472 : accept }'; do
+    input_chain "$rule" 'input jump helper' 'input reject'
+    run ! is_closed || fail "$rule does let them in"
+  done
+  on a node_exec nft delete table inet fw
+  on a node_exec bash -euc 'iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP'
+  wait_until 2 tells_of a "chain 'INPUT' of nftables table 'ip filter' drops what other nodes send to UDP port 8472"
+  on a node_exec iptables -A INPUT -p udp --dport 8472 -j ACCEPT
+  wait_until 2 is_all_well a
+}
+
+forwards() {
+  [[ $(on a node_exec cat /proc/sys/net/ipv4/ip_forward) == 1 ]]
+}
+
+@test "forwarding that is switched off comes back; a bridge that is down, empty or gone is told of" {
+  two_pods
+  on a node_exec sysctl -qw net.ipv4.ip_forward=0
+  wait_until 5 forwards
+  heals_within 2
+  assert_match "$(on a status_get /metrics)" "flanneld_repairs_total [1-9]"
+  on a node_exec ip link set cni0 down
+  wait_until 5 tells_of a "the bridge 'cni0' is down: its pods are cut off; ip link set cni0 up"
+  on a node_exec ip link del cni0
+  wait_until 5 tells_of a "1 pod hangs on no bridge"
+  tells_of a "the bridge 'cni0' is gone"
+  assert_equal "$(on a node_exec grep -c "the bridge 'cni0' is gone" /run/flanneld.log)" 1
+}
