@@ -58,16 +58,16 @@ void check_forwarding(Family family) {
     refuse(name, "1", fmt::format("it is {} and not writable", *value), kNoForwarding);
 }
 
-/// The settings that a link made now would have.
-netlink::Ipv6Conf default_settings() {
-  const auto is = [](const char* key, const char* value) {
-    return netlink::read_sysctl(link_setting("default", key)) == value;
-  };
-  return {.accept_ra = is("accept_ra", "0")   ? 0
-                       : is("accept_ra", "2") ? 2
-                                              : 1,
-          .forwarding = is("forwarding", "1"),
-          .disabled = is("disable_ipv6", "1")};
+/// The settings that a link made now would have; nullopt when the kernel runs without IPv6.
+std::optional<netlink::Ipv6Conf> default_settings() {
+  const auto read = [](const char* key) { return netlink::read_sysctl(link_setting("default", key)); };
+  const auto accept_ra = read("accept_ra");
+  if (!accept_ra) return std::nullopt;
+  return netlink::Ipv6Conf{.accept_ra = *accept_ra == "0"   ? 0
+                                        : *accept_ra == "2" ? 2
+                                                            : 1,
+                           .forwarding = read("forwarding") == "1",
+                           .disabled = read("disable_ipv6") == "1"};
 }
 
 /// Of a link, or of "default" for one that has to be made.
@@ -89,10 +89,8 @@ void check_node_settings(const BridgeConf& conf, const std::optional<Link>& brid
     for (const Family family : base::kFamilies)
       if (families_of(conf.subnets).has(family)) check_forwarding(family);
   const bool needs_ipv6 = conf.is_gateway && families_of(conf.subnets).has(Family::v6);
-  if (!bridge)
-    check_link_settings("default", default_settings(), needs_ipv6);
-  else if (bridge->ipv6)
-    check_link_settings(bridge->name, *bridge->ipv6, needs_ipv6);
+  if (const auto settings = bridge ? bridge->ipv6 : default_settings())
+    check_link_settings(bridge ? bridge->name : "default", *settings, needs_ipv6);
 }
 
 void ensure_node_forwards(netlink::NetlinkSocket& host, Family family) {

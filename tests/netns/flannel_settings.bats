@@ -135,3 +135,9 @@ refused() {
   flannel ADD c2 other "$(conf)"
   for pod in pod other; do pod_exec "$pod" busybox ping -c 1 -W 1 fd00:10:244:1::1; done
 }
+
+@test "ADD works on a kernel that has no settings of IPv6 for new links" {
+  node_exec mount -t tmpfs tmpfs /proc/sys/net/ipv6/conf/default
+  flannel ADD c1 pod "$(conf)"
+  flannel STATUS '' '' "$(conf)"
+}
