@@ -10,8 +10,8 @@ namespace flannel {
 namespace {
 
 /// The runtime declares the node broken when STATUS fails, and the pods that run on it are evicted. So what
-/// the next moment may mend, such as an agent that is being restarted, is told while no pod runs here; with
-/// pods it is ADD that tells it.
+/// the next moment may mend, such as an agent that is being restarted or a bridge without a free port, is
+/// told while no pod runs here; with pods it is ADD that tells it.
 template <class Action>
 void judge(Action&& action, const std::function<bool()>& has_pods) {
   try {

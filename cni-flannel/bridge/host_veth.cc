@@ -17,21 +17,19 @@
 namespace flannel {
 namespace {
 
-/// BR_MAX_PORTS of the kernel.
-[[noreturn]] void throw_bridge_full(netlink::NetlinkSocket& host, const netlink::Link& bridge,
-                                    const netlink::NetlinkError& refusal) {
-  const auto ports = netlink::ports_of(host, bridge.ifindex);
+constexpr size_t kMostPorts = 1023;  // BR_MAX_PORTS of the kernel, less one
+
+[[noreturn]] void throw_bridge_full(const netlink::Link& bridge, const std::vector<netlink::Link>& ports) {
   const auto of_containers = std::count_if(ports.begin(), ports.end(), [](const netlink::Link& port) {
     return !container_of(port.alias).empty();
   });
   throw cni::Error(
       cni::ErrorCode::try_again_later,
-      fmt::format("bridge '{}' is full: it has {} ports, and the kernel allows a bridge no more than 1023",
-                  bridge.name, ports.size()),
-      fmt::format(
-          "{} of them are of pods; a port becomes free when its pod is deleted; have fewer pods on this "
-          "node (the kubelet's maxPods); {}",
-          of_containers, refusal.what()));
+      fmt::format("bridge '{}' is full: it has {} ports, and the kernel allows a bridge no more than {}",
+                  bridge.name, ports.size(), kMostPorts),
+      fmt::format("{} of them are of pods; a port becomes free when its pod is deleted; have fewer pods on "
+                  "this node (the kubelet's maxPods)",
+                  of_containers));
 }
 
 /// netlink::create_veth(), with the reason why a bridge takes no more ports.
@@ -40,11 +38,16 @@ bool create_port(netlink::NetlinkSocket& host, const netlink::Link& bridge, cons
     return netlink::create_veth(host, pair);
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() != EXFULL) throw;
-    throw_bridge_full(host, bridge, error);
+    throw_bridge_full(bridge, netlink::ports_of(host, bridge.ifindex));
   }
 }
 
 }  // namespace
+
+void check_has_room(netlink::NetlinkSocket& host, const netlink::Link& bridge) {
+  const auto ports = netlink::ports_of(host, bridge.ifindex);
+  if (ports.size() >= kMostPorts) throw_bridge_full(bridge, ports);
+}
 
 HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,
                           const netlink::Netns& netns, const cni::Request& request,

@@ -25,6 +25,9 @@ HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, 
                           const netlink::Netns& netns, const cni::Request& request,
                           const base::MacAddress& container_mac);
 
+/// Throws cni::Error(try_again_later) if the bridge has all the ports that it can have.
+void check_has_room(netlink::NetlinkSocket& host, const netlink::Link& bridge);
+
 /// Removes the pair that create_host_veth() made, and no other of that name.
 void remove_host_veth(netlink::NetlinkSocket& host, const HostVeth& veth);
 

@@ -1,5 +1,6 @@
 // STATUS of the built-in delegate.
 #include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/host_veth.h"
 #include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/verbs.h"
 
@@ -8,7 +9,9 @@ namespace flannel::bridge {
 void status(const cni::Request& request, const Ipam& ipam) {
   const BridgeConf conf = parse_bridge_conf(request);
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
-  check_node_settings(conf, netlink::find_link(host, conf.bridge));
+  const auto bridge = netlink::find_link(host, conf.bridge);
+  check_node_settings(conf, bridge);
+  if (bridge) check_has_room(host, *bridge);
   ipam.status(request);
 }
 

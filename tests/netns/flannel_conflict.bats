@@ -128,4 +128,9 @@ new_network() {
   assert_error 11 "'cni0' is full: it has 1023 ports.*1023.*1 of them are of pods"
   assert_equal "$(node_exec ls /var/lib/cni/flannel)" old
   flannel STATUS '' '' "$(conf)"
+  flannel DEL old old "$(conf)"
+  node_exec ip link add last type veth peer name other
+  node_exec ip link set last master cni0
+  run flannel STATUS '' '' "$(conf)" # no pod runs here, and none can
+  assert_error 50 "'cni0' is full"
 }
