@@ -124,6 +124,20 @@ NftRule& NftRule::ethernet_source_is(const base::MacAddress& mac) {
       .compare(NFT_CMP_EQ, mac.bytes.data(), mac.bytes.size());
 }
 
+NftRule& NftRule::before(std::chrono::sys_seconds end) {
+  const uint64_t wire =
+      htobe64(static_cast<uint64_t>(std::chrono::nanoseconds(end.time_since_epoch()).count()));
+  load_meta(NFT_META_TIME_NS);
+  expression("byteorder", [&] {  // so that a comparison of bytes is one of numbers
+    expressions_.put_be32(NFTA_BYTEORDER_SREG, kRegister)
+        .put_be32(NFTA_BYTEORDER_DREG, kRegister)
+        .put_be32(NFTA_BYTEORDER_OP, NFT_BYTEORDER_HTON)
+        .put_be32(NFTA_BYTEORDER_LEN, sizeof wire)
+        .put_be32(NFTA_BYTEORDER_SIZE, sizeof wire);
+  });
+  return compare(NFT_CMP_LT, &wire, sizeof wire);
+}
+
 NftRule& NftRule::counter() {
   return expression("counter", [] {});
 }

@@ -1,6 +1,7 @@
 // Builds rules of nf_tables. Source: include/uapi/linux/netfilter/nf_tables.h.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -31,6 +32,9 @@ class NftRule {
   NftRule& udp_port_is(uint16_t port);
   /// `meta mark & mask == value`.
   NftRule& mark_is(uint32_t value, uint32_t mask);
+
+  /// `meta time < end`, by the system's clock.
+  NftRule& before(std::chrono::sys_seconds end);
 
   NftRule& counter();
   /// Keeps the source port where it can, or chooses it at random if `fully_random`.

@@ -103,8 +103,9 @@ NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& su
   for (const PlannedChain& chain : planned_chains(plan)) {
     transaction.ensure_base_chain(chain.name, chain.hook, chain.comment);
     for (const TrafficRule& rule : *chain.rules)
-      transaction.add_rule(chain.name, make_nft_rule(rule, plan.family, {.fully_random = fully_random}),
-                           chain.rule_comment);
+      transaction.add_rule(
+          chain.name, make_nft_rule(rule, plan.family, {.fully_random = fully_random, .until = plan.until}),
+          chain.rule_comment);
   }
   return transaction;
 }

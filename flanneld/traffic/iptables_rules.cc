@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/lease/clock.h"
 #include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/forward_policy.h"
 #include "flanneld/traffic/input_policy.h"
@@ -36,7 +37,10 @@ void IptablesRules::begin(Cause cause) {
   queue_.clear();
   check_.cancel();
   pass_ = {.cause = cause, .has_written = false, .failure = {}};
+  const auto until = end_refused_ ? std::nullopt : std::optional(rules_end(system_now()));
+  if (std::exchange(until_, until) != until) pass_.cause = Cause::asked;  // nobody has changed the rules
   for (TrafficPlan plan : plans_) {
+    plan.until = until;
     plan.fully_random = plan.fully_random && !fully_random_refused_;
     queue_.update(
         plan.family, IptablesVariant::usual,
@@ -51,6 +55,19 @@ void IptablesRules::updated(const TrafficPlan& plan, const IptablesOutcome& outc
   if (outcome.kind == Outcome::unchanged) return;
   if (outcome.kind == Outcome::changed) {
     pass_.has_written = true;
+    return;
+  }
+  // A kernel may lack the match for times.
+  if (outcome.kind == Outcome::refused && plan.until && !plan.tunnel_input.empty()) {
+    TrafficPlan endless = plan;
+    endless.until.reset();
+    queue_.update_next(
+        endless.family, IptablesVariant::usual,
+        [endless](const IptablesSaved& actual) { return iptables_changes(actual, endless); },
+        [this, endless](const IptablesOutcome& second) {
+          end_refused_ = second.kind == Outcome::changed;
+          updated(endless, second);
+        });
     return;
   }
   // iptables before 1.6.2 does not know --random-fully.

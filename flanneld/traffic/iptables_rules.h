@@ -42,7 +42,8 @@ class IptablesRules : public TrafficRules {
   TrafficStatus status_;
   std::vector<TrafficPlan> plans_;
   RuleOwner owner_;
-  bool fully_random_refused_ = false;
+  bool fully_random_refused_ = false, end_refused_ = false;
+  std::optional<std::chrono::sys_seconds> until_;  ///< TrafficPlan::until of the last pass
   bool leftovers_removed_ = false;
   Pass pass_;
   IptablesQueue queue_;

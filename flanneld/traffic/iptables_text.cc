@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/base/text.h"
+#include "common/base/time_text.h"
 
 namespace flanneld {
 namespace {
@@ -39,16 +40,24 @@ const char* target_of(const TrafficRule& rule, bool fully_random) {
   return "";
 }
 
+/// Upstream's chains are upstream's to clean up; ours are not.
+std::string end_text(const TrafficRule& rule, const TrafficPlan& plan) {
+  if (!plan.until || rule.action != TrafficAction::drop) return {};
+  std::string text = base::time_text(*plan.until);
+  if (text.ends_with('Z')) text.pop_back();  // it is UTC anyway
+  return fmt::format("-m time --datestop {} ", text);
+}
+
 /// Upstream's order, which is also iptables-save's: source, destination, interface, protocol, matches,
 /// target.
 std::string rule_line(const IptablesPlace& place, const std::string& chain, const TrafficRule& rule,
-                      bool fully_random) {
-  return fmt::format("-A {} {}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
+                      const TrafficPlan& plan) {
+  return fmt::format("-A {} {}{}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
                      address_text("-d", rule.destination),
                      rule.input_link.empty() ? "" : fmt::format("-i {} ", rule.input_link),
                      rule.udp_port == 0 ? "" : fmt::format("-p udp -m udp --dport {} ", rule.udp_port),
-                     rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", match_text(place),
-                     target_of(rule, fully_random));
+                     rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", end_text(rule, plan),
+                     match_text(place), target_of(rule, plan.fully_random));
 }
 
 std::string jump_line(const IptablesPlace& place, const std::string& chain) {
@@ -56,10 +65,10 @@ std::string jump_line(const IptablesPlace& place, const std::string& chain) {
 }
 
 std::vector<std::string> lines_of(const IptablesPlace& place, const std::string& chain,
-                                  const std::vector<TrafficRule>& rules, bool fully_random) {
+                                  const std::vector<TrafficRule>& rules, const TrafficPlan& plan) {
   std::vector<std::string> lines;
   lines.reserve(rules.size());
-  for (const TrafficRule& rule : rules) lines.push_back(rule_line(place, chain, rule, fully_random));
+  for (const TrafficRule& rule : rules) lines.push_back(rule_line(place, chain, rule, plan));
   return lines;
 }
 
@@ -118,7 +127,7 @@ std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved, c
   const std::string upstreams = place.chain, own = fmt::format("{}{}", place.chain, plan.owner.suffix);
   const bool is_shared = is_of_another(find_chain(saved, place.table, upstreams), plan.owner);
   const std::string& used = is_shared ? own : upstreams;
-  const std::string changes = changes_of(place, used, saved, lines_of(place, used, rules, plan.fully_random));
+  const std::string changes = changes_of(place, used, saved, lines_of(place, used, rules, plan));
   if (is_shared || own == upstreams) return changes;
   return fmt::format("{}{}", changes, changes_of(place, own, saved, std::vector<std::string>{}));
 }

@@ -13,8 +13,9 @@ netfilter::NftFamily nft_family(base::Family family);
 netfilter::NftTable iptables_nft_table(base::Family family, const char* name);
 
 struct NftRuleOptions {
-  bool fully_random = false;  ///< masquerade to random ports
-  bool counted = false;       ///< count packets, as iptables does
+  bool fully_random = false;                           ///< masquerade to random ports
+  bool counted = false;                                ///< count packets, as iptables does
+  std::optional<std::chrono::sys_seconds> until = {};  ///< a drop or a masquerade ends then
 };
 
 netfilter::NftRule make_nft_rule(const TrafficRule& rule, base::Family family, NftRuleOptions options);

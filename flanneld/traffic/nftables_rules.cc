@@ -2,6 +2,8 @@
 
 #include <linux/netlink.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +11,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/lease/clock.h"
 #include "flanneld/traffic/flannel_table.h"
 #include "flanneld/traffic/forward_policy.h"
 #include "flanneld/traffic/input_policy.h"
@@ -48,6 +51,7 @@ NftablesRules::NftablesRules(EventLoop& loop, std::function<void()> changed)
 
 NftablesRules::~NftablesRules() {
   if (monitor_) loop_.unwatch(monitor_->fd());
+  if (clock_.valid()) loop_.unwatch(clock_.get());
 }
 
 /// For legacy iptables, whose rules the kernel shows to its own programs only.
@@ -61,6 +65,7 @@ void NftablesRules::open() {
   if (monitor_) return;
   monitor_.emplace();
   loop_.watch(monitor_->fd(), EPOLLIN, [this](uint32_t) { read_changes(); });
+  watch_clock();
 }
 
 void NftablesRules::read_changes() {
@@ -68,8 +73,8 @@ void NftablesRules::read_changes() {
   const bool complete = monitor_->drain([&](const netfilter::NftChange& change) {
     any = true;
     look = look || change.is_base || is_flannel_table(change.table) ||
-           (change.table == "filter" &&
-            (change.chain == "FORWARD" || change.chain == "INPUT" || change.chain.starts_with(kIptablesForwardChain)));
+           (change.table == "filter" && (change.chain == "FORWARD" || change.chain == "INPUT" ||
+                                         change.chain.starts_with(kIptablesForwardChain)));
   });
   if ((look || !complete) && !settle_.armed()) settle_.start(settle_delay_);
   if (any && status_.blocked && !std::exchange(checks_soon_, true)) check_.start(kCheckWhileBlocked);
@@ -78,6 +83,8 @@ void NftablesRules::read_changes() {
 void NftablesRules::apply(const TrafficSpec& spec, std::function<void()> applied) {
   applied_ = std::move(applied);
   auto plans = plan_traffic(spec);
+  for (TrafficPlan& plan : plans)
+    if (!end_refused_) plan.until = rules_end(system_now());
   if (plans != plans_) written_.clear();  // the actual rules will be replaced
   plans_ = std::move(plans);
   owner_ = spec.owner;
@@ -92,9 +99,10 @@ void NftablesRules::reconcile(Cause cause) {
   settle_.cancel();
   try {
     open();
+    const bool is_prolonged = prolong();
     bool written = false;
     for (const Family family : base::kFamilies) written = reconcile_family(family) || written;
-    if (written && cause == Cause::watched && !status_.failure) count_restored();
+    if (written && cause == Cause::watched && !is_prolonged && !status_.failure) count_restored();
     settle_others();
   } catch (const base::SystemError& error) {
     fail(error);
@@ -139,23 +147,57 @@ bool NftablesRules::reconcile_family(Family family) {
   return true;
 }
 
+bool NftablesRules::prolong() {
+  if (end_refused_) return false;
+  const auto until = rules_end(system_now());
+  bool is_later = false;
+  for (TrafficPlan& plan : plans_) is_later = std::exchange(plan.until, until) != until || is_later;
+  if (is_later) written_.clear();
+  return is_later;
+}
+
+/// With a clock that is set forward, as on a node without one of its own, the rules would be over.
+void NftablesRules::watch_clock() {
+  clock_ = base::UniqueFd(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!clock_.valid()) return;  // then the next check sees to it
+  const itimerspec never{.it_interval = {}, .it_value = {.tv_sec = INT32_MAX, .tv_nsec = 0}};
+  ::timerfd_settime(clock_.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr);
+  loop_.watch(clock_.get(), EPOLLIN, [this](uint32_t) {
+    uint64_t times = 0;
+    if (::read(clock_.get(), &times, sizeof times) < 0 && errno == EAGAIN) return;
+    reconcile(Cause::asked);
+  });
+}
+
+/// False: the kernel knows less than was asked for; try again with that.
+bool NftablesRules::try_write(const TrafficPlan& plan, const std::string& suffix, const std::string& doing) {
+  TrafficPlan asked = plan;
+  if (end_refused_) asked.until.reset();
+  const bool random = plan.fully_random && !fully_random_refused_;
+  try {
+    if (!make_flannel_table(asked, suffix, random).commit(*socket_, doing))
+      throw base::SystemError(ENOENT, doing);
+    return true;
+  } catch (const base::KernelError& error) {
+    const bool may_be_old = error.error_number() == EINVAL || error.error_number() == EOPNOTSUPP ||
+                            error.error_number() == ENOENT;
+    if (!may_be_old) throw;
+    if (asked.until)
+      end_refused_ = true;
+    else if (random && !plan.nat.empty())
+      fully_random_refused_ = true;
+    else
+      throw;
+    return false;
+  }
+}
+
 void NftablesRules::write(const TrafficPlan& plan) {
   // Looked at each time: two agents that start at once both find upstream's name free.
   const std::string suffix = suffixes_[plan.family] = choose_suffix(*socket_, plan.family, owner_);
   const netfilter::NftTable table = flannel_table(plan.family, suffix);
   const std::string doing = fmt::format("write nftables table {}", base::quoted(table.str()));
-  const auto commit = [&](bool fully_random) {
-    if (!make_flannel_table(plan, suffix, fully_random).commit(*socket_, doing))
-      throw base::SystemError(ENOENT, doing);
-  };
-  const bool random = plan.fully_random && !fully_random_refused_;
-  try {
-    commit(random);
-  } catch (const base::KernelError& error) {
-    const bool may_be_old = error.error_number() == EINVAL || error.error_number() == EOPNOTSUPP;
-    if (!random || plan.nat.empty() || !may_be_old) throw;
-    commit(false);
-    fully_random_refused_ = true;
+  while (!try_write(plan, suffix, doing)) {
   }
   auto now = find_nft_table(*socket_, table);
   if (!now || !is_as_planned(*now, plan))

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/base/unique_fd.h"
 #include "common/netfilter/nft_monitor.h"
 #include "common/netfilter/nft_query.h"
 #include "flanneld/traffic/iptables_queue.h"
@@ -44,6 +45,10 @@ class NftablesRules : public TrafficRules {
   void count_restored();
   bool reconcile_family(base::Family family);
   void write(const TrafficPlan& plan);
+  bool try_write(const TrafficPlan& plan, const std::string& suffix, const std::string& doing);
+  /// Lets the rules last longer; true if they have to be written for that.
+  bool prolong();
+  void watch_clock();
   void settle_others();
   void settle_legacy(base::Family family);
   void legacy_settled(base::Family family, const IptablesOutcome& outcome);
@@ -60,7 +65,8 @@ class NftablesRules : public TrafficRules {
   RuleOwner owner_;
   std::map<base::Family, std::string> suffixes_;             ///< of the tables that were written
   std::map<base::Family, netfilter::NftTableInfo> written_;  ///< as the kernel showed it afterwards
-  bool fully_random_refused_ = false;
+  bool fully_random_refused_ = false, end_refused_ = false;
+  base::UniqueFd clock_;  ///< readable when somebody sets the system's clock
   bool iptables_leftovers_removed_ = false;
   std::optional<netlink::NetlinkSocket> socket_;
   std::optional<netfilter::NftMonitor> monitor_;

@@ -122,6 +122,12 @@ TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwn
                             .owner = owner};
 }
 
+std::chrono::sys_seconds rules_end(std::chrono::sys_seconds now) {
+  constexpr std::chrono::hours kStep{6}, kLeast{24};
+  const auto begun = std::chrono::duration_cast<std::chrono::hours>(now.time_since_epoch()) / kStep;
+  return std::chrono::sys_seconds(kStep * (begun + 1) + kLeast);
+}
+
 bool forwards(const std::vector<TrafficPlan>& plans) {
   return std::any_of(plans.begin(), plans.end(),
                      [](const TrafficPlan& plan) { return !plan.forward.empty(); });

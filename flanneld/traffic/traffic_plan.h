@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -68,11 +69,18 @@ struct TrafficPlan {
   std::optional<Tunnel> tunnel = {};
   bool fully_random = true;
   RuleOwner owner = {};
+  /// Rules that masquerade or drop, and stand where upstream does not clean up, have no effect from then on;
+  /// nullopt: they always have.
+  std::optional<std::chrono::sys_seconds> until = {};
   bool operator==(const TrafficPlan&) const = default;
   [[nodiscard]] bool empty() const {
     return nat.empty() && forward.empty() && tunnel_input.empty() && tunnel_forward.empty();
   }
 };
+
+/// When rules that are written now are to end: after 24 hours, as a lease does, or some hours more, so that
+/// they need not be written again soon.
+std::chrono::sys_seconds rules_end(std::chrono::sys_seconds now);
 
 /// One plan per family of the spec, even if it has no rules.
 std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec);

@@ -78,3 +78,11 @@ TEST_CASE("nodes within the pod network, outside of all subnets, are not taken f
   CHECK(plan.tunnel_input[0].action == TrafficAction::return_);
   CHECK_FALSE(plan.tunnel_forward[0].destination);
 }
+
+TEST_CASE("rules end 24 to 30 hours after they were written, and need not be written again for hours") {
+  using std::chrono::hours;
+  const std::chrono::sys_seconds noon{hours(24 * 20000 + 12)};
+  CHECK(rules_end(noon) == noon + hours(30));
+  CHECK(rules_end(noon + hours(5)) == noon + hours(30));
+  CHECK(rules_end(noon + hours(6)) == noon + hours(36));
+}
