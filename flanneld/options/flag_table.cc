@@ -20,6 +20,9 @@ constexpr std::array kFlags{
 
     Flag{"etcd-endpoints", "URL,…", "http://127.0.0.1:4001,http://127.0.0.1:2379",
          servers<&Options::etcd_endpoints>, "etcd servers, tried in turn"},
+    Flag{"etcd-discovery-srv", "DOMAIN", "", text<&Options::etcd_discovery_srv>,
+         "instead of --etcd-endpoints: the servers in the SRV records of _etcd-client-ssl._tcp.DOMAIN and "
+         "_etcd-client._tcp.DOMAIN"},
     Flag{"etcd-prefix", "KEY", "/coreos.com/network", text<&Options::etcd_prefix>,
          "where in etcd flannel's keys are"},
     Flag{"etcd-keyfile", "FILE", "", text<&Options::etcd_keyfile>, "TLS client key (PEM)"},

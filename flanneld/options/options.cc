@@ -94,6 +94,7 @@ void combine(Options& options) {
   const bool has_tls = !options.etcd_keyfile.empty() || !options.etcd_cafile.empty();
   for (std::string& url : options.etcd_endpoints)
     if (url.find("://") == std::string::npos) url.insert(0, has_tls ? "https://" : "http://");
+  if (!options.etcd_discovery_srv.empty()) options.etcd_endpoints.clear();
   // A lease directory is on this machine's disk itself.
   if (!options.lease_dir.empty()) options.state_file.clear();
   if (options.healthz_port == 0) return;
@@ -124,6 +125,9 @@ Options parse_options(const std::vector<std::string>& arguments, const Environme
     flags.merge(read_config(config->second.text(), read_file, options));
   if (flags.contains("lease-dir") && flags.contains("etcd-endpoints") && !flags["lease-dir"].text().empty())
     options.warnings.emplace_back("--lease-dir is given, ignoring --etcd-endpoints");
+  if (flags.contains("etcd-discovery-srv") && flags.contains("etcd-endpoints") &&
+      !flags["etcd-discovery-srv"].text().empty())
+    options.warnings.emplace_back("--etcd-discovery-srv is given, ignoring --etcd-endpoints");
   options.settings = describe_settings(flags);
   apply_all(flags, options);
   combine(options);

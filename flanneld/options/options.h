@@ -22,6 +22,7 @@ struct Options {
   std::string lease_dir;       ///< empty: the leases are in etcd
 
   std::vector<std::string> etcd_endpoints;  ///< URLs with scheme, without a slash at the end
+  std::string etcd_discovery_srv;           ///< a domain; not empty: there are no endpoints
   std::string etcd_prefix;
   std::string etcd_keyfile, etcd_certfile, etcd_cafile;
   std::string etcd_username, etcd_password;  ///< both or none

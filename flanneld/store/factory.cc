@@ -17,6 +17,7 @@ namespace flanneld {
 EtcdAccess etcd_access(const Options& options) {
   EtcdAccess access;
   access.endpoints = options.etcd_endpoints;
+  access.discovery = options.etcd_discovery_srv;
   access.tls = {options.etcd_cafile, options.etcd_certfile, options.etcd_keyfile};
   access.username = options.etcd_username;
   access.password = options.etcd_password;
@@ -35,6 +36,9 @@ std::unique_ptr<LeaseStore> make_lease_store(EventLoop& loop, const Options& opt
 
 std::string store_identity(const Options& options) {
   if (!options.lease_dir.empty()) return fmt::format("directory {}", options.lease_dir);
+  if (!options.etcd_discovery_srv.empty())
+    return fmt::format("etcd in the DNS of {}, prefix {}", options.etcd_discovery_srv,
+                       clean_etcd_prefix(options.etcd_prefix));
   std::set<std::string> endpoints;
   for (const std::string& url : options.etcd_endpoints) endpoints.insert(without_userinfo(url));
   return fmt::format("etcd at {}, prefix {}", fmt::join(endpoints, ","),

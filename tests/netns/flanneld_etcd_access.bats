@@ -159,3 +159,15 @@ stall_has_dropped() {
     on a node_exec bash -c 'kill "$(cat /run/nc.pid)"'
   done
 }
+
+@test "the servers are found by SRV records, later when the DNS is not there yet" {
+  member m1 101 m1=http://192.168.1.101:2380
+  wait_until 20 on m1 etcd_answers
+  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  on a node_exec bash -euc 'echo "nameserver 127.0.0.1" >/run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf'
+  on a flanneld_start --etcd-discovery-srv cluster.test
+  wait_until 10 log_has "etcd does not serve: look up the SRV records of _etcd-client-ssl._tcp.cluster.test: "
+  on a node_spawn dns.log perl "$repo/tests/support/dns.perl" 192.168.1.101
+  on a flanneld_wait_ready
+  assert_match "$(on a status_get /status)" "etcd at the servers in the DNS of cluster.test"
+}

@@ -31,9 +31,13 @@ bool is_token_trouble(const EtcdError& error) {
 }  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, access_.tls), watch_lines_(kMaxAnswer) {}
+    : access_(std::move(access)), http_(loop, access_.tls), watch_lines_(kMaxAnswer) {
+  must_discover_ = !access_.discovery.empty();
+  if (must_discover_) discovery_.emplace(loop, access_.discovery);
+}
 
 std::string EtcdClient::describe() const {
+  if (discovery_) return fmt::format("the servers in the DNS of {}", discovery_->domain());
   std::vector<std::string> servers;
   for (const std::string& url : access_.endpoints) servers.push_back(without_userinfo(url));
   return fmt::format("{}", fmt::join(servers, ","));
@@ -96,6 +100,29 @@ std::string EtcdClient::by_member(size_t member, const std::string& reason) cons
 }
 
 void EtcdClient::begin(EtcdCall call, Done<json::Value> done) {
+  if (!must_discover_) return begin_now(std::move(call), std::move(done));
+  waiting_.emplace_back(std::move(call), std::move(done));
+  if (waiting_.size() == 1)
+    discovery_->find([this](const Result<std::vector<std::string>>& urls) { discovered(urls); });
+}
+
+void EtcdClient::discovered(const Result<std::vector<std::string>>& urls) {
+  // A call that is under way counts members by their place. Where the DNS fails, those known may serve again.
+  if (urls && calls_.empty() && *urls != access_.endpoints) {
+    access_.endpoints = *urls;
+    current_ = 0;
+    watched_ = access_.endpoints.size();  // none of these
+  }
+  must_discover_ = access_.endpoints.empty();
+  for (auto& [call, done] : std::exchange(waiting_, {})) {
+    if (must_discover_)
+      done(Result<json::Value>::failure(urls.reason()));
+    else
+      begin_now(std::move(call), std::move(done));
+  }
+}
+
+void EtcdClient::begin_now(EtcdCall call, Done<json::Value> done) {
   const size_t count = access_.endpoints.size();
   calls_.push_back({std::move(call), std::move(done), current_, std::vector<bool>(count), false, nullptr});
   const auto place = std::prev(calls_.end());
@@ -141,6 +168,7 @@ void EtcdClient::try_next(Calls::iterator call, const std::string& reason) {
     call->member = (current_ + i) % count;
     if (!call->has_failed[call->member]) return send(call);
   }
+  must_discover_ = discovery_.has_value();  // they may have moved
   finish(call, Result<json::Value>::failure(by_member(failed, reason)));
 }
 

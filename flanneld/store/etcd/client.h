@@ -4,18 +4,22 @@
 
 #include <chrono>
 #include <list>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/http_client.h"
 #include "flanneld/io/line_splitter.h"
 #include "flanneld/store/etcd/calls.h"
+#include "flanneld/store/etcd/discovery.h"
 
 namespace flanneld {
 
 struct EtcdAccess {
   std::vector<std::string> endpoints;  ///< URLs; tried in turn, beginning with the one that answered last
+  std::string discovery = {};          ///< a domain whose SRV records name them instead; empty: none
   TlsFiles tls;
   std::string username, password;                                    ///< both empty: no authentication
   std::chrono::milliseconds call_timeout = std::chrono::seconds(4);  ///< for each member
@@ -55,6 +59,9 @@ class EtcdClient final : public EtcdCalls {
   template <class T>
   void call(EtcdCall call, T (*parse)(const json::Value&), Done<T> done);
   void begin(EtcdCall call, Done<json::Value> done);
+  /// The calls that wait for the servers to be found begin, or fail.
+  void discovered(const Result<std::vector<std::string>>& urls);
+  void begin_now(EtcdCall call, Done<json::Value> done);
   void send(Calls::iterator call);
   void answered(Calls::iterator call, const HttpResult& result);
   void try_next(Calls::iterator call, const std::string& reason);
@@ -72,6 +79,9 @@ class EtcdClient final : public EtcdCalls {
   std::string token_;
   HttpClient http_;
   Calls calls_;
+  std::optional<EtcdDiscovery> discovery_;
+  bool must_discover_ = false;  ///< no servers are known, or none of them answers
+  std::vector<std::pair<EtcdCall, Done<json::Value>>> waiting_;  ///< for that
   HttpClient::ExchangePtr watch_;
   size_t watched_ = 0;  ///< the member that it goes through
   LineSplitter watch_lines_;

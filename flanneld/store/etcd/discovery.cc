@@ -1,0 +1,56 @@
+#include "flanneld/store/etcd/discovery.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "common/base/error.h"
+#include "flanneld/io/url.h"
+
+namespace flanneld {
+namespace {
+
+struct Service {
+  std::string_view name, scheme;
+};
+constexpr std::array<Service, 2> kServices{
+    {{"_etcd-client-ssl._tcp", "https"}, {"_etcd-client._tcp", "http"}}};
+
+using Urls = Result<std::vector<std::string>>;
+
+}  // namespace
+
+std::vector<std::string> etcd_urls(const SrvLookup::Records& records) {
+  std::vector<std::string> urls;
+  for (size_t i = 0; i < records.size() && i < kServices.size(); ++i)
+    for (const SrvRecord& one : records[i]) {
+      std::string url = fmt::format("{}://{}:{}", kServices.at(i).scheme, one.host, one.port);
+      try {
+        parse_url(url);
+      } catch (const base::ParseError&) {
+        continue;  // a name that no host has
+      }
+      urls.push_back(std::move(url));
+    }
+  return urls;
+}
+
+void EtcdDiscovery::find(Done done) {
+  std::vector<std::string> names;
+  for (const Service& one : kServices) names.push_back(fmt::format("{}.{}", one.name, domain_));
+  try {
+    lookup_.start(names, [names, done](const Result<SrvLookup::Records>& records) {
+      if (!records) return done(Urls::failure(records.reason()));
+      std::vector<std::string> urls = etcd_urls(*records);
+      if (urls.empty())
+        return done(Urls::failure(fmt::format("the DNS has no SRV records of {} or {}", names[0], names[1])));
+      done(std::move(urls));
+    });
+  } catch (const base::SystemError& error) {
+    done(Urls::failure(error.what()));
+  }
+}
+
+}  // namespace flanneld
