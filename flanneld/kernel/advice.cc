@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kNoRight = "; flanneld needs the capability CAP_NET_ADMIN";
 
-std::string advice_on(const VxlanDevice& vxlan, int error_number) {
+std::string advice_on_kind(const VxlanDevice& vxlan, int error_number) {
   switch (error_number) {
     case EADDRINUSE:
       return fmt::format(
@@ -33,7 +33,7 @@ std::string advice_on(const VxlanDevice& vxlan, int error_number) {
 
 std::string advice_on(const Device& device, int error_number) {
   if (error_number == EPERM || error_number == EACCES) return kNoRight;
-  return std::visit([&](const auto& kind) { return advice_on(kind, error_number); }, device.kind);
+  return std::visit([&](const auto& kind) { return advice_on_kind(kind, error_number); }, device.kind);
 }
 
 std::string advice_on(const netlink::Route& route, int error_number) {
