@@ -90,7 +90,7 @@ void Agent::start() {
   pages_.listen(loop_, options_);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
   if (!options_.network_config.empty()) use_config(options_.network_config);
-  saved_.load();
+  if (!options_.no_subnet) saved_.load();
   store_->start([this](const StoreEvent& event) { store_events_.take(event); });
 }
 
@@ -127,7 +127,7 @@ void Agent::configure() {
     state_.problems.interface.reset();
     base::log_info(fmt::format("external interface {}", choice.chosen->describe()));
     make_backend_for(*choice.chosen, look_at_host(choice.chosen->ifindex));
-    if (state_.own) {
+    if (may_attach()) {
       attach();
     } else {
       state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks);
@@ -157,6 +157,13 @@ void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
 }
 
 void Agent::claim() {
+  if (options_.no_subnet) {
+    if (!may_attach()) readiness_.wait(Phase::lease, fmt::format("the leases in the {}", store_->describe()));
+    return store_->claim({.config = *state_.config,
+                          .attributes = state_.backend->attributes(),
+                          .previous = {},
+                          .kind = Claim::Kind::none});
+  }
   if (!state_.own) readiness_.wait(Phase::lease, fmt::format("a lease from the {}", store_->describe()));
   store_->claim({*state_.config, state_.backend->attributes(),
                  state_.own ? std::optional(state_.own->key) : state_.previous, networks_to_avoid(state_)});
@@ -220,14 +227,14 @@ bool Agent::use_saved(const SavedState& saved) {
 
 void Agent::status_changed() {
   if (find_not_ready(readiness_, reconciler_.status(), rules_status())) return;
-  if (!readiness_.announce(state_.own->key.str())) return;
+  if (!readiness_.announce(state_.own ? state_.own->key.str() : "none")) return;
   const size_t peers = state_.peers.plans().size();
   base::log_info(fmt::format("ready: {} {} reached", peers, peers == 1 ? "peer is" : "peers are"));
   confine_timer_.start(milliseconds(0));
 }
 
 void Agent::confine() {
-  if (rules_->needs_programs()) return;
+  if (rules_ && rules_->needs_programs()) return;
   try {
     if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
   } catch (const base::SystemError& error) {

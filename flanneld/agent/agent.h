@@ -65,6 +65,10 @@ class Agent final {
   void write_subnet_env();
   [[nodiscard]] std::optional<SavedState> state_to_save() const;
   [[nodiscard]] const TrafficStatus* rules_status() const { return rules_ ? &rules_->status() : nullptr; }
+  /// The node has what its data path is made from: a lease, or with --no-subnet the peers'.
+  [[nodiscard]] bool may_attach() const {
+    return state_.backend && (state_.own || (options_.no_subnet && state_.counters.lists > 0));
+  }
   void try_again(Phase phase, const std::string& reason, Timer& timer);
 
   EventLoop& loop_;

@@ -14,21 +14,24 @@ constexpr std::chrono::milliseconds kAttachRetry{1000};
 }  // namespace
 
 void Agent::attach() {
-  if (!state_.own || !state_.backend) return;
+  if (!may_attach()) return;
   try {
     if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
       return try_again(Phase::data_path, *collision, attach_timer_);
     state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
-    apply_rules();
+    if (state_.own)
+      apply_rules();
+    else
+      finish_attach();
   } catch (const base::SystemError& error) {
     try_again(Phase::data_path, error.what(), attach_timer_);
   }
 }
 
 void Agent::finish_attach() {
-  if (!state_.own || !state_.backend) return;
+  if (!may_attach()) return;
   // subnet.env tells of a network, so there must be one. The failure is in the log.
   if (const auto& reason = reconciler_.status().no_device; reason && !readiness_.is_done()) {
     readiness_.wait(Phase::data_path, *reason);
@@ -36,7 +39,7 @@ void Agent::finish_attach() {
     return;
   }
   try {
-    write_subnet_env();
+    if (state_.own) write_subnet_env();
     state_.former.clear();
     node_watch_.start(node_plan(state_, options_).own_subnets);
     readiness_.finish();

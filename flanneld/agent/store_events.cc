@@ -136,6 +136,7 @@ void StoreEvents::on(const LeasesChanged& event) {
 
 /// Before the node has its lease nothing is logged: which lease of a list is its own is not known yet.
 void StoreEvents::peers_changed(const PeerChange& change) {
+  if (options_.no_subnet && !readiness_.is_done()) return next_.attach();
   if (change.empty()) return;
   if (readiness_.is_done()) log_peers(change);
   next_.apply_peers();

@@ -152,6 +152,7 @@ class Examination {
     constexpr const char* kName = "subnet file";
     const std::string& path = options_.subnet_file;
     const auto text = base::read_file(path, kMaxFileBytes);
+    if (!text && options_.no_subnet) return add(State::ok, kName, "none, as --no-subnet says");
     if (!text)
       return add(State::fail, kName, fmt::format("there is no {}: no pod can start", base::quoted(path)),
                  "flanneld writes it when it has a lease; its log says what it waits for");

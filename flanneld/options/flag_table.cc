@@ -66,6 +66,8 @@ constexpr std::array kFlags{
          "how often the rules are checked"},
     Flag{"ip-blackhole-route", "", "false", boolean<&Options::ip_blackhole_route>,
          "keep a blackhole route for the node's own subnet"},
+    Flag{"no-subnet", "", "false", boolean<&Options::no_subnet>,
+         "route to the other nodes' pods and take no subnet, as a gateway does"},
     Flag{"heal", "", "true", boolean<&Options::heal>,
          "undo what others change in the kernel; false: only report it"},
 

@@ -39,7 +39,8 @@ struct Options {
   bool iptables_forward_rules = false;
   std::chrono::seconds iptables_resync{};
   bool ip_blackhole_route = false;
-  bool heal = true;  ///< undo what others change in the kernel
+  bool no_subnet = false;  ///< routes to the pods of other nodes, and has none itself
+  bool heal = true;        ///< undo what others change in the kernel
 
   std::optional<base::IpAddress> healthz_ip;
   uint16_t healthz_port = 0;

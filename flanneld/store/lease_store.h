@@ -89,10 +89,15 @@ using StoreListener = std::function<void(const StoreEvent&)>;
 
 /// The lease that this node asks for.
 struct Claim {
+  enum class Kind {
+    subnet,
+    none,  ///< the leases are only listed and followed
+  };
   NetworkConfig config;
   LeaseAttributes attributes;           ///< to be published
   std::optional<LeaseKey> previous;     ///< the subnets that the node had last; kept if nobody else has them
   std::vector<base::IpNet> avoid = {};  ///< networks of the node's own, for a fresh subnet
+  Kind kind = Kind::subnet;
 };
 
 class LeaseStore {

@@ -68,3 +68,24 @@ twins_are_told() {
   wait_until 5 twins_are_told
   (($(on a node_exec cat /run/flanneld.log | wc -l) < 20)) || fail "$(on a node_exec cat /run/flanneld.log)"
 }
+
+@test "with --no-subnet a gateway reaches all pods, follows the leases, and takes none" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start b --no-subnet
+  agent_start a
+  local web
+  web=$(on a pod_run web)
+  wait_until 3 peers_are b 1
+  on b node_exec busybox ping -c 1 -W 1 "$web" >/dev/null
+  assert_equal "$(lease_names)" "$(on a subnet_of).0-24"
+  run ! on b node_exec test -e /run/flannel/subnet.env
+  lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.98","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
+  wait_until 3 peers_are b 2
+  # An agent that starts anew, and an address that changes, keep what is routed.
+  on b flanneld_stop
+  agent_start b --no-subnet
+  on b node_exec bash -euc 'ip addr del 192.168.1.20/24 dev eth0; ip addr add 192.168.1.21/24 dev eth0
+    ip route replace default via 192.168.1.1'
+  wait_until 5 on b node_exec busybox ping -c 1 -W 1 "$web"
+  assert_match "$(on b status_get /readyz)" "^flanneld is ready"
+}

@@ -102,7 +102,8 @@ void DirectoryStore::look() {
   Holding holding;
   {
     const base::FileLock lock = files_.lock();
-    holding = hold(read_leases());
+    const bool holds_one = claim_->kind == Claim::Kind::subnet;
+    holding = holds_one ? hold(read_leases()) : Holding{read_leases()};
   }
   if (listed_ != holding.leases) {
     listed_ = holding.leases;

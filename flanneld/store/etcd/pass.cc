@@ -33,6 +33,7 @@ void EtcdPass::take_list(const EtcdRange& range) {
     listed_[lease->key] = kv;
   }
   if (looks_wiped(range)) result_.list.extent = LeasesListed::Extent::after_wipe;
+  if (known_.claim->kind == Claim::Kind::none) return end(std::move(result_));
   if (is_held()) {
     result_.held = *known_.held;
     return complete();

@@ -148,7 +148,7 @@ void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
   known_.cluster = outcome.list.cluster;
   if (outcome.plan)
     known_.held = outcome.held;
-  else
+  else if (known_.held)
     known_.held->state = HeldKey::State::present;
   if (outcome.plan) schedule_renewal();
   LeasesListed list = outcome.list;

@@ -44,6 +44,13 @@ class Node {
     sent();
     etcd.calls.clear();
   }
+  /// Asks for no lease of its own.
+  void start_watching() {
+    claim_.kind = Claim::Kind::none;
+    store.start(
+        [this](const StoreEvent& event) { std::visit([this](const auto& one) { take(one); }, event); });
+    time.advance(seconds(1));
+  }
   void publish(const std::string& public_ip) {
     claim_.attributes.public_ip = ip(public_ip);
     store.claim(claim_);
@@ -178,6 +185,19 @@ TEST_CASE("etcd store: the lease is renewed an hour before its end") {
   CHECK(node.sent().empty());
   node.time.advance(minutes(3));
   CHECK(node.sent() == "renewed(24h) ");
+}
+
+TEST_CASE("etcd store: a node that asks for no subnet follows the leases, and writes nothing") {
+  Node node;
+  node.etcd.put(kSubnets + "10.5.9.0-24", kPeer, 5);
+  node.start_watching();
+  CHECK(node.sent() == "config list(1) ");
+  node.etcd.put(kSubnets + "10.5.8.0-24", kPeer, 5);
+  node.etcd.remove(kSubnets + "10.5.9.0-24");
+  node.time.advance(seconds(30));
+  CHECK(node.sent() == "+10.5.8.0-24 -10.5.9.0-24 ");
+  CHECK(!contains(node.etcd.calls, "put"));
+  CHECK(!contains(node.etcd.calls, "grant"));
 }
 
 TEST_CASE("etcd store: the renewal keeps its margin at the ends of the range, and a lease that is shorter") {
