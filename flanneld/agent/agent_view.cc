@@ -23,6 +23,7 @@ Health Agent::health() const {
 AgentStatus Agent::status() const {
   const Health now = health();
   AgentStatus status;
+  status.flags = options_.public_flags();
   status.store = store_->describe();
   status.store_problem = state_.problems.store;
   status.not_ready = now.not_ready;

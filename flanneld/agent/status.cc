@@ -80,6 +80,7 @@ json::OrderedValue rules_json(const std::optional<TrafficStatus>& rules) {
 
 json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
   return {{"version", PROJECT_VERSION},
+          {"flags", status.flags},
           {"ready", !status.not_ready},
           {"notReadyReason", or_null(status.not_ready)},
           {"problems", status.problems},

@@ -20,11 +20,12 @@
 namespace flanneld {
 
 struct AgentStatus {
-  std::string store;                         ///< LeaseStore::describe()
-  std::optional<std::string> store_problem;  ///< nullopt: it answers
-  std::optional<std::string> not_ready;      ///< what the node waits for; nullopt: pods can be made
-  std::vector<std::string> problems;         ///< what does not stop it from working, but should be seen to
-  std::string backend;                       ///< its type
+  std::map<std::string, std::vector<std::string>> flags;  ///< Options::public_flags()
+  std::string store;                                      ///< LeaseStore::describe()
+  std::optional<std::string> store_problem;               ///< nullopt: it answers
+  std::optional<std::string> not_ready;  ///< what the node waits for; nullopt: pods can be made
+  std::vector<std::string> problems;     ///< what does not stop it from working, but should be seen to
+  std::string backend;                   ///< its type
   std::optional<ExternalInterface> external;
   std::optional<Lease> own;
   uint32_t mtu = 0;  ///< of the pods' interfaces, bytes; 0: not known yet

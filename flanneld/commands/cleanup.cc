@@ -16,6 +16,7 @@
 #include "flanneld/backend/device.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/commands/release.h"
+#include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/node/subnet_file.h"
@@ -152,8 +153,10 @@ class Cleanup {
 
 constexpr std::chrono::seconds kAgentLimit(2);
 
-/// The address at which an agent answers; nullptr if none does.
+/// The address at which an agent answers; nullptr if none does, or another network's.
 const ListenAddress* find_agent(const Options& options) {
+  if (const auto status = ask_agent(options); status && find_other_subnet_file(options, *status))
+    return nullptr;
   for (const auto* listen : {&options.status_listen, &options.healthz})
     if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kAgentLimit).status != 0)
       return &**listen;

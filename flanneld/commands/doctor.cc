@@ -20,6 +20,7 @@
 #include "flanneld/backend/registry.h"
 #include "flanneld/commands/doctor_checks.h"
 #include "flanneld/commands/doctor_report.h"
+#include "flanneld/commands/running_agent.h"
 #include "flanneld/commands/udp_port.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/io/url.h"
@@ -94,32 +95,12 @@ std::vector<base::IpNet> subnets_of(const flannel::SubnetEnv& env) {
   return subnets;
 }
 
-/// The interface that the running agent uses; nullopt: there is none that answers.
-std::optional<ExternalInterface> interface_of_agent(const Options& options, const HostNetwork& host) {
-  if (!options.status_listen) return std::nullopt;
-  const std::string url = fmt::format("http://{}/status", *options.status_listen);
-  const HttpResult answer = http_get(url, kAnswerLimit);
-  if (answer.status != 200) return std::nullopt;
-  try {
-    const json::Value status = json::parse(answer.body, url);
-    const json::Value& used = json::get_object(status, "interface", "");
-    ExternalInterface external;
-    external.name = json::get_string(used, "name", "");
-    external.rule = json::get_string(used, "rule", "");
-    for (auto [key, address] : {std::pair("ipv4", &external.ipv4), std::pair("ipv6", &external.ipv6)})
-      *address = base::IpAddress::parse(json::get_string(used, key, ""));
-    for (const HostInterface& one : host.interfaces)
-      if (one.name == external.name) external.ifindex = one.ifindex;
-    return external.ifindex == 0 ? std::nullopt : std::optional(external);
-  } catch (const base::ParseError&) {
-    return std::nullopt;  // another program answers there, which another check says
-  }
-}
-
 /// One run: looks at the machine and has each part checked.
 class Examination {
  public:
-  explicit Examination(const Options& options) : options_(options) {}
+  /// `agent`: the status of the agent that runs with these options; nullopt: there is none.
+  Examination(const Options& options, std::optional<json::Value> agent)
+      : options_(options), agent_(std::move(agent)) {}
 
   std::vector<Finding> run() {
     attempt("subnet file", [&] { subnet_file(); });
@@ -187,7 +168,7 @@ class Examination {
     if (env_) request.pod_networks = own_subnets(*env_);
     const HostNetwork host = read_node_network(route_);
     const InterfaceChoice anew = choose_external_interface(host, request);
-    request.in_use = interface_of_agent(options_, host);
+    if (agent_) request.in_use = interface_of(*agent_, host);
     const InterfaceChoice choice = choose_external_interface(host, request);
     if (choice.chosen) {
       mtu_.external = choice.chosen->mtu;
@@ -259,6 +240,10 @@ class Examination {
   void agent() {
     if (!options_.status_listen) return;
     const ListenAddress& listen = *options_.status_listen;
+    if (const auto other = agent_ ? find_other_subnet_file(options_, *agent_) : std::nullopt)
+      return add(State::warn, "agent",
+                 fmt::format("at {} answers another network's, whose subnet file is {}", listen, *other),
+                 "name this one's address with --status-listen");
     const HttpResult reply = http_get(fmt::format("http://{}/readyz", listen), kAnswerLimit);
     if (reply.status == 0)
       add(State::fail, "agent", fmt::format("flanneld does not answer at {}", listen),
@@ -292,6 +277,7 @@ class Examination {
   }
 
   const Options& options_;
+  std::optional<json::Value> agent_;
   std::vector<Finding> findings_;
   std::optional<flannel::SubnetEnv> env_;
   MtuFacts mtu_;
@@ -306,7 +292,10 @@ int run_doctor(const Options& options) {
   const auto& words = options.words;
   const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
   if (words.size() != 1 && !as_json) throw UsageError("usage: flanneld [flags] doctor [-o json]");
-  const auto findings = Examination(options).run();
+  auto agent = ask_agent(options);
+  const bool is_ours = agent && !find_other_subnet_file(options, *agent);
+  const Options all = is_ours ? with_flags_of(options, *agent) : options;
+  const auto findings = Examination(all, std::move(agent)).run();
   std::fputs((as_json ? findings_json(findings) : findings_text(findings)).c_str(), stdout);
   const auto has_failed = [](const Finding& one) { return one.state == State::fail; };
   return std::any_of(findings.begin(), findings.end(), has_failed) ? 1 : 0;

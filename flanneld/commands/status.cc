@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/json/json.h"
+#include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/options/flags.h"
 
@@ -154,6 +155,13 @@ int run_status(const Options& options) {
   }
   try {
     const json::Value status = json::parse(result.body, url);
+    if (const auto other = find_other_subnet_file(options, status)) {
+      std::fprintf(stderr,
+                   "flanneld: at %s answers another network's agent, whose subnet file is %s: name this "
+                   "one's address with --status-listen\n",
+                   url.c_str(), other->c_str());
+      return kNoAnswer;
+    }
     std::fputs((as_json ? result.body : status_table(status)).c_str(), stdout);
     return json::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
   } catch (const base::ParseError& wrong) {

@@ -108,6 +108,20 @@ std::string Options::describe() const {
   return settings.empty() ? "all options have their defaults" : fmt::format("{}", fmt::join(settings, ", "));
 }
 
+std::map<std::string, std::vector<std::string>> Options::public_flags() const {
+  std::map<std::string, std::vector<std::string>> shown;
+  for (const auto& [name, value] : flags) {
+    if (find_flag(name)->is_secret) continue;
+    for (const std::string& text : value.values) shown[name].push_back(with_userinfo_hidden(text));
+  }
+  if (shown.contains("etcd-endpoints")) {
+    std::vector<std::string> urls;
+    for (const std::string& url : etcd_endpoints) urls.push_back(without_userinfo(url));
+    shown["etcd-endpoints"] = {fmt::format("{}", fmt::join(urls, ","))};
+  }
+  return shown;
+}
+
 Options parse_options(const std::vector<std::string>& arguments, const Environment& environment,
                       const FileReader& read_file) {
   Options options;
@@ -131,7 +145,21 @@ Options parse_options(const std::vector<std::string>& arguments, const Environme
   options.settings = describe_settings(flags);
   apply_all(flags, options);
   combine(options);
+  options.flags = std::move(flags);
   return options;
+}
+
+// cppcheck-suppress passedByValue; its entries are moved out
+Options complete_options(const Options& options, FlagValues others) {
+  Options result;
+  result.network_config = options.network_config;
+  result.words = options.words;
+  result.warnings = options.warnings;
+  result.flags = options.flags;
+  result.flags.merge(others);
+  apply_all(result.flags, result);
+  combine(result);
+  return result;
 }
 
 std::string usage() {

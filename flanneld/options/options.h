@@ -50,10 +50,13 @@ struct Options {
   bool help = false, version = false;  ///< asked for; nothing else is filled in then
   std::vector<std::string> words;      ///< a command and its arguments: "status", "-o", "json"
   std::vector<std::string> warnings;   ///< mistakes that are ignored, to be logged
+  FlagValues flags;                    ///< those that were set, secrets too
   std::vector<std::string> settings;   ///< "etcd-prefix='/x' (--etcd-prefix)" per flag that was set
 
   /// The settings as one line for the log. Never holds a secret.
   [[nodiscard]] std::string describe() const;
+  /// The flags that were set, as texts that mean the same. Without secrets, and without passwords in URLs.
+  [[nodiscard]] std::map<std::string, std::vector<std::string>> public_flags() const;
 };
 
 using Environment = std::map<std::string, std::string>;
@@ -64,6 +67,9 @@ using FileReader = std::function<std::optional<std::string>(const std::string& p
 /// a warning, as in upstream; every other mistake throws UsageError.
 Options parse_options(const std::vector<std::string>& arguments, const Environment& environment,
                       const FileReader& read_file);
+
+/// The options with `others` where no flag was set. Throws UsageError.
+Options complete_options(const Options& options, FlagValues others);
 
 /// The text of --help.
 std::string usage();

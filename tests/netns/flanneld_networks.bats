@@ -93,7 +93,7 @@ chains_of() {
   assert_equal "$(tables_of 10.5.0.0/16)" flannel-ipv4
 
   second_stop
-  run on a node_exec "$BIN_DIR/flanneld" --etcd-prefix /two --subnet-file /run/second.env cleanup --force
+  run on a node_exec "$BIN_DIR/flanneld" --etcd-prefix /two --subnet-file /run/second.env cleanup
   assert_match "$output" "left device 'flannel.1': it is that of the agent 'flanneld /run/flannel/subnet.env'"
   assert_match "$output" "removed nftables table 'ip $tables'"
   assert_match "$output" "left file '/var/lib/flannel/leases.json': another agent uses it"
@@ -125,4 +125,23 @@ chains_of() {
   first_start
   assert_equal "$(tables_of 10.7.0.0/16)" flannel-ipv4
   assert_empty "$(tables_of 10.5.0.0/16)"
+}
+
+@test "doctor without flags takes those of the agent; another network's agent is told apart" {
+  first_start --subnet-file /run/blue/subnet.env
+  on a node_exec sysctl -qw net.ipv4.ip_forward=1
+  run -0 on a node_exec "$BIN_DIR/flanneld" doctor
+  assert_match "$output" "ok +subnet file: '/run/blue/subnet.env'"
+  assert_match "$output" "ok +etcd: http://192.168.1.101:2379 accepts connections"
+  # What the operator says goes before what the agent was told.
+  run -1 on a node_exec "$BIN_DIR/flanneld" --etcd-endpoints http://192.168.1.102:2379 doctor
+  assert_match "$output" "fail +etcd: http://192.168.1.102:2379"
+  assert_match "$output" "ok +subnet file: '/run/blue/subnet.env'"
+
+  local second=("$BIN_DIR/flanneld" --etcd-endpoints http://192.168.1.101:2379 --subnet-file /run/second.env)
+  second_start
+  run on a node_exec "${second[@]}" doctor
+  assert_match "$output" "warn +agent: at 127.0.0.1:7000 answers another network's, whose subnet file is /run/blue/subnet.env"
+  run -3 on a node_exec "${second[@]}" status
+  assert_match "$output" "answers another network's agent"
 }

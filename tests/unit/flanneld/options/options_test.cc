@@ -178,3 +178,23 @@ TEST_CASE("options: half of a pair is ignored with a warning") {
   CHECK(parse({"--etcd-keyfile=k", "--etcd-certfile=c", "--etcd-endpoints=a:1"}).etcd_endpoints ==
         std::vector<std::string>{"https://a:1"});
 }
+
+TEST_CASE("options: flags shown to others hold no secret, and complete what the operator gave") {
+  const Options agent =
+      parse({"--etcd-endpoints=http://u:secret@192.0.2.1:2379,192.0.2.2:2379", "--etcd-username=flannel",
+             "--etcd-password=secret", "--iface=eth1", "--iface=eth2", "--subnet-file=/run/blue.env"});
+  const auto shown = agent.public_flags();
+  CHECK(shown.at("etcd-endpoints") ==
+        std::vector<std::string>{"http://192.0.2.1:2379,http://192.0.2.2:2379"});
+  CHECK_FALSE(shown.contains("etcd-password"));
+  FlagValues flags;
+  for (const auto& [name, texts] : shown) flags.emplace(name, FlagValue{texts, "the agent's"});
+  const Options all = complete_options(parse({"--iface=eth0", "doctor"}), flags);
+  CHECK(all.iface == std::vector<std::string>{"eth0"});
+  CHECK(all.subnet_file == "/run/blue.env");
+  CHECK(all.etcd_endpoints == std::vector<std::string>{"http://192.0.2.1:2379", "http://192.0.2.2:2379"});
+  CHECK(all.words == std::vector<std::string>{"doctor"});
+  CHECK_FALSE(usage_error([&] {
+                complete_options(parse({}), {{"healthz-port", FlagValue{{"x"}, "the agent's"}}});
+              }).empty());
+}
