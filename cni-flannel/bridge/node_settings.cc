@@ -110,16 +110,25 @@ void ensure_node_forwards(netlink::NetlinkSocket& host, const BridgeConf& conf) 
 }
 
 bool has_link_settings(const BridgeConf& conf, const Link& link) {
-  return !link.ipv6 || (link.ipv6->accept_ra == 0 && !(link.ipv6->disabled && conf.is_gateway &&
-                                                       families_of(conf.subnets).has(Family::v6)));
+  if (link.ipv6 && link.ipv6->accept_ra != 0) return false;
+  const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();
+  return (!families.v4 || link.forwards_ipv4) &&
+         (!families.v6 || !link.ipv6 || (link.ipv6->forwarding && !link.ipv6->disabled));
 }
 
 void ensure_link_settings(const BridgeConf& conf, const Link& link) {
   if (!netlink::refuse_router_advertisements(link))
     refuse(link_setting(link.name, "accept_ra"), "0", "it is not writable", kRoutersHeard);
-  if (!conf.is_gateway || !families_of(conf.subnets).has(Family::v6)) return;
-  if (!netlink::enable_ipv6(link))
+  const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();
+  if (families.v6 && !netlink::enable_ipv6(link))
     refuse(link_setting(link.name, "disable_ipv6"), "0", "it is not writable", kNoIpv6);
+  const auto ensure_forwarding = [](const std::string& name) {
+    if (!netlink::try_sysctl(name, "1")) refuse(name, "1", "it is not writable", kNoForwarding);
+  };
+  if (families.v4 && !link.forwards_ipv4)
+    ensure_forwarding(fmt::format("net/ipv4/conf/{}/forwarding", link.name));
+  if (families.v6 && link.ipv6 && !link.ipv6->forwarding)
+    ensure_forwarding(link_setting(link.name, "forwarding"));
 }
 
 }  // namespace flannel

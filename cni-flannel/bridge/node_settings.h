@@ -20,7 +20,8 @@ void ensure_node_forwards(netlink::NetlinkSocket& host, base::Family family);
 void ensure_node_forwards(netlink::NetlinkSocket& host, const BridgeConf& conf);
 
 /// Makes sure that no container becomes a router of the node by a router advertisement through `link`, the
-/// bridge or the gateway's, and that it can have IPv6 addresses if `conf` has any. Throws
+/// bridge or the gateway's, that packets of the containers are forwarded there, and that it can have IPv6
+/// addresses if `conf` has any. Throws
 /// cni::Error(kernel_refused).
 void ensure_link_settings(const BridgeConf& conf, const netlink::Link& link);
 

@@ -4,6 +4,7 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/rtnetlink.h>
 #include <sys/ioctl.h>
@@ -39,20 +40,23 @@ std::optional<Link> find(NetlinkSocket& socket, const Message& query, const std:
 
 std::string text(const char* text_or_null) { return text_or_null ? text_or_null : ""; }
 
-/// Of a link's settings libnl 3.7 reads those of IPv4 only.
-std::optional<Ipv6Conf> parse_ipv6(const nlmsghdr* message) {
-  const std::string_view bytes =
-      Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_AF_SPEC).nested(AF_INET6).bytes(IFLA_INET6_CONF);
-  const auto setting = [&](size_t place) {
-    int32_t value = 0;
-    if (bytes.size() >= (place + 1) * sizeof value)
-      std::memcpy(&value, bytes.data() + place * sizeof value, sizeof value);
-    return value;
-  };
-  if (bytes.empty()) return std::nullopt;
-  return Ipv6Conf{.accept_ra = setting(DEVCONF_ACCEPT_RA),
-                  .forwarding = setting(DEVCONF_FORWARDING) != 0,
-                  .disabled = setting(DEVCONF_DISABLE_IPV6) != 0};
+/// The number at a place of the list in which the kernel tells a link's settings.
+int32_t setting(std::string_view list, size_t place) {
+  int32_t value = 0;
+  if (list.size() >= (place + 1) * sizeof value)
+    std::memcpy(&value, list.data() + place * sizeof value, sizeof value);
+  return value;
+}
+
+/// Of these settings libnl 3.7 reads those of IPv4 only.
+void read_settings(const Attributes& families, Link& link) {
+  const std::string_view v4 = families.nested(AF_INET).bytes(IFLA_INET_CONF);
+  if (!v4.empty()) link.forwards_ipv4 = setting(v4, IPV4_DEVCONF_FORWARDING - 1) != 0;
+  const std::string_view v6 = families.nested(AF_INET6).bytes(IFLA_INET6_CONF);
+  if (v6.empty()) return;
+  link.ipv6 = Ipv6Conf{.accept_ra = setting(v6, DEVCONF_ACCEPT_RA),
+                       .forwarding = setting(v6, DEVCONF_FORWARDING) != 0,
+                       .disabled = setting(v6, DEVCONF_DISABLE_IPV6) != 0};
 }
 
 void read_bridge(const Attributes& options, Link& link) {
@@ -83,7 +87,7 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   if (link.kind == "bridge") read_bridge(info.nested(IFLA_INFO_DATA), link);
   if (link.master != 0 && info.string(IFLA_INFO_SLAVE_KIND) == "bridge")
     link.forwards = info.nested(IFLA_INFO_SLAVE_DATA).u8(IFLA_BRPORT_STATE) == BR_STATE_FORWARDING;
-  link.ipv6 = parse_ipv6(message);
+  read_settings(Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_AF_SPEC), link);
   return link;
 }
 

@@ -38,6 +38,7 @@ struct Link {
   std::chrono::milliseconds port_delay{0};
   bool forwards = true;               ///< of a port of a bridge: frames pass
   std::optional<Ipv6Conf> ipv6 = {};  ///< nullopt: the kernel has no IPv6, or not on this link
+  bool forwards_ipv4 = true;  ///< /proc/sys/net/ipv4/conf/LINK/forwarding: of packets that come in by it
 
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_promiscuous() const;

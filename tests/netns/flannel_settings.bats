@@ -141,3 +141,19 @@ refused() {
   flannel ADD c1 pod "$(conf)"
   flannel STATUS '' '' "$(conf)"
 }
+
+@test "each ADD makes sure that the node forwards, and the bridge too" {
+  dual_stack
+  set_setting net.ipv4.ip_forward=1 net.ipv4.conf.default.forwarding=0
+  for pod in p1 p2 p3; do
+    pod_add "$pod"
+    flannel ADD "$pod" "$pod" "$(conf)"
+    assert_equal "$(node_exec sh -c 'cd /proc/sys/net; cat ipv4/ip_forward ipv6/conf/all/forwarding \
+      ipv4/conf/cni0/forwarding ipv6/conf/cni0/forwarding ipv6/conf/cni0/accept_ra' | xargs)" "1 1 1 1 0"
+    if [[ $pod == p1 ]]; then
+      set_setting net.ipv4.conf.cni0.forwarding=0 net.ipv6.conf.cni0.forwarding=0
+    else
+      set_setting net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+    fi
+  done
+}

@@ -6,7 +6,7 @@
 
 using netlink::NetlinkSocket;
 
-TEST_CASE_FIXTURE(ScopedNetns, "sysctl: a link's IPv6 settings are those under /proc/sys") {
+TEST_CASE_FIXTURE(ScopedNetns, "sysctl: a link's settings are those under /proc/sys") {
   if (!made()) return;
   auto socket = NetlinkSocket::open();
   const auto fresh = netlink::ensure_bridge(socket, {.name = "br0"}).link;
@@ -14,13 +14,16 @@ TEST_CASE_FIXTURE(ScopedNetns, "sysctl: a link's IPv6 settings are those under /
   CHECK(fresh.ipv6->accept_ra == 1);
   CHECK_FALSE(fresh.ipv6->forwarding);
   CHECK_FALSE(fresh.ipv6->disabled);
+  CHECK_FALSE(fresh.forwards_ipv4);
   netlink::write_sysctl("net/ipv6/conf/br0/accept_ra", "2");
   netlink::write_sysctl("net/ipv6/conf/br0/forwarding", "1");
   netlink::write_sysctl("net/ipv6/conf/br0/disable_ipv6", "1");
+  netlink::write_sysctl("net/ipv4/conf/br0/forwarding", "1");
   const auto changed = netlink::find_link(socket, "br0").value();
   CHECK(changed.ipv6->accept_ra == 2);
   CHECK(changed.ipv6->forwarding);
   CHECK(changed.ipv6->disabled);
+  CHECK(changed.forwards_ipv4);
 }
 
 TEST_CASE_FIXTURE(ScopedNetns,
