@@ -21,8 +21,15 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kRetry{1000};
+/// An address that a DHCP client takes away and gives back moves no node.
+constexpr milliseconds kMoveGrace{1000};
 /// A burst of changes goes to the kernel in portions, as each costs a walk over all peers.
 constexpr milliseconds kApplyGap{20};
+
+/// Why the node leaves its external interface, unless that serves again within the grace time.
+void log_loss(const std::string& reason) {
+  base::log_warning(fmt::format("the external interface must change: {}", reason));
+}
 
 std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   try {
@@ -125,6 +132,7 @@ void Agent::configure() {
       return;
     }
     state_.problems.interface.reset();
+    if (choice.lost) log_loss(*choice.lost);
     base::log_info(fmt::format("external interface {}", choice.chosen->describe()));
     make_backend_for(*choice.chosen, look_at_host(choice.chosen->ifindex));
     if (may_attach()) {
@@ -182,8 +190,10 @@ void Agent::host_changed() {
   try {
     const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen || !is_same(*choice.chosen, *state_.external)) {
-      if (choice.lost) base::log_warning(fmt::format("the external interface must change: {}", *choice.lost));
-      configure();
+      if (!choice.lost) return configure();
+      if (configure_timer_.armed()) return;
+      log_loss(*choice.lost);
+      configure_timer_.start(kMoveGrace);
       return;
     }
     state_.problems.interface.reset();
