@@ -21,7 +21,10 @@ bool HostLinks::look(netlink::NetlinkSocket& socket, const NodePlan& plan, LinkI
       addresses.insert({link.ifindex, address.net});
   };
   for (const std::string& name : plan.route_links) {
-    if (indexes.find(name)) continue;
+    // A device that is not known yet is not this agent's, whatever has its name.
+    const bool is_device = std::any_of(plan.devices.begin(), plan.devices.end(),
+                                       [&](const Device& device) { return device.name == name; });
+    if (is_device || indexes.find(name)) continue;
     const auto link = netlink::find_link(socket, name);
     if (!link) continue;
     indexes.set(name, link->ifindex);
