@@ -74,25 +74,21 @@ std::optional<CniFiles> read_cni_files() {
   return files;
 }
 
-/// As far as a node without the network configuration knows: its own part of the pod network.
-std::vector<FamilyConfig> own_subnets(const flannel::SubnetEnv& env) {
-  std::vector<FamilyConfig> own;
-  for (const auto& gateway : {env.subnet, env.ipv6_subnet}) {
-    if (!gateway) continue;
-    const base::IpNet subnet = gateway->network();
-    own.push_back({.network = subnet,
-                   .subnet_len = subnet.prefix,
-                   .subnet_min = subnet.address,
-                   .subnet_max = subnet.address});
-  }
-  return own;
-}
-
 std::vector<base::IpNet> subnets_of(const flannel::SubnetEnv& env) {
   std::vector<base::IpNet> subnets;
   for (const auto& subnet : {env.subnet, env.ipv6_subnet})
     if (subnet) subnets.push_back(*subnet);
   return subnets;
+}
+
+/// As far as a node without the network configuration knows: its own part of the pod network.
+std::vector<FamilyConfig> own_subnets(const flannel::SubnetEnv& env) {
+  std::vector<FamilyConfig> own;
+  for (const base::IpNet& gateway : subnets_of(env)) {
+    const base::IpNet net = gateway.network();
+    own.push_back({net, net.prefix, net.address, net.address});
+  }
+  return own;
 }
 
 /// One run: looks at the machine and has each part checked.
