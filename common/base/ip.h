@@ -1,8 +1,6 @@
 // Internet addresses and networks: one type for both families.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
 #include <compare>
 #include <cstdint>
@@ -10,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/str_formatter.h"
 #include "common/base/uint128.h"
 
 namespace base {
@@ -98,18 +97,8 @@ IpNet link_local(Family family);
 
 /// As str().
 template <>
-struct fmt::formatter<base::IpAddress> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const base::IpAddress& value, Context& context) const {
-    return fmt::formatter<std::string_view>::format(value.str(), context);
-  }
-};
+struct fmt::formatter<base::IpAddress> : base::StrFormatter<base::IpAddress> {};
 
 /// As str().
 template <>
-struct fmt::formatter<base::IpNet> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const base::IpNet& value, Context& context) const {
-    return fmt::formatter<std::string_view>::format(value.str(), context);
-  }
-};
+struct fmt::formatter<base::IpNet> : base::StrFormatter<base::IpNet> {};

@@ -1,13 +1,13 @@
 // Ethernet hardware address.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "common/base/str_formatter.h"
 
 namespace base {
 
@@ -28,9 +28,4 @@ struct MacAddress {
 
 /// As str().
 template <>
-struct fmt::formatter<base::MacAddress> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const base::MacAddress& value, Context& context) const {
-    return fmt::formatter<std::string_view>::format(value.str(), context);
-  }
-};
+struct fmt::formatter<base::MacAddress> : base::StrFormatter<base::MacAddress> {};

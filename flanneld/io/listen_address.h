@@ -1,12 +1,11 @@
 // An address and port that a server listens at.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <cstdint>
 #include <string>
 
 #include "common/base/ip.h"
+#include "common/base/str_formatter.h"
 
 namespace flanneld {
 
@@ -24,9 +23,4 @@ struct ListenAddress {
 }  // namespace flanneld
 
 template <>
-struct fmt::formatter<flanneld::ListenAddress> : fmt::formatter<std::string_view> {
-  template <class Context>
-  auto format(const flanneld::ListenAddress& value, Context& context) const {
-    return fmt::formatter<std::string_view>::format(value.str(), context);
-  }
-};
+struct fmt::formatter<flanneld::ListenAddress> : base::StrFormatter<flanneld::ListenAddress> {};
