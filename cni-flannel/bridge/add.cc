@@ -106,9 +106,11 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     if (expected != Families()) set_interface_options(container, ifname, conf, expected);
   }
 
-  const Plan plan = make_plan(conf, addresses->finish(), born_mac);
+  Plan plan = make_plan(conf, addresses->finish(), born_mac);
   if (!ready) check_foreign_addresses(host, conf, plan.gateway_addresses);
   const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf, request.network);
+  // Both follow from an address, and the bridge's may be of another one than its own by now.
+  if (plan.container_mac == bridge.mac) plan.container_mac = born_mac;
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
   if (conf.is_gateway)
     ensure_gateway(host, conf, bridge, gateway_link, plan.gateway_addresses,

@@ -124,3 +124,11 @@ receives() {
   assert_json "$(<"$NODE_DIR/answer")" '.ips[0].address == "10.244.1.2/24"'
   reaches late 10.244.1.1
 }
+
+@test "with a gateway that is not the first address, the pod that has that one talks to it" {
+  local config
+  config=$(conf '{"ipam":{"gateway":"10.244.1.254"}}')
+  flannel ADD c1 pod "$config"
+  assert_match "$(pod_exec pod ip -4 -o addr show eth0)" ' 10\.244\.1\.1/24 '
+  pod_exec pod busybox ping -c 1 -W 1 10.244.1.254
+}
