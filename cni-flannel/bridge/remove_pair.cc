@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/host_veth.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
@@ -57,13 +58,22 @@ bool is_of_attachment(const cni::Request& request, const std::optional<cni::Resu
   });
 }
 
-void remove_from_within(const cni::Request& request, const std::optional<cni::Result>& result) {
+/// Whether the alias of the link's end on the host says so. The attachment has no such end any more, and a
+/// container that got its address got its MAC too.
+bool is_of_another(NetlinkSocket& host, const Link& link) {
+  const auto end = netlink::find_link(host, link.peer);
+  return end && end->kind == "veth" && end->peer == link.ifindex && !container_of(end->alias).empty();
+}
+
+void remove_from_within(NetlinkSocket& host, const cni::Request& request,
+                        const std::optional<cni::Result>& result) {
   if (request.netns.empty()) return;
   const auto netns = netlink::Netns::look_up(request.netns).netns;
   if (!netns) return;
   NetlinkSocket inside = NetlinkSocket::open_in(*netns);
   const auto link = netlink::find_link(inside, request.attachment.ifname);
-  if (link && is_of_attachment(request, result, inside, *link)) netlink::remove_link(inside, link->name);
+  if (link && !is_of_another(host, *link) && is_of_attachment(request, result, inside, *link))
+    netlink::remove_link(inside, link->name);
 }
 
 }  // namespace
@@ -80,7 +90,7 @@ void remove_pair(const cni::Request& request) {
   if (port)
     netlink::remove_link(host, port->name);
   else
-    remove_from_within(request, result);
+    remove_from_within(host, request, result);
 }
 
 }  // namespace flannel

@@ -87,3 +87,14 @@ reference_add() {
   assert_error 8 "own network namespace"
   assert_equal "$(pod_state other)" "$before"
 }
+
+@test "a late DEL leaves a pod alone that has the address, and so the MAC, of the former one" {
+  local result before
+  pod_add other
+  result=$(flannel ADD c1 pod "$(conf '{"runtimeConfig":{"ips":["10.244.1.50"]}}')")
+  flannel DEL c1 pod "$(conf)"
+  flannel ADD c2 other "$(conf '{"runtimeConfig":{"ips":["10.244.1.50"]}}')"
+  before=$(pod_state other)
+  flannel DEL c1 other "$(with_result "$(conf)" "$result")"
+  assert_equal "$(pod_state other)" "$before"
+}
