@@ -6,6 +6,7 @@
 #include "cni-flannel/bridge/host_veth.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
+#include "common/flannel/names.h"
 #include "common/netlink/address.h"
 #include "common/netlink/netns.h"
 
@@ -48,21 +49,41 @@ bool has_listed_mac(const Link& link, const cni::Result& result) {
   });
 }
 
-/// Whether a link in CNI_NETNS is the attachment's.
+/// The bridge as DEL reads it: whatever is wrong with the other keys must not keep an attachment alive.
+std::string lenient_bridge(const json::Value& config) {
+  const json::Value* value = json::find(config, "bridge");
+  return value && value->is_string() ? value->get<std::string>() : kPodBridge;
+}
+
+/// The other end of a pair whose one end is in CNI_NETNS, if it is on the host.
+std::optional<Link> find_host_end(NetlinkSocket& host, const Link& link) {
+  auto end = netlink::find_link(host, link.peer);
+  if (!end || end->kind != "veth" || end->peer != link.ifindex) return std::nullopt;
+  return end;
+}
+
+/// Whether an ADD of the reference that was killed left the pair, before it could lease or set an address.
+bool is_unfinished(const cni::Request& request, NetlinkSocket& host, const Link& host_end) {
+  if (!host_end.alias.empty()) return false;
+  if (host_end.master == 0) return true;
+  const auto bridge = netlink::find_link(host, lenient_bridge(request.config));
+  return bridge && bridge->ifindex == host_end.master;
+}
+
+/// Whether a link in CNI_NETNS is the attachment's. The alias of its end on the host may say that it is
+/// another one's: a container that got its address got its MAC too.
 bool is_of_attachment(const cni::Request& request, const std::optional<cni::Result>& result,
-                      NetlinkSocket& inside, const Link& link) {
+                      NetlinkSocket& host, NetlinkSocket& inside, const Link& link) {
+  constexpr uint8_t kLinkScope = 253;  // RT_SCOPE_LINK: the kernel gives such an address by itself
+  const auto host_end = find_host_end(host, link);
+  if (host_end && !container_of(host_end->alias).empty()) return false;
   if (result && has_listed_mac(link, *result)) return true;
-  const auto addresses = netlink::addresses_of(inside, link);
+  auto addresses = netlink::addresses_of(inside, link);
+  std::erase_if(addresses, [](const netlink::Address& address) { return address.scope == kLinkScope; });
+  if (addresses.empty()) return host_end && is_unfinished(request, host, *host_end);
   return std::any_of(addresses.begin(), addresses.end(), [&](const netlink::Address& address) {
     return ipam::is_leased_to(request, address.net.address);
   });
-}
-
-/// Whether the alias of the link's end on the host says so. The attachment has no such end any more, and a
-/// container that got its address got its MAC too.
-bool is_of_another(NetlinkSocket& host, const Link& link) {
-  const auto end = netlink::find_link(host, link.peer);
-  return end && end->kind == "veth" && end->peer == link.ifindex && !container_of(end->alias).empty();
 }
 
 void remove_from_within(NetlinkSocket& host, const cni::Request& request,
@@ -72,7 +93,7 @@ void remove_from_within(NetlinkSocket& host, const cni::Request& request,
   if (!netns) return;
   NetlinkSocket inside = NetlinkSocket::open_in(*netns);
   const auto link = netlink::find_link(inside, request.attachment.ifname);
-  if (link && !is_of_another(host, *link) && is_of_attachment(request, result, inside, *link))
+  if (link && is_of_attachment(request, result, host, inside, *link))
     netlink::remove_link(inside, link->name);
 }
 

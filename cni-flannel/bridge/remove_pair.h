@@ -8,7 +8,7 @@ namespace flannel {
 
 /// Removes the attachment's veth pair by its host's end, whatever CNI_NETNS leads to. One that the reference
 /// made bears no name: it is found by `prevResult`, or in CNI_NETNS by the address that the attachment has
-/// leased. Nothing happens when there is none.
+/// leased, or without any when an ADD was killed. Nothing happens when there is none.
 void remove_pair(const cni::Request& request);
 
 }  // namespace flannel

@@ -73,6 +73,27 @@ reference_add() {
   assert_equal "$(leases | wc -l)" 2
 }
 
+# What the reference leaves when its ADD is killed early: half_add BRIDGE.
+half_add() {
+  node_exec ip link add half0 up type veth peer name eth0 netns /run/netns/pod
+  [[ -z $1 ]] || node_exec ip link set half0 master "$1"
+  pod_exec pod ip link set eth0 up
+}
+
+@test "DEL removes what a killed ADD of the reference left, and nothing on another's bridge" {
+  node_exec ip link add other0 type bridge
+  flannel ADD c2 pod "$(conf)" >/dev/null # makes cni0
+  flannel DEL c2 pod "$(conf)"
+  for bridge in cni0 ''; do
+    half_add "$bridge"
+    flannel DEL c1 pod "$(conf)"
+    assert_empty "$(pod_exec pod ip -o link show type veth)" "links in the pod"
+  done
+  half_add other0
+  flannel DEL c1 pod "$(conf)"
+  pod_exec pod ip link show eth0 >/dev/null
+}
+
 @test "CHECK with the namespace of another pod, also at the same path, fails and changes nothing" {
   local before result
   pod_add other
