@@ -9,19 +9,25 @@
 namespace flannel {
 namespace {
 
+std::vector<base::IpNet> networks_of_pods(const SubnetEnv& env) {
+  std::vector<base::IpNet> networks = env.networks;
+  networks.insert(networks.end(), env.ipv6_networks.begin(), env.ipv6_networks.end());
+  return networks;
+}
+
 class BuiltInBridge : public Delegate {
  public:
   explicit BuiltInBridge(std::unique_ptr<Ipam> ipam) : ipam_(std::move(ipam)) {}
   [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& container,
                                    const SubnetEnv& env) const override {
-    std::vector<base::IpNet> networks = env.networks;
-    networks.insert(networks.end(), env.ipv6_networks.begin(), env.ipv6_networks.end());
-    return bridge::add(request, *ipam_, container, networks);
+    return bridge::add(request, *ipam_, container, networks_of_pods(env));
   }
   void del(const cni::Request& request) const override { bridge::del(request, *ipam_); }
   void check(const cni::Request& request) const override { bridge::check(request, *ipam_); }
   void gc(const cni::Request& request) const override { bridge::gc(request, *ipam_); }
-  void status(const cni::Request& request) const override { bridge::status(request, *ipam_); }
+  void status(const cni::Request& request, const SubnetEnv& env) const override {
+    bridge::status(request, *ipam_, networks_of_pods(env));
+  }
 
  private:
   std::unique_ptr<Ipam> ipam_;
@@ -46,7 +52,9 @@ class Program : public Delegate {
   void del(const cni::Request& request) const override { cni::run_delegate(type_, "DEL", request); }
   void check(const cni::Request& request) const override { cni::run_delegate(type_, "CHECK", request); }
   void gc(const cni::Request& request) const override { cni::run_delegate(type_, "GC", request); }
-  void status(const cni::Request& request) const override { cni::run_delegate(type_, "STATUS", request); }
+  void status(const cni::Request& request, const SubnetEnv& /*env*/) const override {
+    cni::run_delegate(type_, "STATUS", request);
+  }
 
  private:
   /// Runs DEL; how that failed, to be put behind the details of an error, or empty.

@@ -28,7 +28,7 @@ class Delegate {
   virtual void del(const cni::Request& request) const = 0;
   virtual void check(const cni::Request& request) const = 0;
   virtual void gc(const cni::Request& request) const = 0;
-  virtual void status(const cni::Request& request) const = 0;
+  virtual void status(const cni::Request& request, const SubnetEnv& env) const = 0;
 };
 
 }  // namespace flannel

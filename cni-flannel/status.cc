@@ -10,15 +10,17 @@ namespace flannel {
 namespace {
 
 /// The runtime declares the node broken when STATUS fails, and the pods that run on it are evicted. So what
-/// the next moment may mend, such as an agent that is being restarted or a bridge without a free port, is
-/// told while no pod runs here; with pods it is ADD that tells it.
+/// the next moment may mend, such as an agent that is being restarted or a bridge without a free port, and a
+/// bridge that somebody else uses are told while no pod runs here; with pods it is ADD that tells it.
 template <class Action>
 void judge(Action&& action, const std::function<bool()>& has_pods) {
   try {
     action();
   } catch (...) {
     const cni::Error error = cni::current_error();
-    if (error.code() == cni::ErrorCode::try_again_later && has_pods()) return;
+    const bool is_of_add =
+        error.code() == cni::ErrorCode::try_again_later || error.code() == cni::ErrorCode::conflict;
+    if (is_of_add && has_pods()) return;
     const bool is_status = error.code() == cni::ErrorCode::not_available ||
                            error.code() == cni::ErrorCode::not_available_limited;
     throw cni::Error(is_status ? error.code() : cni::ErrorCode::not_available, error.what(), error.details());
@@ -41,8 +43,9 @@ void status(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
   judge(
       [&] {
-        const json::Value rendered = render_delegate(conf, load_for_status(conf.subnet_file), request);
-        Delegate::for_add(conf.types, request)->status(request.with_config(rendered));
+        const SubnetEnv env = load_for_status(conf.subnet_file);
+        const json::Value rendered = render_delegate(conf, env, request);
+        Delegate::for_add(conf.types, request)->status(request.with_config(rendered), env);
       },
       [&] { return ScratchStore(conf.data_dir, request.network).has_attachments({}); });
 }

@@ -107,7 +107,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   }
 
   Plan plan = make_plan(conf, addresses->finish(), born_mac);
-  if (!ready) check_foreign_addresses(host, conf, plan.gateway_addresses);
+  if (!ready) check_other_use(host, conf, plan.gateway_addresses);
   const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf, request.network);
   // Both follow from an address, and the bridge's may be of another one than its own by now.
   if (plan.container_mac == bridge.mac) plan.container_mac = born_mac;

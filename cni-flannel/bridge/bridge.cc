@@ -24,6 +24,8 @@ using cni::ErrorCode;
 using netlink::Link;
 using netlink::NetlinkSocket;
 
+constexpr const char* kOtherName = "set delegate.bridge to another name, or remove that link";
+
 /// As of a container that had the gateway's address: those that remember a bridge which was removed find the
 /// next one.
 std::optional<base::MacAddress> mac_of_gateway(const BridgeConf& conf) {
@@ -44,9 +46,7 @@ netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& con
                   fmt::format("unsupported field 'delegate.{}': this kernel cannot filter VLANs on a bridge",
                               conf.vlan != 0 ? "vlan" : "vlanTrunk"),
                   fmt::format("{}; it needs CONFIG_BRIDGE_VLAN_FILTERING; nothing was made", error.what()));
-    if (error.error_number() == EEXIST)
-      throw Error(ErrorCode::conflict, error.what(),
-                  "set delegate.bridge to another name, or remove that link");
+    if (error.error_number() == EEXIST) throw Error(ErrorCode::conflict, error.what(), kOtherName);
     throw;
   }
 }
@@ -81,6 +81,11 @@ std::optional<Family> only_family(const std::vector<IpNet>& subnets) {
 }
 
 }  // namespace
+
+void check_is_bridge(const Link& link) {
+  if (link.kind != "bridge")
+    throw Error(ErrorCode::conflict, fmt::format("link '{}' is not a bridge", link.name), kOtherName);
+}
 
 Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::string& network) {
   check_node_settings(conf, netlink::find_link(host, conf.bridge));

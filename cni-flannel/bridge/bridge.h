@@ -12,6 +12,9 @@
 
 namespace flannel {
 
+/// Throws cni::Error(conflict) if the link is of another kind.
+void check_is_bridge(const netlink::Link& link);
+
 /// The bridge, up, taken over (take_over.h) and set as `conf` says, with forwarding on. Its MTU is that of
 /// `conf` only if there are no containers whose MTU it has to keep. Throws cni::Error: before anything is
 /// made unsupported_field when the kernel cannot filter VLANs and `conf` needs it, and kernel_refused when a

@@ -10,10 +10,12 @@
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/bridge/take_over.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/neighbour.h"
+#include "common/netlink/route.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/veth.h"
 
@@ -73,6 +75,26 @@ void refuse_foreign(const BridgeConf& conf, const Link& link, const IpNet& wante
                       "and nothing was changed; name another bridge in delegate.bridge, remove the "
                       "address, or set delegate.forceAddress to true to have it replaced",
                       fmt::join(conf.networks, ", ")));
+}
+
+/// A bridge of pods hears no router, lest a pod be one. What the node learned over a bridge that serves pods
+/// already may come from a pod, and is to end.
+void refuse_learned_routes(NetlinkSocket& host, const BridgeConf& conf, const Link& bridge,
+                           const std::vector<netlink::Address>& present) {
+  if (is_taken_over(bridge) || !bridge.ipv6 || !bridge.ipv6->accepts_ra()) return;
+  if (std::any_of(present.begin(), present.end(),
+                  [&](const netlink::Address& address) { return is_gateway_of_pods(conf, address); }))
+    return;
+  for (const netlink::Route& route : netlink::learned_routes(host))
+    if (route.ifindex == bridge.ifindex)
+      throw Error(ErrorCode::conflict,
+                  fmt::format("the node learned its route {} by router advertisements over bridge '{}'",
+                              route.str(), bridge.name),
+                  fmt::format("no pod may become the node's router, so that the bridge would no longer hear "
+                              "them and the route would end; nothing was changed; name another bridge in "
+                              "delegate.bridge, or give the node that route and its addresses by hand and "
+                              "set net.ipv6.conf.{}.accept_ra to 0",
+                              bridge.name));
 }
 
 /// "a, b and 7 more": the containers that hold leases or ports. The reference's ports bear no name, but its
@@ -177,12 +199,12 @@ bool is_gateway_of_pods(const BridgeConf& conf, const netlink::Address& address)
                      [&](const IpNet& network) { return network.contains(address.net.address); });
 }
 
-void check_foreign_addresses(NetlinkSocket& host, const BridgeConf& conf,
-                             const std::vector<IpNet>& addresses) {
-  if (!conf.is_gateway || conf.vlan != 0) return;
+void check_other_use(NetlinkSocket& host, const BridgeConf& conf, const std::vector<IpNet>& addresses) {
   const auto bridge = netlink::find_link(host, conf.bridge);
   if (!bridge) return;
   const auto present = netlink::addresses_of(host, *bridge);
+  refuse_learned_routes(host, conf, *bridge, present);
+  if (!conf.is_gateway || conf.vlan != 0) return;
   for (const IpNet& address : addresses)
     if (!has_address(present, address)) refuse_foreign(conf, *bridge, address, conflicting(present, address));
 }

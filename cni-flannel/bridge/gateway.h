@@ -20,10 +20,11 @@ bool is_gateway_port(const netlink::Link& port);
 /// networks. Another one is an administrator's, or of another program.
 bool is_gateway_of_pods(const BridgeConf& conf, const netlink::Address& address);
 
-/// Throws cni::Error(conflict) if the bridge has an address that none of `addresses` can stand beside and
-/// that is somebody else's: a bridge in other use is left as it is. `force_address` allows it.
-void check_foreign_addresses(netlink::NetlinkSocket& host, const BridgeConf& conf,
-                             const std::vector<base::IpNet>& addresses);
+/// A bridge in other use is left as it is: throws cni::Error(conflict) if the node learned a route over it
+/// from a router, or if it has an address that none of `addresses` can stand beside and that is somebody
+/// else's, unless `force_address` allows that.
+void check_other_use(netlink::NetlinkSocket& host, const BridgeConf& conf,
+                     const std::vector<base::IpNet>& addresses);
 
 /// The link that carries the gateway's address: the bridge, or with `vlan` a veth into that VLAN.
 netlink::Link ensure_gateway_link(netlink::NetlinkSocket& host, const BridgeConf& conf,

@@ -25,7 +25,7 @@ void check(const cni::Request& request, const Ipam& ipam);
 /// Removes what belongs to no valid attachment of the network. Tries every step and reports all failures.
 void gc(const cni::Request& request, const Ipam& ipam);
 
-/// Throws what ADD would throw for this configuration.
-void status(const cni::Request& request, const Ipam& ipam);
+/// Throws what ADD would throw for this configuration. `networks`: as for add().
+void status(const cni::Request& request, const Ipam& ipam, const std::vector<base::IpNet>& networks);
 
 }  // namespace flannel::bridge

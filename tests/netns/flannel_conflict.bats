@@ -134,3 +134,19 @@ new_network() {
   run flannel STATUS '' '' "$(conf)" # no pod runs here, and none can
   assert_error 50 "'cni0' is full"
 }
+
+@test "STATUS tells of a link that no pod can be put on: another kind, or a bridge in other use" {
+  node_exec ip link add cni0 type veth peer name other
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 "'cni0' is not a bridge"
+  node_exec ip link del cni0
+  node_exec sh -c 'ip link add cni0 up type bridge && ip addr add 192.168.50.1/24 dev cni0'
+  run flannel STATUS '' '' "$(conf)"
+  assert_error 50 'already has an IP address different from 10.244.1.1/24: 192.168.50.1/24'
+  node_exec ip addr flush dev cni0
+  flannel STATUS '' '' "$(conf)"
+  flannel ADD old old "$(conf)"
+  node_exec ip addr replace 192.168.50.1/24 dev cni0
+  node_exec ip addr del 10.244.1.1/24 dev cni0
+  flannel STATUS '' '' "$(conf)" # ADD tells it; the pod that runs is not to be evicted for it
+}

@@ -9,6 +9,12 @@ advertise_router() {
   pod_exec "$1" perl "$repo/tests/support/advertise-router.perl" "$2" 2001:db8:bad::
 }
 
+# learned WHERE LINK DEVICE: the node takes a default route through DEVICE from that advertisement.
+learned() {
+  advertise_router "$1" "$2"
+  [[ -n $(node_exec ip -6 route show default dev "$3") ]]
+}
+
 # A packet of pod $1 has passed the bridge, and with it every packet that it sent before.
 flush_packets() {
   pod_exec "$1" busybox ping -c 1 -W 1 10.244.1.1 >/dev/null
@@ -54,19 +60,43 @@ flush_packets() {
   node_exec ip link add wan0 type veth peer name lan0 netns router
   pod_exec router ip link set lan0 up
   node_exec sh -c 'echo 0 >/proc/sys/net/ipv6/conf/wan0/accept_dad; ip link set wan0 up'
-  learned() {
-    advertise_router router lan0
-    [[ -n $(node_exec ip -6 route show default dev wan0) ]]
-  }
-  wait_until 5 learned
+  wait_until 5 learned router lan0 wan0
   subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
   flannel ADD c1 pod "$(conf)"
   assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/all/forwarding)" 1
   assert_match "$(node_exec ip -6 route show default)" '^default via fe80::bad dev wan0 proto ra'
   # It goes on to listen, or the route would end with its lifetime.
   node_exec ip -6 route del default
-  advertise_router router lan0
-  learned
+  learned router lan0 wan0
+}
+
+@test "a bridge over which the node learned its IPv6 default route is refused, and the route and its renewal stay" {
+  local config before
+  config=$(conf '{"delegate":{"bridge":"br-lan"}}')
+  pod_add router
+  node_exec sh -c 'ip link add br-lan type bridge; echo 0 >/proc/sys/net/ipv6/conf/br-lan/accept_dad
+    ip link add wan0 type veth peer name lan0 netns router; ip link set wan0 up master br-lan; ip link set br-lan up'
+  pod_exec router ip link set lan0 up
+  wait_until 5 learned router lan0 br-lan
+  before=$(node_state)
+  run flannel ADD c1 pod "$config"
+  assert_error 101 "route ::/0 via fe80::bad.* over bridge 'br-lan'.*net.ipv6.conf.br-lan.accept_ra"
+  assert_equal "$(node_state)" "$before"
+  run flannel STATUS '' '' "$config"
+  assert_error 50 "over bridge 'br-lan'"
+  node_exec ip -6 route del default
+  wait_until 5 learned router lan0 br-lan
+}
+
+@test "the route that a pod gave the node over a bridge of pods does not keep ADD from closing it" {
+  node_exec sh -c 'ip link add cni0 type bridge; echo 0 >/proc/sys/net/ipv6/conf/cni0/accept_dad
+    ip addr add 10.244.1.1/24 dev cni0; ip link set cni0 up; ip link add port0 type veth peer name eth9 netns pod
+    ip link set port0 up master cni0'
+  pod_exec pod ip link set eth9 up
+  wait_until 5 learned pod eth9 cni0
+  pod_add other
+  flannel ADD c2 other "$(conf)"
+  assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/cni0/accept_ra)" 0
 }
 
 dual_stack() {
