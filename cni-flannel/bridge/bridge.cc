@@ -13,6 +13,8 @@
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/error.h"
+#include "common/netlink/route.h"
+#include "common/netlink/steps.h"
 
 namespace flannel {
 namespace {
@@ -49,6 +51,19 @@ netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& con
     if (error.error_number() == EEXIST) throw Error(ErrorCode::conflict, error.what(), kOtherName);
     throw;
   }
+}
+
+/// The routes that a container gave the host before the bridge was closed to it would last for hours. Behind
+/// a port of another kind may be the host's own router.
+void forget_routers(NetlinkSocket& host, const Link& bridge) {
+  const auto ports = netlink::ports_of(host, bridge.ifindex);
+  if (std::any_of(ports.begin(), ports.end(), [](const Link& port) { return port.kind != "veth"; })) return;
+  netlink::Steps steps;
+  for (const netlink::Route& route : netlink::learned_routes(host))
+    if (route.ifindex == bridge.ifindex)
+      steps.add(netlink::remove_route_request(route),
+                fmt::format("remove the learned route {}", route.str()));
+  steps.run(host, ESRCH);
 }
 
 /// A packet larger than a container's MTU is lost without a word: all on a bridge have the same. Those that
@@ -93,6 +108,7 @@ Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::strin
   const netlink::EnsuredBridge bridge = find_or_create(host, conf);
   ensure_link_settings(conf, bridge.link);
   Link link = is_taken_over(bridge.link) ? bridge.link : take_over(host, conf, network, bridge);
+  if (!bridge.created && bridge.link.ipv6 && bridge.link.ipv6->accepts_ra()) forget_routers(host, link);
   ensure_mtu(host, conf, link);
   if (conf.promiscuous && !link.is_promiscuous()) netlink::set_promiscuous(host, link);
   return link;

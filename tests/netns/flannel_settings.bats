@@ -88,15 +88,25 @@ flush_packets() {
   wait_until 5 learned router lan0 br-lan
 }
 
-@test "the route that a pod gave the node over a bridge of pods does not keep ADD from closing it" {
+@test "the route that a pod has given the node over a bridge of pods goes, and the bridge is closed to others" {
   node_exec sh -c 'ip link add cni0 type bridge; echo 0 >/proc/sys/net/ipv6/conf/cni0/accept_dad
     ip addr add 10.244.1.1/24 dev cni0; ip link set cni0 up; ip link add port0 type veth peer name eth9 netns pod
     ip link set port0 up master cni0'
   pod_exec pod ip link set eth9 up
   wait_until 5 learned pod eth9 cni0
-  pod_add other
-  flannel ADD c2 other "$(conf)"
-  assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/cni0/accept_ra)" 0
+  for i in 1 2; do
+    pod_add "pod$i"
+    flannel ADD "c$i" "pod$i" "$(conf)"
+    assert_equal "$(node_exec cat /proc/sys/net/ipv6/conf/cni0/accept_ra)" 0
+    assert_empty "$(node_exec ip -6 route show default)" "the node's IPv6 default routes"
+    # Also when it was opened again while pods run, and the node forwards.
+    node_exec sh -c 'echo 2 >/proc/sys/net/ipv6/conf/cni0/accept_ra'
+    wait_until 5 learned pod eth9 cni0
+    dual_stack
+  done
+  pod_add pod3
+  flannel ADD c3 pod3 "$(conf)"
+  assert_empty "$(node_exec ip -6 route show default)" "the node's IPv6 default routes"
 }
 
 dual_stack() {
