@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <stdexcept>
 
 #include "flanneld/io/event_loop.h"
 
@@ -9,8 +10,10 @@ namespace test {
 
 class FakeTime {
  public:
-  /// Lets `duration` pass, and calls each timer at its deadline.
+  /// Lets `duration` pass, and calls each timer at its deadline. Throws std::invalid_argument if it is negative:
+  /// a test has reckoned wrongly.
   void advance(std::chrono::milliseconds duration) {
+    if (duration.count() < 0) throw std::invalid_argument("time does not go back");
     const auto end = now_ + duration;
     for (auto next = loop.next_deadline(); next && *next <= end; next = loop.next_deadline()) {
       now_ = std::max(now_, *next);

@@ -311,7 +311,7 @@ TEST_CASE("etcd store: another node that writes to the own key is reported, and 
         node.sent() ==
         "+10.5.7.0-24 contested(another node writes to this node's lease 10.5.7.0/24 and has the same public "
         "address 192.168.0.1: give each node an address of its own, by --public-ip if they share one) ");
-    node.time.advance(seconds(1 << i) / 2 - milliseconds(20));
+    node.time.advance(milliseconds(500 << i) - milliseconds(20));
     CHECK(node.value() == theirs);
     node.time.advance(seconds(1 << i));
     CHECK(contains(node.sent(), "claimed(own 10.5.7.0-24) "));
