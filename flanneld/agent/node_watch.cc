@@ -10,6 +10,7 @@
 #include "common/flannel/names.h"
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
+#include "flanneld/kernel/reverse_path.h"
 
 namespace flanneld {
 namespace {
@@ -55,8 +56,11 @@ void NodeWatch::look() {
     // Without a bridge there are no pods yet, or they need no such thing; the first pod's plugin switches it
     // on.
     if (bridge_ != 0) look_at_forwarding(problems);
+    if (own_subnets_.empty())
+      if (const auto lost = find_lost_answers(socket_))
+        problems.push_back(fmt::format("{}; {}", lost->finding(), lost->advice()));
   } catch (const base::SystemError& error) {
-    problems.push_back(fmt::format("look at the pods' bridge: {}", error.what()));
+    problems.push_back(fmt::format("look at what pods depend on: {}", error.what()));
   }
   tell(std::move(problems));
 }
@@ -65,7 +69,7 @@ void NodeWatch::tell(std::vector<std::string> problems) {
   if (problems == problems_) return;
   for (const std::string& one : problems)
     if (std::find(problems_.begin(), problems_.end(), one) == problems_.end()) base::log_warning(one);
-  if (problems.empty()) base::log_info("forwarding and the pods' bridge are as they should be again");
+  if (problems.empty()) base::log_info("what pods depend on is as it should be again");
   problems_ = std::move(problems);
   if (changed_) changed_();
 }

@@ -1,5 +1,5 @@
 // Looks now and then at what pods depend on beside flannel's own objects, which the kernel does not notify of
-// or others change: forwarding, and the pods' bridge.
+// or others change: forwarding, the pods' bridge, and where a node has no pods, the way back from others'.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class NodeWatch {
   /// `changed` is called when problems() has changed.
   NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed);
 
-  /// Watches from now on for a node whose pods have these subnets.
+  /// Watches from now on for a node whose pods have these subnets; none: it has no pods.
   void start(std::vector<base::IpNet> own_subnets);
 
   /// What keeps pods from talking, with what to do.

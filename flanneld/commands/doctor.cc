@@ -19,6 +19,7 @@
 #include "common/netlink/vxlan.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/commands/doctor_checks.h"
+#include "flanneld/commands/doctor_reads.h"
 #include "flanneld/commands/doctor_report.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/commands/udp_port.h"
@@ -26,6 +27,7 @@
 #include "flanneld/io/url.h"
 #include "flanneld/kernel/device.h"
 #include "flanneld/kernel/node_facts.h"
+#include "flanneld/kernel/reverse_path.h"
 #include "flanneld/node/candidates.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/options/interface_request.h"
@@ -40,8 +42,6 @@ namespace {
 using base::Family;
 using State = Finding::State;
 
-constexpr const char* kCniConfDir = "/etc/cni/net.d";
-constexpr const char* kCniBinDir = "/opt/cni/bin";
 constexpr std::chrono::seconds kAnswerLimit(2);
 constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
 
@@ -54,24 +54,6 @@ TrafficSpec traffic_of(const std::optional<flannel::SubnetEnv>& env) {
   if (env && env->ipv6_subnet && !env->ipv6_networks.empty())
     spec.networks.push_back({env->ipv6_networks.front(), *env->ipv6_subnet});
   return spec;
-}
-
-std::optional<CniFiles> read_cni_files() {
-  const base::UniqueFd conf_dir = base::open_directory(kCniConfDir);
-  if (!conf_dir.valid()) return std::nullopt;
-  std::vector<std::string> names = base::list_directory(conf_dir.get());
-  std::erase_if(names, [](const std::string& name) {
-    return !name.ends_with(".conf") && !name.ends_with(".conflist") && !name.ends_with(".json");
-  });
-  if (names.empty()) return std::nullopt;
-  std::sort(names.begin(), names.end());
-  CniFiles files;
-  files.first = names.front();
-  files.text = base::read_file(fmt::format("{}/{}", kCniConfDir, files.first), kMaxFileBytes).value_or("");
-  files.others.assign(names.begin() + 1, names.end());
-  if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
-    files.programs = base::list_directory(bin_dir.get());
-  return files;
 }
 
 std::vector<base::IpNet> subnets_of(const flannel::SubnetEnv& env) {
@@ -103,6 +85,7 @@ class Examination {
     attempt("forwarding", [&] { forwarding(); });
     attempt("external interface", [&] { interface(); });
     attempt("devices", [&] { devices(); });
+    if (options_.no_subnet) attempt("way back", [&] { way_back(); });
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
     attempt("agent", [&] { agent(); });
@@ -213,6 +196,13 @@ class Examination {
     if (!env_) return;
     findings_.push_back(check_bridge_address(bridge_addresses, *env_));
     findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));
+  }
+
+  void way_back() {
+    constexpr const char* kName = "way back";
+    if (const auto lost = find_lost_answers(route_))
+      return add(State::fail, kName, lost->finding(), lost->advice());
+    add(State::ok, kName, "no rp_filter drops what pods answer");
   }
 
   void other_filters() {

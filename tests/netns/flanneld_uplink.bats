@@ -96,3 +96,29 @@ twins_are_told() {
   wait_until 5 on b node_exec busybox ping -c 1 -W 1 "$web"
   assert_match "$(on b status_get /readyz)" "^flanneld is ready"
 }
+
+# gateway_loses WHICH: /readyz and doctor of b say that eth0 drops the answers, by the setting of WHICH.
+gateway_loses() {
+  local text="net/ipv4/conf/$1/rp_filter is 1, strict: 'eth0' drops what pods of 1 subnet answer"
+  [[ $(on b status_get /readyz) == *"$text"*"sysctl -w net/ipv4/conf/eth0/rp_filter=2"* &&
+    $(on b node_exec "$BIN_DIR/flanneld" doctor || true) == *"way back: $text"* ]]
+}
+
+gateway_is_well() {
+  [[ $(on b status_get /readyz) == "flanneld is ready" && $(on b node_exec "$BIN_DIR/flanneld" doctor || true) == *"no rp_filter drops"* ]]
+}
+
+@test "a gateway whose strict rp_filter drops the pods' answers is told so, one that gets them is not" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  on b node_exec sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=0
+  on a node_exec sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
+  agent_start b --no-subnet
+  agent_start a
+  local web
+  web=$(on a pod_run web)
+  wait_until 5 gateway_loses all
+  run ! on b node_exec busybox ping -c 1 -W 1 "$web"
+  on b node_exec sysctl -qw net.ipv4.conf.eth0.rp_filter=2
+  wait_until 5 gateway_is_well
+  on b node_exec busybox ping -c 1 -W 1 "$web" >/dev/null
+}
