@@ -8,7 +8,7 @@ build_packages=(
   libcurl4-openssl-dev libmicrohttpd-dev
 )
 node_packages=(
-  iproute2 iptables nftables util-linux procps jq
+  iproute2 iputils-ping iptables nftables util-linux procps jq
   containerd runc busybox-static containernetworking-plugins
   etcd-server etcd-client openssl curl perl
 )

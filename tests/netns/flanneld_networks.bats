@@ -74,6 +74,11 @@ chains_of() {
     while read -r chain; do if iptables-save | grep -q -- "-j $chain\$"; then echo "$chain"; fi; done' bash "$1" | xargs
 }
 
+# has_chains NETWORK CHAIN: whether the last of its chains is there.
+has_chains() {
+  [[ $(chains_of "$1") == *"$2"* ]]
+}
+
 @test "each network has rules and devices of its own; restart and cleanup of one leave the other's" {
   first_start
   second_start
@@ -108,6 +113,8 @@ chains_of() {
   first_start
   local upstreams="FLANNEL-FWD FLANNEL-POSTRTG FLANNEL-TUNNEL-FWD FLANNEL-TUNNEL-IN"
   assert_equal "$(chains_of 10.6.0.0/16)" "$upstreams"
+  # The status port is the other agent's, which does not tell when this one is ready.
+  wait_until 10 has_chains 10.5.0.0/16 FLANNEL-TUNNEL-IN
   assert_match "$(chains_of 10.5.0.0/16)" '^FLANNEL-FWD-[0-9a-f]{8} FLANNEL-POSTRTG-[0-9a-f]{8} FLANNEL-TUNNEL-FWD-[0-9a-f]{8} FLANNEL-TUNNEL-IN-[0-9a-f]{8}$'
   second_stop
   # One engine after the other, beside a network that keeps its own.
