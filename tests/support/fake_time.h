@@ -10,8 +10,8 @@ namespace test {
 
 class FakeTime {
  public:
-  /// Lets `duration` pass, and calls each timer at its deadline. Throws std::invalid_argument if it is negative:
-  /// a test has reckoned wrongly.
+  /// Lets `duration` pass, and calls each timer at its deadline. Throws std::invalid_argument if it is
+  /// negative: a test has reckoned wrongly.
   void advance(std::chrono::milliseconds duration) {
     if (duration.count() < 0) throw std::invalid_argument("time does not go back");
     const auto end = now_ + duration;
