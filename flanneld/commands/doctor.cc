@@ -187,6 +187,12 @@ class Examination {
     }
     if (env_) mtu_.pods = env_->mtu;
     findings_.push_back(check_mtu(mtu_));
+    if (uses(Family::v6)) {
+      std::vector<std::string> needed{kPodBridge};
+      if (const auto tunnel = tunnels_.find(Family::v6); tunnel != tunnels_.end())
+        needed.push_back(tunnel->second.link);
+      findings_.push_back(check_ipv6(read_ipv6_off(std::move(needed))));
+    }
     const auto inodes = inodes_of_port(
         udp.port, fmt::format("{}{}", base::read_file("/proc/net/udp", kMaxProcBytes).value_or(""),
                               base::read_file("/proc/net/udp6", kMaxProcBytes).value_or("")));

@@ -81,6 +81,25 @@ Finding check_forwarding(base::Family family, const std::optional<std::string>& 
   return finding;
 }
 
+Finding check_ipv6(const std::vector<std::string>& off) {
+  Finding finding{.state = State::ok, .name = "IPv6", .finding = "it is switched off nowhere"};
+  if (off.empty()) return finding;
+  std::vector<std::string> settings, links;
+  for (const std::string& name : off) {
+    settings.push_back(fmt::format("net/ipv6/conf/{}/disable_ipv6", name));
+    if (name != "all" && name != "default") links.push_back(base::quoted(name));
+  }
+  finding.state = links.empty() ? State::warn : State::fail;
+  finding.finding = fmt::format(
+      "{} {} 1: {}", fmt::join(settings, ", "), settings.size() == 1 ? "is" : "are",
+      links.empty()
+          ? "links that are made come without IPv6, unless flannel makes them and /proc/sys can be written"
+          : fmt::format("the pods' IPv6 needs it at {}", list(links)));
+  finding.advice = fmt::format("sysctl -w {}=0, and put it into /etc/sysctl.d to last; then restart flanneld",
+                               fmt::join(settings, "=0 "));
+  return finding;
+}
+
 Finding check_bridge_filter(const std::optional<std::string>& value) {
   constexpr const char* kName = "bridge netfilter";
   if (value && *value != "0")

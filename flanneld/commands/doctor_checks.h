@@ -16,6 +16,9 @@ namespace flanneld {
 
 /// Of the sysctl that lets the node forward packets; nullopt if there is none.
 Finding check_forwarding(base::Family family, const std::optional<std::string>& value);
+/// Of a node whose subnet has IPv6: for which names below net/ipv6/conf it is switched off (disable_ipv6):
+/// links, or "all" and "default", which those have that are made later.
+Finding check_ipv6(const std::vector<std::string>& off);
 /// Of net.bridge.bridge-nf-call-iptables; nullopt if there is none.
 Finding check_bridge_filter(const std::optional<std::string>& value);
 /// The interface that the agent uses or would use, that which it would choose if it used none yet, and what

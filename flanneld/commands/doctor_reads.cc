@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "common/base/file.h"
+#include "common/netlink/sysctl.h"
 
 namespace flanneld {
 namespace {
@@ -31,6 +34,15 @@ std::optional<CniFiles> read_cni_files() {
   if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
     files.programs = base::list_directory(bin_dir.get());
   return files;
+}
+
+std::vector<std::string> read_ipv6_off(std::vector<std::string> links) {
+  std::vector<std::string> names{"all", "default"};
+  std::move(links.begin(), links.end(), std::back_inserter(names));
+  std::erase_if(names, [](const std::string& name) {
+    return netlink::read_sysctl(fmt::format("net/ipv6/conf/{}/disable_ipv6", name)).value_or("0") == "0";
+  });
+  return names;
 }
 
 }  // namespace flanneld

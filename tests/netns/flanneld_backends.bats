@@ -197,6 +197,10 @@ FLANNEL_IPMASQ=true\$"
   on a node_exec ip link del flannel-v6.1
   wait_until 3 reaches b client "$(address6_of a web)" # healed
   reaches b client "$WEB"
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor || true)" "ok +IPv6: it is switched off nowhere"
+  on a node_exec sysctl -qw net/ipv6/conf/default/disable_ipv6=1 net/ipv6/conf/cni0/disable_ipv6=1
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor || true)" \
+    "fail +IPv6: net/ipv6/conf/default/disable_ipv6, net/ipv6/conf/cni0/disable_ipv6 are 1: the pods' IPv6 needs it at 'cni0'"
 }
 
 @test "with IPv6 alone pods reach each other" {

@@ -36,6 +36,19 @@ TEST_CASE("doctor: forwarding that is off fails, with the sysctl to set") {
   CHECK(check_forwarding(base::Family::v6, std::nullopt).state == State::fail);
 }
 
+TEST_CASE(
+    "doctor: IPv6 that is switched off fails where pods need it, and warns where links are yet to be made") {
+  CHECK(check_ipv6({}).state == State::ok);
+  const Finding later = check_ipv6({"all", "default"});
+  CHECK(later.state == State::warn);
+  CHECK(contains(later.finding, "net/ipv6/conf/all/disable_ipv6, net/ipv6/conf/default/disable_ipv6 are 1"));
+  const Finding bridge = check_ipv6({"default", "cni0"});
+  CHECK(bridge.state == State::fail);
+  CHECK(contains(bridge.finding, "the pods' IPv6 needs it at 'cni0'"));
+  CHECK(contains(bridge.advice,
+                 "sysctl -w net/ipv6/conf/default/disable_ipv6=0 net/ipv6/conf/cni0/disable_ipv6=0,"));
+}
+
 TEST_CASE("doctor: bridge netfilter that is off or not loaded is a warning") {
   CHECK(check_bridge_filter("1").state == State::ok);
   CHECK(check_bridge_filter("0").state == State::warn);
