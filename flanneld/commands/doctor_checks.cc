@@ -142,14 +142,15 @@ Finding check_mtu(const MtuFacts& facts) {
   Finding finding{.state = State::ok, .name = "MTU", .finding = describe(facts)};
   if (const auto misfits = find_misfits(facts); !misfits.empty()) {
     finding.state = State::fail;
-    finding.finding = fmt::format("{}: {}; large packets get lost", finding.finding, list(misfits));
-    finding.advice = "restart flanneld, then the pods, which keep the MTU that they were started with";
+    finding.finding =
+        fmt::format("{}: {}; large packets are turned back or lost", finding.finding, list(misfits));
+    finding.advice = "restart flanneld, then drain the node: new pods get the MTU of those that run";
   } else if (facts.bridge && facts.pods && *facts.bridge != *facts.pods) {
     finding.state = State::warn;
     finding.finding = fmt::format("{}: cni0 has not FLANNEL_MTU", finding.finding);
     finding.advice =
         "pods on one bridge have to agree, so that new ones get the MTU of those that run; FLANNEL_MTU holds "
-        "once none is left";
+        "once none is left (on a bridge that others use too, when its MTU is set by hand)";
   }
   return finding;
 }

@@ -81,13 +81,16 @@ TEST_CASE("doctor: an MTU fails when it does not fit into what carries it") {
   CHECK(contains(check_mtu(facts).finding, "do not fit the interface"));
   facts.external = 1500;
   facts.pods = 1500;
-  CHECK(contains(check_mtu(facts).finding, "FLANNEL_MTU does not fit flannel.1"));
+  CHECK(contains(check_mtu(facts).finding,
+                 "FLANNEL_MTU does not fit flannel.1; large packets are turned back or lost"));
+  CHECK(contains(check_mtu(facts).advice, "drain the node"));  // a pod alone would get the old one again
   facts.pods = 1450;
   facts.bridge = 1500;
   CHECK(check_mtu(facts).state == State::warn);  // pods that run keep it, and new ones agree with them
   facts.bridge = 1400;
   CHECK(check_mtu(facts).state == State::warn);
-  CHECK(contains(check_mtu(facts).advice, "once none is left"));
+  CHECK(contains(check_mtu(facts).advice, "once none is left (on a bridge that others use too, when"));
+  CHECK_FALSE(contains(check_mtu(facts).finding, "lost"));
   CHECK(check_mtu({1500, {}, 1500, {}}).state == State::ok);  // host-gw
   CHECK(check_mtu({}).state == State::ok);
 }
