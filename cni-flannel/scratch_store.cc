@@ -140,7 +140,7 @@ std::string ScratchStore::name_of(int dir_fd, const cni::Attachment& attachment)
   const std::string& shared = attachment.container_id;
   const std::string ifname = marked_ifname(shared);
   if (!ifname.empty() && ifname == attachment.ifname) return shared;
-  const std::string own = own_name(attachment);
+  std::string own = own_name(attachment);
   if (::faccessat(dir_fd, own.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return own;
   if (!ifname.empty() || !is_single(dir_fd, shared)) return {};
   const StoredConfig stored = read_config(dir_fd, shared);

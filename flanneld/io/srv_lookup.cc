@@ -43,7 +43,8 @@ class Resolver {
     std::vector<unsigned char> answer(NS_MAXMSG);
     const int length = ::res_nquery(&state_, name.c_str(), ns_c_in, ns_t_srv, answer.data(),
                                     static_cast<int>(answer.size()));
-    if (length >= 0) return parse_srv_answer({answer.data(), std::min<size_t>(length, answer.size())});
+    if (length >= 0)
+      return parse_srv_answer({answer.data(), std::min(static_cast<size_t>(length), answer.size())});
     const int reason = state_.res_h_errno;
     if (reason == HOST_NOT_FOUND || reason == NO_DATA) return {};
     throw base::SystemError(EIO, fmt::format("look up the SRV records of {}: {}", name, ::hstrerror(reason)));

@@ -18,7 +18,8 @@ Candidates::Candidates(const HostNetwork& host, const InterfaceRequest& request)
     : host_(host), request_(request) {
   for (const HostInterface& interface : host_.interfaces)
     if (!interface.is_flannels) interfaces_.push_back(&interface);
-  std::ranges::stable_partition(interfaces_, [](const HostInterface* one) { return one->is_up(); });
+  std::stable_partition(interfaces_.begin(), interfaces_.end(),
+                        [](const HostInterface* one) { return one->is_up(); });
 }
 
 const HostInterface& Candidates::not_flannels(const HostInterface& interface) {
@@ -64,7 +65,7 @@ const FamilyConfig* Candidates::network_of(const IpAddress& ip) const {
 std::vector<IpAddress> Candidates::usable(const HostInterface& interface, Family family) const {
   std::vector<IpAddress> usable = interface.usable_addresses(family);
   std::erase_if(usable, [&](const IpAddress& ip) { return network_of(ip) != nullptr; });
-  std::ranges::stable_partition(usable, [&](const IpAddress& ip) {
+  std::stable_partition(usable.begin(), usable.end(), [&](const IpAddress& ip) {
     return std::ranges::find(request_.known, ip) != request_.known.end();
   });
   return usable;

@@ -156,8 +156,8 @@ const HostInterface& InterfaceRules::route_interface(const netlink::Route& route
 }
 
 void InterfaceRules::put_known_first(Found& found) const {
-  std::ranges::stable_partition(found,
-                                [&](const Candidate& one) { return candidates_.is_known(*one.interface); });
+  std::stable_partition(found.begin(), found.end(),
+                        [&](const Candidate& one) { return candidates_.is_known(*one.interface); });
 }
 
 std::vector<Family> InterfaceRules::families() const {

@@ -6,9 +6,9 @@
 #include "flanneld/options/flags.h"
 
 namespace flanneld {
+namespace flag_meaning {
 namespace {
 
-using namespace flag_meaning;
 using base::Family;
 
 // name, argument, default, meaning, help
@@ -95,6 +95,9 @@ constexpr std::array kFlags{
 };
 
 }  // namespace
+}  // namespace flag_meaning
+
+using flag_meaning::kFlags;
 
 std::span<const Flag> all_flags() { return kFlags; }
 

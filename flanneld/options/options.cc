@@ -32,12 +32,12 @@ void check_names(const Environment& environment, std::vector<std::string>& warni
   std::vector<std::string> known;
   for (const Flag& flag : all_flags()) known.push_back(flag.environment_name());
   std::vector<std::string_view> endings;
-  for (const std::string& name : known) endings.push_back(std::string_view(name).substr(kPrefix.size()));
+  for (const std::string& name : known) endings.push_back(std::string_view{name}.substr(kPrefix.size()));
   for (const auto& [name, value] : environment) {
     if (!base::lower(name).starts_with(base::lower(kPrefix)) ||
         std::find(known.begin(), known.end(), name) != known.end())
       continue;
-    if (const auto similar = base::find_similar(std::string_view(name).substr(kPrefix.size()), endings))
+    if (const auto similar = base::find_similar(std::string_view{name}.substr(kPrefix.size()), endings))
       throw UsageError(fmt::format("{} belongs to no flag; did you mean {}{}?", name, kPrefix, *similar));
     warnings.push_back(fmt::format("{} belongs to no flag, ignoring", name));
   }

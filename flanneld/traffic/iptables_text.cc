@@ -127,7 +127,7 @@ std::string changes_of(const IptablesPlace& place, const IptablesSaved& saved, c
   const std::string upstreams = place.chain, own = fmt::format("{}{}", place.chain, plan.owner.suffix);
   const bool is_shared = is_of_another(find_chain(saved, place.table, upstreams), plan.owner);
   const std::string& used = is_shared ? own : upstreams;
-  const std::string changes = changes_of(place, used, saved, lines_of(place, used, rules, plan));
+  std::string changes = changes_of(place, used, saved, lines_of(place, used, rules, plan));
   if (is_shared || own == upstreams) return changes;
   return fmt::format("{}{}", changes, changes_of(place, own, saved, std::vector<std::string>{}));
 }

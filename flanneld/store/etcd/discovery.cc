@@ -37,8 +37,9 @@ std::vector<std::string> etcd_urls(const SrvLookup::Records& records) {
   return urls;
 }
 
-void EtcdDiscovery::find(Done done) {
+void EtcdDiscovery::find(const Done& done) {
   std::vector<std::string> names;
+  names.reserve(kServices.size());
   for (const Service& one : kServices) names.push_back(fmt::format("{}.{}", one.name, domain_));
   try {
     lookup_.start(names, [names, done](const Result<SrvLookup::Records>& records) {

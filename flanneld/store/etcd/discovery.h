@@ -22,7 +22,7 @@ class EtcdDiscovery {
 
   [[nodiscard]] const std::string& domain() const { return domain_; }
   /// `done` is called once, from the event loop. Without any server it is a failure.
-  void find(Done done);
+  void find(const Done& done);
 
  private:
   std::string domain_;
