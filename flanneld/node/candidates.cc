@@ -102,10 +102,8 @@ std::string describe_candidates(const HostNetwork& host, const InterfaceRequest&
       if (family == Family::v4 ? request.ipv4 : request.ipv6)
         std::ranges::copy(candidates.usable(*interface, family), std::back_inserter(addresses));
     if (addresses.empty()) continue;
-    std::vector<std::string> texts;
-    for (const IpAddress& ip : addresses) texts.push_back(ip.str());
-    described.push_back(
-        fmt::format("{}{} {}", interface->name, interface->is_up() ? "" : " (down)", fmt::join(texts, " ")));
+    described.push_back(fmt::format("{}{} {}", interface->name, interface->is_up() ? "" : " (down)",
+                                    fmt::join(addresses, " ")));
   }
   return described.empty() ? "none" : fmt::format("{}", fmt::join(described, ", "));
 }

@@ -32,6 +32,7 @@ void check_names(const Environment& environment, std::vector<std::string>& warni
   std::vector<std::string> known;
   for (const Flag& flag : all_flags()) known.push_back(flag.environment_name());
   std::vector<std::string_view> endings;
+  endings.reserve(known.size());
   for (const std::string& name : known) endings.push_back(std::string_view{name}.substr(kPrefix.size()));
   for (const auto& [name, value] : environment) {
     if (!base::lower(name).starts_with(base::lower(kPrefix)) ||
