@@ -17,8 +17,6 @@
 namespace flannel {
 namespace {
 
-constexpr size_t kMostPorts = 1023;  // BR_MAX_PORTS of the kernel, less one
-
 [[noreturn]] void throw_bridge_full(const netlink::Link& bridge, const std::vector<netlink::Link>& ports) {
   const auto of_containers = std::count_if(ports.begin(), ports.end(), [](const netlink::Link& port) {
     return !container_of(port.alias).empty();
@@ -26,7 +24,7 @@ constexpr size_t kMostPorts = 1023;  // BR_MAX_PORTS of the kernel, less one
   throw cni::Error(
       cni::ErrorCode::try_again_later,
       fmt::format("bridge '{}' is full: it has {} ports, and the kernel allows a bridge no more than {}",
-                  bridge.name, ports.size(), kMostPorts),
+                  bridge.name, ports.size(), netlink::kMaxBridgePorts),
       fmt::format("{} of them are of pods; a port becomes free when its pod is deleted; have fewer pods on "
                   "this node (the kubelet's maxPods)",
                   of_containers));
@@ -46,7 +44,7 @@ bool create_port(netlink::NetlinkSocket& host, const netlink::Link& bridge, cons
 
 void check_has_room(netlink::NetlinkSocket& host, const netlink::Link& bridge) {
   const auto ports = netlink::ports_of(host, bridge.ifindex);
-  if (ports.size() >= kMostPorts) throw_bridge_full(bridge, ports);
+  if (ports.size() >= netlink::kMaxBridgePorts) throw_bridge_full(bridge, ports);
 }
 
 HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, const netlink::Link& bridge,

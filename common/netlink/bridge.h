@@ -1,6 +1,7 @@
 // Bridges and their ports.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,9 @@
 #include "common/netlink/socket.h"
 
 namespace netlink {
+
+/// The kernel allows a bridge no more ports (BR_MAX_PORTS, less one).
+inline constexpr size_t kMaxBridgePorts = 1023;
 
 struct BridgeSpec {
   std::string name;

@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/json/json.h"
+#include "common/netlink/bridge.h"
 
 namespace flanneld {
 namespace {
@@ -205,16 +206,15 @@ Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addr
 }
 
 Finding check_room(const std::optional<flannel::PodAddresses>& addresses, size_t bridge_ports) {
-  constexpr size_t kMostPorts = 1023;  // BR_MAX_PORTS of the kernel
   Finding finding{
       .state = State::ok, .name = "room for pods", .finding = "not known: the leases cannot be read"};
   if (addresses)
     finding.finding = fmt::format("{} of {} addresses of {} are held", addresses->held, addresses->usable,
                                   addresses->subnet);
-  if (bridge_ports >= kMostPorts) {
+  if (bridge_ports >= netlink::kMaxBridgePorts) {
     finding.state = State::warn;
-    finding.finding =
-        fmt::format("cni0 has {} ports, and the kernel allows no more than {}", bridge_ports, kMostPorts);
+    finding.finding = fmt::format("cni0 has {} ports, and the kernel allows no more than {}", bridge_ports,
+                                  netlink::kMaxBridgePorts);
     finding.advice = "have fewer pods on this node (the kubelet's maxPods)";
   } else if (addresses && addresses->is_full()) {
     finding.state = State::warn;
