@@ -18,7 +18,7 @@ constexpr const char* kText = "text/plain; charset=utf-8";
 
 HttpAnswer json_answer(const json::OrderedValue& json) {
   return {200, "application/json",
-          fmt::format("{}\n", json.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace))};
+          fmt::format("{}\n", json.dump(2, ' ', true, json::OrderedValue::error_handler_t::replace))};
 }
 
 std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& status) {
