@@ -135,13 +135,15 @@ NftRule& NftRule::udp_has(uint32_t offset, uint16_t port) {
 NftRule& NftRule::udp_source_is(uint16_t port) { return udp_has(0, port); }
 NftRule& NftRule::udp_port_is(uint16_t port) { return udp_has(2, port); }  // RFC 768: behind the source port
 
-NftRule& NftRule::interface_is(uint32_t key, const std::string& name) {
+NftRule& NftRule::interface_is(uint32_t key, const std::string& name, bool is) {
   std::array<char, IFNAMSIZ> padded{};
   std::memcpy(padded.data(), name.data(), std::min(name.size(), padded.size() - 1));
-  return load_meta(key).compare(NFT_CMP_EQ, padded.data(), padded.size());
+  return load_meta(key).compare(is ? NFT_CMP_EQ : NFT_CMP_NEQ, padded.data(), padded.size());
 }
 
-NftRule& NftRule::input_interface_is(const std::string& name) { return interface_is(NFT_META_IIFNAME, name); }
+NftRule& NftRule::input_interface_is(const std::string& name, bool is) {
+  return interface_is(NFT_META_IIFNAME, name, is);
+}
 NftRule& NftRule::output_interface_is(const std::string& name) {
   return interface_is(NFT_META_OIFNAME, name);
 }

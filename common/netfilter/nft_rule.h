@@ -37,8 +37,8 @@ class NftRule {
   /// `ip saddr net`, or ip6; `!= net` unless `is_within`.
   NftRule& source(const base::IpNet& net, bool is_within);
   NftRule& destination(const base::IpNet& net, bool is_within);
-  /// `iifname name`.
-  NftRule& input_interface_is(const std::string& name);
+  /// `iifname name`; `!= name` unless `is`.
+  NftRule& input_interface_is(const std::string& name, bool is = true);
   /// `oifname name`.
   NftRule& output_interface_is(const std::string& name);
   /// `ether saddr mac`.
@@ -91,7 +91,7 @@ class NftRule {
   NftRule& compare(uint32_t op, const void* bytes, size_t length);
   NftRule& protocol_is(base::Family family);
   NftRule& protocol_of(NftField field);
-  NftRule& interface_is(uint32_t key, const std::string& name);
+  NftRule& interface_is(uint32_t key, const std::string& name, bool is = true);
   NftRule& udp_has(uint32_t offset, uint16_t port);
   NftRule& address_within(uint32_t offset, const base::IpNet& net, bool is_within);
   NftRule& verdict(int32_t code, const std::string& chain = {});

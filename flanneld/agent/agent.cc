@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/flannel/names.h"
 #include "flanneld/agent/uplink.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
@@ -154,7 +155,14 @@ void Agent::configure() {
 HostLook Agent::look_at_host(int external) {
   return {.routes = read_host_routes(netlink_, external),
           .own_networks = read_own_networks(netlink_, pod_networks(state_), external),
-          .uplinks = read_uplinks(netlink_, external)};
+          .uplinks = read_uplinks(netlink_, external),
+          .pod_bridge = look_at_pod_bridge()};
+}
+
+/// Of several agents on a node, the one with the usual subnet file has the usual bridge.
+PodBridge Agent::look_at_pod_bridge() {
+  const bool is_usual = options_.subnet_file == find_flag("subnet-file")->default_value;
+  return read_pod_bridge(netlink_, own_subnets(state_), is_usual ? flannel::kPodBridge : "");
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {

@@ -60,6 +60,7 @@ class Agent final {
   bool use_saved(const SavedState& saved);
 
   [[nodiscard]] HostLook look_at_host(int external);
+  [[nodiscard]] PodBridge look_at_pod_bridge();
   void make_backend_for(const ExternalInterface& external, HostLook host);
   void apply_rules();
   void write_subnet_env();

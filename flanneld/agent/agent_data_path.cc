@@ -21,6 +21,7 @@ void Agent::attach() {
     state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
+    state_.host.pod_bridge = look_at_pod_bridge();  // the lease tells which it is
     if (state_.own)
       apply_rules();
     else
