@@ -139,7 +139,8 @@ void Agent::configure() {
     if (may_attach()) {
       attach();
     } else {
-      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks);
+      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks,
+                       networks_on_link(state_));
       reconciler_.reconcile(node_plan(state_, options_));
     }
     claim();

@@ -18,7 +18,8 @@ void Agent::attach() {
   try {
     if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
       return try_again(Phase::data_path, *collision, attach_timer_);
-    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
+    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks,
+                     networks_on_link(state_));
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
     state_.host.pod_bridge = look_at_pod_bridge();  // the lease tells which it is

@@ -66,6 +66,13 @@ std::vector<base::IpNet> networks_to_avoid(const NodeState& state) {
   return networks;
 }
 
+std::vector<base::IpNet> networks_on_link(const NodeState& state) {
+  std::vector<base::IpNet> networks;
+  for (const HostRoute& route : state.host.routes)
+    if (!route.has_gateway) networks.push_back(route.dst);
+  return networks;
+}
+
 std::optional<std::string> describe_collisions(const NodeState& state) {
   std::vector<std::string> all;
   for (const base::IpNet& network : pod_networks(state)) {

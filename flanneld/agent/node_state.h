@@ -74,6 +74,8 @@ std::optional<std::string> find_own_collision(const NodeState& state);
 std::vector<base::IpNet> own_subnets(const NodeState& state);
 /// Where this node should be given no subnet.
 std::vector<base::IpNet> networks_to_avoid(const NodeState& state);
+/// The networks that nodes may be in beside this one.
+std::vector<base::IpNet> networks_on_link(const NodeState& state);
 /// Which of the node's own networks lie in the pod network; nullopt: none.
 std::optional<std::string> describe_collisions(const NodeState& state);
 
