@@ -82,6 +82,10 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
       pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
+      job_(loop, options,
+           {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
+            .taken_over = [this] { pages_.listen_again(); },
+            .changed = [this] { status_changed(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       peers_timer_(loop,
@@ -93,9 +97,13 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       confine_timer_(loop, [this] { this->confine(); }) {}
 
 void Agent::start() {
+  pages_.listen(loop_, options_);
+  job_.take_subnet_file([this] { begin(); });
+}
+
+void Agent::begin() {
   state_.previous = read_previous(options_.subnet_file);
   state_.former = read_former_networks(options_.subnet_file, state_.previous);
-  pages_.listen(loop_, options_);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
   if (!options_.network_config.empty()) use_config(options_.network_config);
   if (!options_.no_subnet) saved_.load();
@@ -122,6 +130,7 @@ void Agent::use_config(const std::string& text) {
 void Agent::configure() {
   if (!state_.config) return;
   try {
+    if (!job_.take_networks(pod_networks(state_), [this] { configure(); })) return;
     const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen) {
       const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());

@@ -58,11 +58,17 @@ void Agent::apply_rules() {
   const bool nftables = state_.config->enable_nftables.value_or(true);
   if (!rules_)
     rules_ = make_traffic_rules(loop_, nftables ? TrafficEngine::nftables : TrafficEngine::iptables,
-                                options_.iptables_resync, [this] { status_changed(); });
+                                options_.iptables_resync, [this] { rules_changed(); });
   if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
   applies_rules_ = true;
   rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
   applies_rules_ = false;
+}
+
+void Agent::rules_changed() {
+  const auto now = EventLoop::Clock::now();
+  if (rules_ && fight_.note(rules_->status().restored, now)) base::log_warning(*fight_.problem(now));
+  status_changed();
 }
 
 void Agent::write_subnet_env() {
