@@ -134,7 +134,16 @@ uint64_t Reconciler::ensure_devices() {
     for (const std::string& note : result.notes) base::log_warning(note);
   }
   status_.writes += writes;
+  watch_devices();
   return writes;
+}
+
+/// Before their entries are read.
+void Reconciler::watch_devices() {
+  std::vector<int> ifindexes;
+  for (const Device& device : node_.devices)
+    if (const auto ifindex = links_.find(device.name)) ifindexes.push_back(*ifindex);
+  monitor_.watch_neighbours_of(std::move(ifindexes));
 }
 
 KernelWrites Reconciler::find_difference() {
@@ -152,6 +161,7 @@ void Reconciler::look_for_drift() {
       if (look.ifindex != 0) links_.set(device.name, look.ifindex);
       if (look.drift) status_.drift.add(std::move(*look.drift));
     }
+    watch_devices();
     if (host_.look(socket_, node_, links_)) host_changes();
     for (std::string& text : KernelWriter(socket_, links_, {}).describe(find_difference()))
       if (!refused_.contains(text)) status_.drift.add(std::move(text));

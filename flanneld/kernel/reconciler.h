@@ -68,6 +68,7 @@ class Reconciler {
   void pass();
   void compare_with_kernel();
   uint64_t ensure_devices();
+  void watch_devices();
   void look_for_drift();
   void begin_look();
   void end_look();
