@@ -9,18 +9,21 @@
 
 #include "common/base/error.h"
 #include "flanneld/io/curl.h"
+#include "flanneld/io/url.h"
 
 namespace flanneld {
 namespace {
 
 constexpr size_t kMaxBody = 16 << 20;  // a list of 25,000 leases
 constexpr long kConnectMilliseconds = 3000;
+constexpr long kKeepSeconds = 600;
 
 }  // namespace
 
 class HttpClient::Exchange {
  public:
-  Exchange(Multi& owner, const HttpRequest& request, const TlsFiles& tls, OnData data, Done finished);
+  Exchange(Multi& owner, const HttpRequest& request, const HttpSettings& settings, OnData data,
+           Done finished);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -32,9 +35,18 @@ class HttpClient::Exchange {
     return code;
   }
 
+  void secure(const HttpSettings& settings);
+  /// Asks for `name` in the certificate, at the server that the URL names.
+  void expect(const std::string& name, const std::string& url);
+  template <class Value>
+  void set(CURLoption option, Value value) {
+    curl_easy_setopt(easy.get(), option, value);
+  }
+
   Multi& multi;
   EasyPtr easy = make_easy();
   curl_slist* headers = nullptr;
+  curl_slist* connect_to = nullptr;
   std::string request_body, body;
   std::array<char, CURL_ERROR_SIZE> error{};
   OnData on_data;
@@ -42,7 +54,7 @@ class HttpClient::Exchange {
 };
 
 struct HttpClient::Multi {
-  Multi(EventLoop& event_loop, TlsFiles files);
+  Multi(EventLoop& event_loop, HttpSettings how);
   ~Multi() {
     for (const int fd : sockets) loop.unwatch(fd);
     curl_multi_cleanup(handle);
@@ -58,7 +70,7 @@ struct HttpClient::Multi {
   void fail_all();
 
   EventLoop& loop;
-  TlsFiles tls;
+  HttpSettings settings;
   CURLM* handle = curl_multi_init();
   Timer timer, failure_timer;
   std::string failure;  ///< what failure_timer is about
@@ -66,10 +78,9 @@ struct HttpClient::Multi {
   std::set<Exchange*> exchanges;
 };
 
-HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const TlsFiles& tls, OnData data,
-                               Done finished)
+HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const HttpSettings& settings,
+                               OnData data, Done finished)
     : multi(owner), request_body(request.body), on_data(std::move(data)), done(std::move(finished)) {
-  const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy.get(), option, value); };
   set(CURLOPT_URL, request.url.c_str());
   set(CURLOPT_QUICK_EXIT, 1L);  // else a request that is given up would wait for its resolver thread
   set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
@@ -78,21 +89,66 @@ HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const T
   set(CURLOPT_WRITEDATA, this);
   set(CURLOPT_PRIVATE, this);
   set(CURLOPT_ERRORBUFFER, error.data());
-  if (!tls.ca.empty()) set(CURLOPT_CAINFO, tls.ca.c_str());
-  if (!tls.certificate.empty()) set(CURLOPT_SSLCERT, tls.certificate.c_str());
-  if (!tls.key.empty()) set(CURLOPT_SSLKEY, tls.key.c_str());
+  secure(settings);
+  if (!settings.server_name.empty()) expect(settings.server_name, request.url);
+  if (!settings.proxy.empty()) {
+    set(CURLOPT_PROXY, settings.proxy.c_str());
+    set(CURLOPT_NOPROXY, "");
+  }
+  if (!settings.user_agent.empty()) set(CURLOPT_USERAGENT, settings.user_agent.c_str());
+  if (settings.takes_gzip) set(CURLOPT_ACCEPT_ENCODING, "gzip");
+  if (settings.speaks_http2) set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   // Without these libcurl would ask for leave to send a long body, and announce a form.
   headers = curl_slist_append(headers, "Expect:");
-  headers = curl_slist_append(headers, "Content-Type: application/json");
+  headers = curl_slist_append(headers, fmt::format("Content-Type: {}", request.content_type).c_str());
   for (const std::string& header : request.headers) headers = curl_slist_append(headers, header.c_str());
   set(CURLOPT_HTTPHEADER, headers);
   if (!request_body.empty()) {
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_body.size()));
     set(CURLOPT_POSTFIELDS, request_body.data());
   }
+  if (!request.method.empty()) set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   multi.exchanges.insert(this);
   if (const CURLMcode code = curl_multi_add_handle(multi.handle, easy.get()); code != CURLM_OK)
     multi.fail_soon(curl_multi_strerror(code));
+}
+
+void HttpClient::Exchange::secure(const HttpSettings& settings) {
+  const auto [ca, certificate, key] = settings.files;
+  const auto set_text = [&](CURLoption option, const std::string& text) {
+    curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+    set(option, &blob);
+  };
+  if (!settings.texts.ca.empty())
+    set_text(CURLOPT_CAINFO_BLOB, settings.texts.ca);
+  else if (!ca.empty())
+    set(CURLOPT_CAINFO, ca.c_str());
+  if (!settings.texts.certificate.empty())
+    set_text(CURLOPT_SSLCERT_BLOB, settings.texts.certificate);
+  else if (!certificate.empty())
+    set(CURLOPT_SSLCERT, certificate.c_str());
+  if (!settings.texts.key.empty())
+    set_text(CURLOPT_SSLKEY_BLOB, settings.texts.key);
+  else if (!key.empty())
+    set(CURLOPT_SSLKEY, key.c_str());
+  // Files may be replaced: they are read again for new connections, and connections are.
+  set(CURLOPT_CA_CACHE_TIMEOUT, kKeepSeconds);
+  set(CURLOPT_MAXLIFETIME_CONN, kKeepSeconds);
+  if (settings.verifies) return;
+  set(CURLOPT_SSL_VERIFYPEER, 0L);
+  set(CURLOPT_SSL_VERIFYHOST, 0L);
+}
+
+/// libcurl has no option for it: the URL gets the name, and the connection is made to the server.
+void HttpClient::Exchange::expect(const std::string& name, const std::string& url) {
+  const Url server = parse_url(url);
+  const size_t path = url.find('/', url.find("://") + 3);
+  const std::string rest = path == std::string::npos ? "" : url.substr(path);
+  set(CURLOPT_URL, fmt::format("{}://{}:{}{}", server.scheme, name, server.port, rest).c_str());
+  connect_to = curl_slist_append(
+      connect_to, fmt::format("{}:{}:{}:{}", name, server.port, server.host, server.port).c_str());
+  set(CURLOPT_CONNECT_TO, connect_to);
+  headers = curl_slist_append(headers, fmt::format("Host: {}:{}", server.host, server.port).c_str());
 }
 
 HttpClient::Exchange::~Exchange() {
@@ -100,6 +156,7 @@ HttpClient::Exchange::~Exchange() {
   curl_multi_remove_handle(multi.handle, easy.get());
   easy.reset();  // before what it refers to
   curl_slist_free_all(headers);
+  curl_slist_free_all(connect_to);
 }
 
 size_t HttpClient::Exchange::take(char* bytes, size_t size, size_t count, void* context) noexcept {
@@ -109,9 +166,9 @@ size_t HttpClient::Exchange::take(char* bytes, size_t size, size_t count, void* 
   return size * count;
 }
 
-HttpClient::Multi::Multi(EventLoop& event_loop, TlsFiles files)
+HttpClient::Multi::Multi(EventLoop& event_loop, HttpSettings how)
     : loop(event_loop),
-      tls(std::move(files)),
+      settings(std::move(how)),
       timer(event_loop, [this] { act(CURL_SOCKET_TIMEOUT, 0); }),
       failure_timer(event_loop, [this] { fail_all(); }) {
   if (!handle) throw base::SystemError(ENOMEM, "prepare the HTTP client");
@@ -171,7 +228,7 @@ void HttpClient::Multi::fail_all() {
     if (!exchanges.contains(exchange)) continue;
     const Done done = std::move(exchange->done);
     if (done)
-      done({0, {}, fmt::format("the HTTP client has failed: {}", failure)});  // may destroy the exchange
+      done({.error = fmt::format("the HTTP client has failed: {}", failure)});  // may destroy the exchange
   }
 }
 
@@ -192,6 +249,9 @@ void HttpClient::Multi::deliver() {
     Exchange* exchange = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
     HttpResult result{exchange->status(), std::move(exchange->body), {}};
+    curl_off_t pause = 0;
+    curl_easy_getinfo(exchange->easy.get(), CURLINFO_RETRY_AFTER, &pause);
+    result.retry_after = std::chrono::seconds(pause);
     if (code != CURLE_OK)
       result.error = exchange->error[0] != '\0' ? exchange->error.data() : curl_easy_strerror(code);
     const Done done = std::move(exchange->done);
@@ -199,15 +259,20 @@ void HttpClient::Multi::deliver() {
   }
 }
 
-HttpClient::HttpClient(EventLoop& loop, TlsFiles tls)
-    : multi_(std::make_unique<Multi>(loop, std::move(tls))) {}
+HttpClient::HttpClient(EventLoop& loop, HttpSettings settings)
+    : multi_(std::make_unique<Multi>(loop, std::move(settings))) {}
 
 HttpClient::~HttpClient() = default;
 
 void HttpClient::EndExchange::operator()(Exchange* exchange) const { delete exchange; }
 
+void HttpClient::present(const std::string& certificate, const std::string& key) {
+  multi_->settings.texts.certificate = certificate;
+  multi_->settings.texts.key = key;
+}
+
 HttpClient::ExchangePtr HttpClient::begin(const HttpRequest& request, OnData on_data, Done done) {
-  return ExchangePtr(new Exchange(*multi_, request, multi_->tls, std::move(on_data), std::move(done)));
+  return ExchangePtr(new Exchange(*multi_, request, multi_->settings, std::move(on_data), std::move(done)));
 }
 
 HttpClient::ExchangePtr HttpClient::send(const HttpRequest& request, Done done) {

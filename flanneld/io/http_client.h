@@ -1,5 +1,5 @@
-// HTTP requests on the event loop, over libcurl. Nothing blocks. No redirect is followed and no proxy is
-// used. What an answer means is for the caller to decide.
+// HTTP requests on the event loop, over libcurl. Nothing blocks. No redirect is followed, and a proxy is used
+// only if one is asked for. What an answer means is for the caller to decide.
 #pragma once
 
 #include <chrono>
@@ -20,17 +20,32 @@ struct TlsFiles {
   std::string ca, certificate, key;
 };
 
+/// How a client reaches its servers.
+struct HttpSettings {
+  TlsFiles files = {};
+  TlsFiles texts = {};           ///< PEM texts themselves; each goes before its file
+  bool verifies = true;          ///< false: any server of an https URL will do
+  std::string server_name = {};  ///< in the servers' certificates; empty: the host of the URL
+  std::string proxy = {};        ///< its URL; empty: none
+  std::string user_agent = {};
+  bool takes_gzip = false;
+  bool speaks_http2 = false;  ///< where a server of an https URL does
+};
+
 struct HttpRequest {
   std::string url;
-  std::string body;  ///< sent by POST; empty: GET
-  std::vector<std::string> headers;
+  std::string body = {};    ///< empty: none
+  std::string method = {};  ///< empty: POST with a body, GET without
+  std::string content_type = "application/json";
+  std::vector<std::string> headers = {};
   std::chrono::milliseconds timeout{0};  ///< for the whole exchange; 0: for connecting only, 3 s
 };
 
 struct HttpResult {
-  long status = 0;    ///< 0: there was no answer, and `error` says why
-  std::string body;   ///< of a stream: what was not given to `on_data` yet
-  std::string error;  ///< also set when an answer broke off
+  long status = 0;                      ///< 0: there was no answer, and `error` says why
+  std::string body = {};                ///< of a stream: what was not given to `on_data` yet
+  std::string error = {};               ///< also set when an answer broke off
+  std::chrono::seconds retry_after{0};  ///< what the server asked for; 0: nothing
 };
 
 class HttpClient {
@@ -38,7 +53,7 @@ class HttpClient {
   using Done = std::function<void(const HttpResult&)>;
   using OnData = std::function<void(std::string_view bytes)>;
 
-  HttpClient(EventLoop& loop, TlsFiles tls);
+  HttpClient(EventLoop& loop, HttpSettings settings);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
@@ -49,6 +64,9 @@ class HttpClient {
     void operator()(Exchange* exchange) const;
   };
   using ExchangePtr = std::unique_ptr<Exchange, EndExchange>;
+
+  /// The PEM texts of the client certificate and key that exchanges begun from now on present.
+  void present(const std::string& certificate, const std::string& key);
 
   /// Calls `done` from the loop. An answer of more than 16 MiB is an error.
   ExchangePtr send(const HttpRequest& request, Done done);

@@ -31,7 +31,7 @@ bool is_token_trouble(const EtcdError& error) {
 }  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, access_.tls), watch_lines_(kMaxAnswer) {
+    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_lines_(kMaxAnswer) {
   must_discover_ = !access_.discovery.empty();
   if (must_discover_) discovery_.emplace(loop, access_.discovery);
 }
