@@ -64,7 +64,7 @@ std::optional<IpAddress> read_bound(const json::Value& config, const char* key, 
   return address && address->is_unspecified() ? std::nullopt : address;
 }
 
-FamilyText read_family(const json::Value& config, const FamilyRules& rules) {
+FamilyText read_family(const json::Value& config, const FamilyRules& rules, NetworkConfig::Subnets subnets) {
   FamilyText text;
   if (json::find(config, rules.network_key)) {
     const std::string given = json::get_string(config, rules.network_key, "");
@@ -73,6 +73,7 @@ FamilyText read_family(const json::Value& config, const FamilyRules& rules) {
       reject(rules.network_key, fmt::format("{} is not an {} network such as '{}'", in_quotes(given),
                                             family_name(rules.family), rules.example));
   }
+  if (subnets == NetworkConfig::Subnets::assigned) return text;
   text.subnet_len = static_cast<unsigned>(get_unsigned(config, rules.len_key, rules.longest_len).value_or(0));
   text.subnet_min = read_bound(config, rules.min_key, rules.family);
   text.subnet_max = read_bound(config, rules.max_key, rules.family);
@@ -123,13 +124,19 @@ void check_use(const IpNet& network, const FamilyRules& rules) {
                          rules.example));
 }
 
-FamilyConfig complete(const FamilyText& text, const FamilyRules& rules) {
+FamilyConfig complete(const FamilyText& text, const FamilyRules& rules, NetworkConfig::Subnets subnets) {
   if (!text.network || text.network->prefix == 0)
     reject(rules.network_key, fmt::format("must be given, for example '{}', or '{}' be set to false",
                                           rules.example, rules.enable_key));
   FamilyConfig config;
   config.network = text.network->network();
   check_use(config.network, rules);
+  if (subnets == NetworkConfig::Subnets::assigned) {
+    config.subnet_len = std::max(config.network.prefix, static_cast<uint8_t>(rules.usual_len));
+    config.subnet_min = config.network.address;
+    config.subnet_max = IpNet{config.network.last(), config.subnet_len}.network().address;
+    return config;
+  }
   if (text.subnet_len > 0) check_len(text.subnet_len, config.network, rules);
   config.subnet_len =
       static_cast<uint8_t>(text.subnet_len > 0 ? text.subnet_len : computed_len(config.network, rules));
@@ -198,15 +205,17 @@ bool NetworkConfig::has_key(std::string_view name) {
   return std::any_of(all.begin(), all.end(), [&](const char* key) { return base::lower(key) == wanted; });
 }
 
-NetworkConfig NetworkConfig::parse(std::string_view text) {
+NetworkConfig NetworkConfig::parse(std::string_view text, Subnets subnets) {
   return decoding("network config", [&] {
     const json::Value document = parse_object(text, kMaxNetworkConfigBytes);
     refuse_misspelt(document, keys(), "");
     NetworkConfig config;
-    const FamilyText ipv4_text = read_family(document, kIpv4);
-    const FamilyText ipv6_text = read_family(document, kIpv6);
-    if (json::get_bool(document, kIpv4.enable_key, "", true)) config.ipv4 = complete(ipv4_text, kIpv4);
-    if (json::get_bool(document, kIpv6.enable_key, "", false)) config.ipv6 = complete(ipv6_text, kIpv6);
+    const FamilyText ipv4_text = read_family(document, kIpv4, subnets);
+    const FamilyText ipv6_text = read_family(document, kIpv6, subnets);
+    if (json::get_bool(document, kIpv4.enable_key, "", true))
+      config.ipv4 = complete(ipv4_text, kIpv4, subnets);
+    if (json::get_bool(document, kIpv6.enable_key, "", false))
+      config.ipv6 = complete(ipv6_text, kIpv6, subnets);
     if (!config.ipv4 && !config.ipv6)
       throw ParseError("one of the keys 'EnableIPv4' and 'EnableIPv6' must be true");
     if (json::find(document, kNftablesKey))

@@ -53,10 +53,13 @@ struct NetworkConfig {
   /// Whether `name`, in upper or lower case, is one of them.
   static bool has_key(std::string_view name);
 
+  /// Who decides on the nodes' subnets. Where the cluster assigns them, lengths and bounds are not read.
+  enum class Subnets { chosen, assigned };
+
   /// Parses, completes and checks. Keys match in any case; unknown ones are ignored, unless they are one of
   /// these misspelt.
   /// Throws base::ParseError naming the key and what it must be.
-  static NetworkConfig parse(std::string_view text);
+  static NetworkConfig parse(std::string_view text, Subnets subnets = Subnets::chosen);
 };
 
 }  // namespace flanneld

@@ -152,6 +152,22 @@ TEST_CASE("network config: each error names its key and what to do") {
   }
 }
 
+TEST_CASE("network config: where the cluster assigns the subnets, lengths and bounds are not read") {
+  const auto assigned = [](const std::string& text) {
+    return NetworkConfig::parse(text, NetworkConfig::Subnets::assigned);
+  };
+  const auto config = assigned(R"({"Network": "10.42.0.0/30", "SubnetLen": 99, "SubnetMin": "1.2.3.4"})");
+  CHECK(config.ipv4->network == net("10.42.0.0/30"));
+  CHECK(config.ipv4->may_be_pods(ip("10.42.0.1")));
+  // k3s gives such a network for the family that is off.
+  CHECK(
+      assigned(
+          R"({"Network": "0.0.0.0/0", "EnableIPv4": false, "EnableIPv6": true, "IPv6Network": "fd00:42::/56"})")
+          .ipv6->network == net("fd00:42::/56"));
+  CHECK_FALSE(assigned(R"({"Network": "10.42.0.0/16", "EnableIPv6": false, "IPv6Network": "::/0"})").ipv6);
+  CHECK(contains(parse_failure([&] { assigned(R"({"Network": "0.0.0.0/0"})"); }), "Network"));
+}
+
 TEST_CASE("network config: counting subnets") {
   const auto small = ipv4(R"("Network":"10.5.0.0/28")");
   CHECK(small.subnet_count() == 3);
