@@ -51,8 +51,9 @@ struct HostRoute {
 struct BackendContext {
   const NetworkConfig& config;
   const ExternalInterface& external;
-  std::vector<Device> devices;    ///< those of flannel that the node has now
-  std::vector<HostRoute> routes;  ///< they tell which peers are directly connected
+  std::vector<Device> devices;     ///< those of flannel that the node has now
+  std::vector<HostRoute> routes;   ///< they tell which peers are directly connected
+  LeaseAttributes published = {};  ///< what the node has published before; empty: not known
 };
 
 }  // namespace flanneld

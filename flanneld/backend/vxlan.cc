@@ -41,6 +41,19 @@ std::optional<base::MacAddress> find_mac(const std::vector<Device>& devices, con
   return std::nullopt;
 }
 
+/// The hardware address that peers know from an earlier run, whose device is gone.
+std::optional<base::MacAddress> find_published_mac(const LeaseAttributes& published, Family family,
+                                                   uint32_t vni) {
+  const std::string& text = family == Family::v4 ? published.backend_data : published.backend_v6_data;
+  if (published.backend_type != kVxlan || text.empty()) return std::nullopt;
+  try {
+    const auto data = VxlanLeaseData::parse(text);
+    return data.vni == vni ? std::optional(data.vtep_mac) : std::nullopt;
+  } catch (const base::ParseError&) {
+    return std::nullopt;
+  }
+}
+
 class VxlanBackend : public Backend {
  public:
   explicit VxlanBackend(const BackendContext& context);
@@ -106,8 +119,9 @@ Device VxlanBackend::make_device(const BackendContext& context, Family family) c
   device.name = make_name(family);
   device.mtu = make_mtu(context.external, family);
   const base::IpAddress own = interface_address(context.external, family).value_or(published);
-  device.mac = find_mac(context.devices, device.name, options_.vni)
-                   .value_or(derive_vtep_mac(options_.vni, published, own));
+  device.mac = find_mac(context.devices, device.name, options_.vni);
+  if (!device.mac) device.mac = find_published_mac(context.published, family, options_.vni);
+  if (!device.mac) device.mac = derive_vtep_mac(options_.vni, published, own);
   device.lower = context.external.ifindex;
   device.network = context.config.of(family)->network;
   device.tx_checksum = options_.checksum_offload;

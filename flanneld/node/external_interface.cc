@@ -43,13 +43,17 @@ class Chooser {
 
  private:
   void choose_by_itself() {
+    const bool has_public = (request_.ipv4 && request_.public_ip) || (request_.ipv6 && request_.public_ipv6);
     if (request_.ipv4 && request_.public_ip)
       attempt(fmt::format("--public-ip={}", *request_.public_ip),
               [&] { return rules_.by_public(*request_.public_ip); });
     else if (request_.ipv6 && request_.public_ipv6)
       attempt(fmt::format("--public-ipv6={}", *request_.public_ipv6),
               [&] { return rules_.by_public(*request_.public_ipv6); });
-    else
+    for (const IpAddress& ip : request_.node_addresses)
+      if (ip.is_v4() ? request_.ipv4 : request_.ipv6)
+        attempt(fmt::format("the Node's address {}", ip), [&] { return rules_.by_node_address(ip); });
+    if (!has_public || !request_.node_addresses.empty())
       attempt("default route", [&] { return rules_.by_default_route(); });
   }
 

@@ -34,8 +34,9 @@ struct InterfaceRequest {
   std::optional<base::IpAddress> can_reach;  ///< tried last
   std::optional<base::IpAddress> public_ip, public_ipv6;
 
-  std::vector<FamilyConfig> pod_networks;   ///< the node has no address in them
-  std::optional<ExternalInterface> in_use;  ///< kept as long as it serves
+  std::vector<base::IpAddress> node_addresses;  ///< by which the cluster knows the node, the best first
+  std::vector<FamilyConfig> pod_networks;       ///< the node has no address in them
+  std::optional<ExternalInterface> in_use;      ///< kept as long as it serves
   /// Addresses by which the node was known before its agent started: of several that a rule allows, one of
   /// these goes first.
   std::vector<base::IpAddress> known;
@@ -51,8 +52,9 @@ struct InterfaceChoice {
 
 /// Keeps the interface in use while its addresses are there, it is up, and they are not deprecated. Otherwise
 /// chooses the first that can be used of those that `iface`, `iface_regex`, `iface_cidr` and `can_reach`
-/// name. If they name none: the interface that has the public address, or without one that of the default
-/// route. Flannel's own interfaces and addresses of pods never are.
+/// name. If they name none: the interface that has the public address; without one, the interface with an
+/// address by which the cluster knows the node; without that, the interface of the default route. Flannel's
+/// own interfaces and addresses of pods never are.
 InterfaceChoice choose_external_interface(const HostNetwork& host, const InterfaceRequest& request);
 
 }  // namespace flanneld

@@ -74,6 +74,14 @@ Found InterfaceRules::by_public(const IpAddress& ip) const {
   }
 }
 
+Found InterfaceRules::by_node_address(const IpAddress& ip) const {
+  Candidate candidate{&candidates_.holder_of(ip)};
+  candidate.set(ip);
+  for (const IpAddress& other : request_.node_addresses)
+    if (!candidate.of(other.family()) && candidate.interface->holds(other)) candidate.set(other);
+  return {candidate};
+}
+
 Found InterfaceRules::by_regex(const std::string& pattern) const {
   const IfaceRegex regex = compile(pattern);
   Found found = by_addresses([&](const IpAddress& ip) { return regex.occurs_in(ip.str()); });

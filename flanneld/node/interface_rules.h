@@ -28,6 +28,8 @@ class InterfaceRules {
   [[nodiscard]] Found by_address(const base::IpAddress& ip) const;
   /// As by_address(), with advice for nodes behind NAT.
   [[nodiscard]] Found by_public(const base::IpAddress& ip) const;
+  /// Of the other family, an address of the node's that the same interface has.
+  [[nodiscard]] Found by_node_address(const base::IpAddress& ip) const;
   /// Looks at the addresses of all interfaces first, then at names.
   [[nodiscard]] Found by_regex(const std::string& pattern) const;
   /// An address of the other family is one of another --iface-cidr, if there is such a one.

@@ -32,12 +32,13 @@ struct Node {
     external.ipv6 = external.public_ipv6 = ip("2001:db8::1");
   }
   [[nodiscard]] std::unique_ptr<flanneld::Backend> backend() const {
-    return flanneld::make_backend({config, external, devices, routes});
+    return flanneld::make_backend({config, external, devices, routes, published});
   }
   NetworkConfig config;
   ExternalInterface external;
   std::vector<flanneld::Device> devices;
   std::vector<flanneld::HostRoute> routes{{net("192.0.2.0/24"), false}};
+  flanneld::LeaseAttributes published;
 };
 
 const std::string kDual = R"(,"EnableIPv6":true,"IPv6Network":"fd00:10::/48")";
@@ -151,6 +152,23 @@ TEST_CASE("vxlan: the hardware address stays") {
   CHECK(node.backend()->node_plan(nullptr).devices[0].mac == kMac);
   node.devices[0].kind = VxlanDevice{.vni = 2};
   CHECK(node.backend()->node_plan(nullptr).devices[0].mac == one);
+}
+
+TEST_CASE("vxlan: a device that is gone gets the hardware address that was published") {
+  Node node(R"({"Type":"vxlan"})", kDual);
+  const auto derived = node.backend()->attributes();
+  node.published.backend_type = "vxlan";
+  node.published.backend_data = kPeerData;
+  CHECK(node.backend()->attributes().backend_data == kPeerData);
+  CHECK(node.backend()->attributes().backend_v6_data == derived.backend_v6_data);
+  for (const char* other :
+       {R"({"VNI":2,"VtepMAC":"02:00:00:00:00:07"})", R"({"VNI":1,"VtepMAC":"nonsense"})", "{"}) {
+    node.published.backend_data = other;
+    CHECK(node.backend()->attributes() == derived);
+  }
+  node.published.backend_data = kPeerData;
+  node.published.backend_type = "host-gw";
+  CHECK(node.backend()->attributes() == derived);
 }
 
 TEST_CASE("vxlan: a peer's three objects per family") {

@@ -94,6 +94,26 @@ TEST_CASE("external interface: a public address without --iface must be the node
         "eth1 - fd00:1::10 - fd00:1::10 by --public-ipv6=fd00:1::10");
 }
 
+TEST_CASE("external interface: the address by which a cluster knows the node goes before the default route") {
+  const HostNetwork host = usual();
+  const auto known_as = [](InterfaceRequest request, const std::vector<std::string>& addresses) {
+    for (const std::string& one : addresses) request.node_addresses.push_back(ip(one));
+    return request;
+  };
+  CHECK(choice(host, known_as(v4(), {"192.168.1.11"})) ==
+        "eth1 192.168.1.11 - 192.168.1.11 - by the Node's address 192.168.1.11");
+  CHECK(choice(host, known_as(dual(), {"192.168.1.11", "fd00:1::10"})) ==
+        "eth1 192.168.1.11 fd00:1::10 192.168.1.11 fd00:1::10 by the Node's address 192.168.1.11");
+  CHECK(choice(host, known_as(v4(), {"fd00:1::10", "203.0.113.9"})) ==
+        "eth0 10.0.2.15 - 10.0.2.15 - by default route");
+  CHECK(choice(host, by_iface(known_as(v4(), {"192.168.1.11"}), {"eth0"})) ==
+        "eth0 10.0.2.15 - 10.0.2.15 - by --iface=eth0");
+  // A public address that is no interface's is what a NAT makes of the node's.
+  CHECK(choice(host, with(known_as(v4(), {"192.168.1.11"}), [](InterfaceRequest& one) {
+                 one.public_ip = ip("203.0.113.1");
+               })) == "eth1 192.168.1.11 - 203.0.113.1 - by the Node's address 192.168.1.11");
+}
+
 TEST_CASE("external interface: --iface by name and by address, in order") {
   const HostNetwork host = usual();
   CHECK(choice(host, by_iface(v4(), {"eth1.7"})) == "eth1.7 172.16.7.10 - 172.16.7.10 - by --iface=eth1.7");
