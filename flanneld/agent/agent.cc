@@ -8,7 +8,6 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/flannel/names.h"
 #include "flanneld/agent/uplink.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
@@ -74,6 +73,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
              store_grace),
       store_events_(options, *store_, state_, readiness_, saved_,
                     {.use_config = [this](const std::string& text) { use_config(text); },
+                     .node_changed = [this] { host_changed(); },
                      .attach = [this] { attach(); },
                      .apply_peers = [this] { apply_peers(); },
                      .status_changed = [this] { status_changed(); }}),
@@ -82,10 +82,6 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
       pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
-      job_(loop, options,
-           {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
-            .taken_over = [this] { pages_.listen_again(); },
-            .changed = [this] { status_changed(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       peers_timer_(loop,
@@ -97,21 +93,22 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       confine_timer_(loop, [this] { this->confine(); }) {}
 
 void Agent::start() {
-  pages_.listen(loop_, options_);
-  job_.take_subnet_file([this] { begin(); });
-}
-
-void Agent::begin() {
   state_.previous = read_previous(options_.subnet_file);
   state_.former = read_former_networks(options_.subnet_file, state_.previous);
+  pages_.listen(loop_, options_);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
-  if (!options_.network_config.empty()) use_config(options_.network_config);
+  if (!options_.network_config.empty() && !options_.kube_subnet_mgr) use_config(options_.network_config);
   if (!options_.no_subnet) saved_.load();
   store_->start([this](const StoreEvent& event) { store_events_.take(event); });
 }
 
+NetworkConfig Agent::parse_config(const std::string& text) const {
+  return NetworkConfig::parse(
+      text, options_.kube_subnet_mgr ? NetworkConfig::Subnets::assigned : NetworkConfig::Subnets::chosen);
+}
+
 void Agent::use_config(const std::string& text) {
-  NetworkConfig config = NetworkConfig::parse(text);
+  NetworkConfig config = parse_config(text);
   if (state_.config)
     for (const base::IpNet& network : pod_networks(state_)) state_.former.push_back(network);
   state_.config = std::move(config);
@@ -130,7 +127,6 @@ void Agent::use_config(const std::string& text) {
 void Agent::configure() {
   if (!state_.config) return;
   try {
-    if (!job_.take_networks(pod_networks(state_), [this] { configure(); })) return;
     const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen) {
       const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());
@@ -148,8 +144,7 @@ void Agent::configure() {
     if (may_attach()) {
       attach();
     } else {
-      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks,
-                       networks_on_link(state_));
+      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks);
       reconciler_.reconcile(node_plan(state_, options_));
     }
     claim();
@@ -165,18 +160,16 @@ void Agent::configure() {
 HostLook Agent::look_at_host(int external) {
   return {.routes = read_host_routes(netlink_, external),
           .own_networks = read_own_networks(netlink_, pod_networks(state_), external),
-          .uplinks = read_uplinks(netlink_, external),
-          .pod_bridge = look_at_pod_bridge()};
-}
-
-/// Of several agents on a node, the one with the usual subnet file has the usual bridge.
-PodBridge Agent::look_at_pod_bridge() {
-  const bool is_usual = options_.subnet_file == find_flag("subnet-file")->default_value;
-  return read_pod_bridge(netlink_, own_subnets(state_), is_usual ? flannel::kPodBridge : "");
+          .uplinks = read_uplinks(netlink_, external)};
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
-  state_.backend = make_backend({*state_.config, external, read_devices(netlink_), host.routes});
+  const bool is_saved = options_.kube_subnet_mgr && state_.own && state_.node == NodeRead{};
+  state_.backend = make_backend({.config = *state_.config,
+                                 .external = external,
+                                 .devices = read_devices(netlink_),
+                                 .routes = host.routes,
+                                 .published = is_saved ? state_.own->attributes : state_.node.published});
   state_.external = external;
   state_.host = std::move(host);
   state_.problems.collision = describe_collisions(state_);
@@ -236,7 +229,7 @@ void Agent::apply_peers() {
 bool Agent::use_saved(const SavedState& saved) {
   if (state_.own) return false;
   try {
-    const NetworkConfig config = state_.config ? *state_.config : NetworkConfig::parse(saved.network_config);
+    const NetworkConfig config = state_.config ? *state_.config : parse_config(saved.network_config);
     if (const auto fault = find_fault(saved.own, config, nullptr))
       throw base::ParseError(fmt::format("the lease of this node: {}", *fault));
     state_.own = saved.own;
@@ -259,10 +252,11 @@ void Agent::status_changed() {
   const size_t peers = state_.peers.plans().size();
   base::log_info(fmt::format("ready: {} {} reached", peers, peers == 1 ? "peer is" : "peers are"));
   confine_timer_.start(milliseconds(0));
+  store_->serve();
 }
 
 void Agent::confine() {
-  if (rules_ && rules_->needs_programs()) return;
+  if ((rules_ && rules_->needs_programs()) || store_->needs_programs()) return;
   try {
     if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
   } catch (const base::SystemError& error) {

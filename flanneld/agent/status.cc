@@ -65,7 +65,6 @@ json::OrderedValue kernel_json(const ReconcilerStatus& kernel) {
           {"repairs", kernel.repairs},
           {"passes", kernel.passes},
           {"failures", kernel.failures.lines()},
-          {"peerFailures", kernel.peer_failures.lines()},
           {"drift", kernel.drift.lines()}};
 }
 

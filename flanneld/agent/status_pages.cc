@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 #include "common/base/error.h"
@@ -15,14 +14,11 @@
 namespace flanneld {
 namespace {
 
-// An agent that ends gives its name back a moment before its address.
-constexpr std::chrono::milliseconds kListenAgain{100};
-constexpr int kListenTries = 50;
 constexpr const char* kText = "text/plain; charset=utf-8";
 
 HttpAnswer json_answer(const json::OrderedValue& json) {
   return {200, "application/json",
-          fmt::format("{}\n", json.dump(2, ' ', true, json::OrderedValue::error_handler_t::replace))};
+          fmt::format("{}\n", json.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace))};
 }
 
 std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& status) {
@@ -35,37 +31,21 @@ std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& stat
 }  // namespace
 
 void StatusPages::listen(EventLoop& loop, const Options& options) {
-  loop_ = &loop;
+  const auto serve = [&](const ListenAddress& address, StatusServer::Handler handler) {
+    servers_.push_back(std::make_unique<StatusServer>(loop, address, std::move(handler)));
+  };
   if (options.healthz) serve(*options.healthz, [this](const std::string& path) { return probe(path); });
   if (!options.status_listen || options.status_listen == options.healthz) return;
-  address_ = options.status_listen;
-  listen_for_people();
-  if (problem_) base::log_warning(*problem_);
-}
-
-void StatusPages::serve(const ListenAddress& address, StatusServer::Handler handler) {
-  servers_.push_back(std::make_unique<StatusServer>(*loop_, address, std::move(handler)));
-}
-
-void StatusPages::listen_for_people() {
-  problem_.reset();
   try {
-    serve(*address_, [this](const std::string& path) { return page(path); });
+    serve(*options.status_listen, [this](const std::string& path) { return page(path); });
   } catch (const base::SystemError& error) {
     if (error.error_number() != EADDRINUSE) throw;
     problem_ = fmt::format(
         "nobody sees the status of this agent: {}, by another agent or program; give this one a "
         "--status-listen of its own",
         error.what());
-    if (again_ && tries_left_-- > 0) again_->start(kListenAgain);
+    base::log_warning(*problem_);
   }
-}
-
-void StatusPages::listen_again() {
-  if (!problem_) return;
-  tries_left_ = kListenTries;
-  again_.emplace(*loop_, [this] { listen_for_people(); });
-  listen_for_people();
 }
 
 HttpAnswer StatusPages::probe(const std::string& path) const {

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <map>
-
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/time_text.h"
@@ -35,18 +32,6 @@ void log_peers(const PeerChange& change) {
     base::log_warning(fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));
 }
 
-/// Those that this node knew when it ended go before those that have come since: no newcomer shall have what
-/// they have.
-std::vector<Lease> known_first(std::vector<Lease> leases, const std::vector<Lease>& known) {
-  std::map<LeaseKey, const LeaseAttributes*> before;
-  for (const Lease& lease : known) before[lease.key] = &lease.attributes;
-  std::stable_partition(leases.begin(), leases.end(), [&](const Lease& lease) {
-    const auto found = before.find(lease.key);
-    return found != before.end() && *found->second == lease.attributes;
-  });
-  return leases;
-}
-
 const char* describe(SubnetOrigin origin) {
   switch (origin) {
     case SubnetOrigin::own_lease:
@@ -55,6 +40,8 @@ const char* describe(SubnetOrigin origin) {
       return "the subnet that the node had";
     case SubnetOrigin::fresh:
       return "fresh";
+    case SubnetOrigin::assigned:
+      return "the Node's podCIDR";
   }
   return "";
 }
@@ -65,8 +52,14 @@ void StoreEvents::take(const StoreEvent& event) {
   std::visit([this](const auto& one) { on(one); }, event);
 }
 
+void StoreEvents::on(const NodeRead& event) {
+  state_.node = event;
+  next_.node_changed();
+}
+
 void StoreEvents::on(const ConfigRead& event) {
-  if (!options_.network_config.empty() || (state_.config && event.text == state_.config_text)) return;
+  const bool is_agents_own = !options_.network_config.empty() && !options_.kube_subnet_mgr;
+  if (is_agents_own || (state_.config && event.text == state_.config_text)) return;
   if (state_.config && !saved_.are_in_use()) {
     state_.problems.config =
         "the network configuration in the store has changed; restart flanneld to apply it";
@@ -134,9 +127,7 @@ void StoreEvents::on(const LeasesListed& event) {
     base::log_warning(
         "the servers of the lease store are another cluster's now; the saved leases are dropped");
   if (event.extent == LeasesListed::Extent::complete || is_foreign) {
-    const bool has_known = saved_.waiting() && !is_foreign;
-    peers_changed(
-        state_.peers.reset(has_known ? known_first(event.leases, saved_.waiting()->peers) : event.leases));
+    peers_changed(state_.peers.reset(event.leases));
     return;
   }
   base::log_warning(

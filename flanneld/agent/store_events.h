@@ -20,6 +20,7 @@ class StoreEvents {
   struct Next {
     /// The configuration's text is to be used. Throws base::ParseError when it cannot be.
     std::function<void(const std::string& text)> use_config;
+    std::function<void()> node_changed;    ///< what the store knows of the node is something else
     std::function<void()> attach;          ///< the own lease is another one
     std::function<void()> apply_peers;     ///< peers have changed, or their leases
     std::function<void()> status_changed;  ///< nothing more than that
@@ -37,6 +38,7 @@ class StoreEvents {
   void take(const StoreEvent& event);
 
  private:
+  void on(const NodeRead& event);
   void on(const ConfigRead& event);
   void on(const LeaseClaimed& event);
   void on(const LeaseRenewed& event);

@@ -29,6 +29,9 @@ InterfaceChoice choose_uplink(netlink::NetlinkSocket& socket, const NodeState& s
   for (const base::Family family : base::kFamilies)
     if (const auto& network = state.config->of(family)) request.pod_networks.push_back(*network);
   request.in_use = state.external;
+  if (state.node.public_ip) request.public_ip = state.node.public_ip;
+  if (state.node.public_ipv6) request.public_ipv6 = state.node.public_ipv6;
+  request.node_addresses = state.node.addresses;
   if (!state.external) request.known = known_addresses(socket, saved);
   return choose_external_interface(read_node_network(socket), request);
 }

@@ -27,6 +27,7 @@ enum class SubnetOrigin {
   own_lease,  ///< the store still has this node's lease: take it over
   kept,       ///< the store has none, but all subnets are those that the node had
   fresh,      ///< at least one subnet is new to this node
+  assigned,   ///< the cluster says which: it was not chosen
 };
 
 struct SubnetPlan {

@@ -13,6 +13,8 @@ namespace {
 
 using base::IpAddress;
 
+constexpr size_t kMaxAnnotationPrefix = 253 + 1 + 40;  // of a name at most 63 bytes follow the slash
+
 std::string server_url(const FlagValue& value, std::string_view part) {
   const bool has_scheme = part.find("://") != std::string_view::npos;
   try {
@@ -102,8 +104,25 @@ std::vector<base::IpNet> cidrs(const FlagValue& value) {
   return networks;
 }
 
-void reject_if_on(const FlagValue& value) {
-  if (parse_boolean(value.text(), value.origin)) reject(value, "not supported yet");
+std::string checked_prefix(const FlagValue& value) {
+  const std::string& text = value.text();
+  const size_t slash = text.find('/');
+  const std::string_view domain = std::string_view(text).substr(0, slash);
+  const std::string_view name = slash == std::string::npos ? "" : std::string_view(text).substr(slash + 1);
+  const auto is_small = [](char one) { return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9'); };
+  bool is_valid = text.size() <= kMaxAnnotationPrefix;
+  for (const std::string_view label : base::split(domain, '.')) {
+    is_valid = is_valid && !label.empty() && is_small(label.front()) && is_small(label.back());
+    for (const char one : label) is_valid = is_valid && (is_small(one) || one == '-');
+  }
+  for (const char one : name) is_valid = is_valid && (is_small(one) || one == '-' || one == '_');
+  if (!is_valid)
+    reject(value,
+           fmt::format("{} is not a domain in lower case, perhaps with one slash and lower case letters, "
+                       "digits, '-' and '_' behind it",
+                       base::quoted(text)));
+  if (slash == std::string::npos) return fmt::format("{}/", text);
+  return name.empty() || name.ends_with('-') ? text : fmt::format("{}-", text);
 }
 
 }  // namespace flanneld::flag_meaning

@@ -26,8 +26,8 @@ std::vector<std::string> not_empty(const FlagValue& value);
 std::vector<std::string> regular_expressions(const FlagValue& value);
 /// Networks, in CIDR notation and with commas between them; host bits are cleared.
 std::vector<base::IpNet> cidrs(const FlagValue& value);
-/// For a switch that may not be on.
-void reject_if_on(const FlagValue& value);
+/// The beginning of annotations' names, with the slash or dash that ends it.
+std::string checked_prefix(const FlagValue& value);
 
 template <auto member>
 constexpr FlagMeaning text{FlagKind::text,
@@ -88,7 +88,15 @@ constexpr FlagMeaning servers{
 template <FlagKind kind>
 constexpr FlagMeaning unused{kind, [](Options&, const FlagValue&) {}};
 
-constexpr FlagMeaning unsupported{FlagKind::boolean,
-                                  [](Options&, const FlagValue& value) { reject_if_on(value); }};
+template <auto member>
+constexpr FlagMeaning server_or_none{FlagKind::text, [](Options& options, const FlagValue& value) {
+                                       if (!value.text().empty())
+                                         options.*member = server_urls(value).front();
+                                     }};
+
+template <auto member>
+constexpr FlagMeaning annotation_prefix{FlagKind::text, [](Options& options, const FlagValue& value) {
+                                          options.*member = checked_prefix(value);
+                                        }};
 
 }  // namespace flanneld::flag_meaning

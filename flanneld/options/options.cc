@@ -87,6 +87,32 @@ void drop_half_pair(std::string& one, std::string& other, const char* flags, Opt
   other.clear();
 }
 
+KubeEnvironment kube_environment(const Environment& environment) {
+  const auto value_of = [&](const char* name, const char* other = nullptr) {
+    for (const char* one : {name, other})
+      if (const auto found = one ? environment.find(one) : environment.end();
+          found != environment.end() && !found->second.empty())
+        return found->second;
+    return std::string();
+  };
+  return {.node_name = value_of("NODE_NAME"),
+          .pod_name = value_of("POD_NAME"),
+          .pod_namespace = value_of("POD_NAMESPACE"),
+          .service_host = value_of("KUBERNETES_SERVICE_HOST"),
+          .service_port = value_of("KUBERNETES_SERVICE_PORT"),
+          .https_proxy = value_of("HTTPS_PROXY", "https_proxy"),
+          .http_proxy = value_of("HTTP_PROXY", "http_proxy"),
+          .no_proxy = value_of("NO_PROXY", "no_proxy")};
+}
+
+/// Which node this is, nobody else can say.
+void check_kube(const Options& options) {
+  const KubeEnvironment& environment = options.kube_environment;
+  if (!options.kube_subnet_mgr || !environment.node_name.empty()) return;
+  if (environment.pod_name.empty() || environment.pod_namespace.empty())
+    throw UsageError("--kube-subnet-mgr: the environment must have NODE_NAME, or POD_NAME and POD_NAMESPACE");
+}
+
 /// What follows from several flags together.
 void combine(Options& options) {
   drop_half_pair(options.etcd_keyfile, options.etcd_certfile, "--etcd-keyfile and --etcd-certfile", options);
@@ -96,6 +122,10 @@ void combine(Options& options) {
   for (std::string& url : options.etcd_endpoints)
     if (url.find("://") == std::string::npos) url.insert(0, has_tls ? "https://" : "http://");
   if (!options.etcd_discovery_srv.empty()) options.etcd_endpoints.clear();
+  if (options.kube_subnet_mgr && !options.lease_dir.empty()) {
+    options.warnings.emplace_back("--kube-subnet-mgr is given, ignoring --lease-dir");
+    options.lease_dir.clear();
+  }
   // A lease directory is on this machine's disk itself.
   if (!options.lease_dir.empty()) options.state_file.clear();
   if (options.healthz_port == 0) return;
@@ -146,6 +176,8 @@ Options parse_options(const std::vector<std::string>& arguments, const Environme
   options.settings = describe_settings(flags);
   apply_all(flags, options);
   combine(options);
+  options.kube_environment = kube_environment(environment);
+  if (options.words.empty()) check_kube(options);
   options.flags = std::move(flags);
   return options;
 }
@@ -156,6 +188,7 @@ Options complete_options(const Options& options, FlagValues others) {
   result.network_config = options.network_config;
   result.words = options.words;
   result.warnings = options.warnings;
+  result.kube_environment = options.kube_environment;
   result.flags = options.flags;
   result.flags.merge(others);
   apply_all(result.flags, result);

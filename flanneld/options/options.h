@@ -16,6 +16,14 @@
 
 namespace flanneld {
 
+/// What the environment says beside the flags, of a pod that runs in Kubernetes.
+struct KubeEnvironment {
+  std::string node_name;                   ///< NODE_NAME
+  std::string pod_name, pod_namespace;     ///< POD_NAME, POD_NAMESPACE
+  std::string service_host, service_port;  ///< KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT
+  std::string https_proxy, http_proxy, no_proxy;
+};
+
 struct Options {
   std::string config;          ///< path of the file; empty: none
   std::string network_config;  ///< the file's network configuration as JSON; empty: none
@@ -26,6 +34,11 @@ struct Options {
   std::string etcd_prefix;
   std::string etcd_keyfile, etcd_certfile, etcd_cafile;
   std::string etcd_username, etcd_password;  ///< both or none
+
+  bool kube_subnet_mgr = false;  ///< the leases are in Kubernetes
+  std::string kube_api_url, kubeconfig_file, kube_annotation_prefix, net_config_path;
+  bool set_node_network_unavailable = true;
+  KubeEnvironment kube_environment;
 
   std::vector<std::string> iface, iface_regex;
   std::vector<base::IpNet> iface_cidr;
@@ -39,9 +52,8 @@ struct Options {
   bool iptables_forward_rules = false;
   std::chrono::seconds iptables_resync{};
   bool ip_blackhole_route = false;
-  std::vector<base::IpNet> pod_sources;  ///< that pods may send from beside the node's subnet
-  bool no_subnet = false;                ///< routes to the pods of other nodes, and has none itself
-  bool heal = true;                      ///< undo what others change in the kernel
+  bool no_subnet = false;  ///< routes to the pods of other nodes, and has none itself
+  bool heal = true;        ///< undo what others change in the kernel
 
   std::optional<base::IpAddress> healthz_ip;
   uint16_t healthz_port = 0;

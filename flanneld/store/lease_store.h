@@ -15,6 +15,16 @@
 
 namespace flanneld {
 
+/// What the store knows of this node, whatever lease it has. Sent before the first ConfigRead, and when
+/// something of it changes; by stores that know nodes.
+struct NodeRead {
+  std::vector<base::IpAddress> addresses;  ///< by which the cluster knows the node, the best first
+  std::optional<base::IpAddress> public_ip, public_ipv6;  ///< to be published, whatever the flags say
+  LeaseAttributes published;                              ///< its backend and the data of that; empty: none
+
+  bool operator==(const NodeRead&) const = default;
+};
+
 /// The network configuration was read for the first time, or has changed since. A store that loses its
 /// configuration sends nothing: the last one stays in force.
 struct ConfigRead {
@@ -53,7 +63,7 @@ struct LeasesListed {
     after_wipe,  ///< The store lost its contents and nodes are about to claim again: a missing lease may
                  ///< come back. A complete list follows a minute later.
   };
-  std::vector<Lease> leases;  ///< older ones first, where the store knows their age
+  std::vector<Lease> leases;
   Extent extent = Extent::complete;
   std::string cluster = {};  ///< the ID of the servers' cluster; empty: there is none
 };
@@ -80,7 +90,7 @@ struct StoreUnreachable {
   Outage outage = Outage::begins;
 };
 
-using StoreEvent = std::variant<ConfigRead, LeaseClaimed, LeaseRenewed, ClaimFailed, LeaseContested,
+using StoreEvent = std::variant<NodeRead, ConfigRead, LeaseClaimed, LeaseRenewed, ClaimFailed, LeaseContested,
                                 LeasesListed, LeasesChanged, EntrySkipped, StoreConnected, StoreUnreachable>;
 
 /// Receives the events of a store, one at a time: from the event loop, never from within a call to the
@@ -111,6 +121,12 @@ class LeaseStore {
   /// it again under the same key when it is lost. A later call publishes other attributes under the key
   /// that is held. The destructor leaves the lease in the store.
   virtual void claim(const Claim& claim) = 0;
+
+  /// The node serves pods from now on, for stores that show it.
+  virtual void serve() {}
+
+  /// Whether it starts programs for its work, also later on.
+  [[nodiscard]] virtual bool needs_programs() const { return false; }
 
   /// "etcd at http://…", "lease directory /…", for people.
   [[nodiscard]] virtual std::string describe() const = 0;

@@ -102,6 +102,8 @@ class EtcdRelease {
 }  // namespace
 
 Result<Lease> release_lease(const Options& options, const base::IpNet& subnet) {
+  if (options.kube_subnet_mgr)
+    return Result<Lease>::failure("a lease of Kubernetes goes with its Node: kubectl delete node");
   if (!options.lease_dir.empty()) return release_file(options.lease_dir, subnet);
   return EtcdRelease(options, subnet).run();
 }

@@ -96,7 +96,14 @@ TEST_CASE("flags: a mistake on the command line names the flag and what it must 
       {"--etcd-endpoints=ftp://a", "not a URL"},
       {"--etcd-endpoints=http://", "not a URL"},
       {"--subnet-file=", "a path is needed"},
-      {"--kube-subnet-mgr", "--kube-subnet-mgr: not supported yet"},
+      {"--kube-subnet-mgr", "--kube-subnet-mgr: the environment must have NODE_NAME"},
+      {"--kube-api-url=ftp://a", "not a URL"},
+      {"--net-config-path=", "a path is needed"},
+      {"--kube-annotation-prefix=x.io/n/", "--kube-annotation-prefix: 'x.io/n/' is not a domain"},
+      {"--kube-annotation-prefix=", "is not a domain"},
+      {"--kube-annotation-prefix=X.io", "is not a domain"},
+      {"--kube-annotation-prefix=x..io", "is not a domain"},
+      {"--kube-annotation-prefix=x.io/N", "is not a domain"},
       {"--config=absent", "there is no file 'absent'"},
   };
   for (const auto& one : cases) {

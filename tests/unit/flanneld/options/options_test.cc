@@ -132,7 +132,40 @@ TEST_CASE("options: a text of the wrong form in the environment is a warning, a 
   CHECK(usage_error([] {
           parse({}, {{"FLANNELD_PUBLIC_IP", "x"}});
         }) == "FLANNELD_PUBLIC_IP: 'x' is not an IP address");
-  CHECK(contains(usage_error([] { parse({}, {{"FLANNELD_KUBE_SUBNET_MGR", "1"}}); }), "not supported yet"));
+}
+
+TEST_CASE("options: Kubernetes mode has its node, service and proxies from the environment") {
+  const Options options =
+      parse({"--kube-subnet-mgr", "--lease-dir=/leases"}, {{"POD_NAME", "p"},
+                                                           {"POD_NAMESPACE", "n"},
+                                                           {"KUBERNETES_SERVICE_HOST", "10.96.0.1"},
+                                                           {"KUBERNETES_SERVICE_PORT", "443"},
+                                                           {"HTTPS_PROXY", "http://upper"},
+                                                           {"https_proxy", "http://lower"},
+                                                           {"no_proxy", "a,b"},
+                                                           {"EVENT_QUEUE_DEPTH", "5000"},
+                                                           {"CONT_WHEN_CACHE_NOT_READY", "false"}});
+  CHECK(options.kube_environment.pod_name == "p");
+  CHECK(options.kube_environment.pod_namespace == "n");
+  CHECK(options.kube_environment.service_host == "10.96.0.1");
+  CHECK(options.kube_environment.service_port == "443");
+  CHECK(options.kube_environment.https_proxy == "http://upper");
+  CHECK(options.kube_environment.no_proxy == "a,b");
+  CHECK(options.lease_dir.empty());
+  CHECK(options.warnings == std::vector<std::string>{"--kube-subnet-mgr is given, ignoring --lease-dir"});
+  CHECK(contains(usage_error([] { parse({"--kube-subnet-mgr"}, {{"POD_NAME", "p"}}); }), "NODE_NAME"));
+  CHECK(parse({"--kube-subnet-mgr", "status"}).kube_subnet_mgr);  // a command asks the agent
+}
+
+TEST_CASE("options: the prefix of annotations gets the slash or dash that it lacks") {
+  const auto prefix = [](const std::string& text) {
+    return parse({"--kube-annotation-prefix", text}).kube_annotation_prefix;
+  };
+  CHECK(parse({}).kube_annotation_prefix == "flannel.alpha.coreos.com/");
+  CHECK(prefix("flannel.alpha.coreos.com") == "flannel.alpha.coreos.com/");
+  CHECK(prefix("x.io/") == "x.io/");
+  CHECK(prefix("x.io/n1") == "x.io/n1-");
+  CHECK(prefix("x.io/n1-") == "x.io/n1-");
 }
 
 TEST_CASE(

@@ -74,6 +74,7 @@ class Node {
                   {.prefix = "/net/", .renew_margin = renew_margin, .now = [this] { return time.wall(); }}};
 
  private:
+  void take(const NodeRead& /*event*/) {}
   void take(const ConfigRead& event) {
     events_ += "config ";
     claim_.config = NetworkConfig::parse(event.text);
