@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include <cerrno>
@@ -44,12 +45,38 @@ class AlarmScope {
   sigset_t old_mask_{};
 };
 
+/// Somebody has put another thing there, or no file can be made.
+bool is_no_file(int error_number) {
+  switch (error_number) {
+    case EISDIR:
+    case ELOOP:
+    case ENXIO:
+    case ENODEV:
+    case ENOSPC:
+    case EDQUOT:
+    case EROFS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The file to lock.
+UniqueFd open_lock(int dir_fd, const std::string& name, mode_t mode) {
+  // O_NONBLOCK: should a FIFO be there, opening it must not wait for its other end.
+  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
+  if (!fd.valid() && is_no_file(errno)) fd.reset(::openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) throw_errno(fmt::format("open lock file {}", base::quoted(name)));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & ~mode & 0777) != 0)
+    ::fchmod(fd.get(), mode);  // another program, or an earlier version, made it
+  return fd;
+}
+
 }  // namespace
 
 FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, std::chrono::seconds timeout) {
-  // O_NONBLOCK: should a FIFO be there, opening it must not wait for its other end.
-  UniqueFd fd(::openat(dir_fd, name.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
-  if (!fd.valid()) throw_errno(fmt::format("open lock file {}", base::quoted(name)));
+  UniqueFd fd = open_lock(dir_fd, name, mode);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
   const std::string doing = fmt::format("lock file {}", base::quoted(name));
   if (errno != EWOULDBLOCK) throw_errno(doing);

@@ -20,7 +20,7 @@ using std::chrono::sys_seconds;
 namespace {
 
 constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
-constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755;
+constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755, kLockMode = 0600;
 constexpr seconds kLockTimeout{1};  // the event loop stands still meanwhile
 
 /// The modification time; nullopt when there is no such file.
@@ -59,7 +59,7 @@ std::optional<std::string> LeaseFiles::read_config() const {
 }
 
 base::FileLock LeaseFiles::lock() const {
-  return base::FileLock::acquire(directory_.get(), "lock", kEntryMode, kLockTimeout);
+  return base::FileLock::acquire(directory_.get(), "lock", kLockMode, kLockTimeout);
 }
 
 std::vector<Lease> LeaseFiles::read(const std::vector<Lease>& known, Unreadable unreadable) {

@@ -279,7 +279,7 @@ TEST_CASE("STATUS does not wait for a store that is in use") {
   add(node, "c1", kSmall);
   const auto dir = base::open_directory(node.store);
   REQUIRE(dir.valid());
-  const auto lock = base::FileLock::acquire(dir.get(), "lock", 0750, std::chrono::seconds(1));
+  const auto lock = base::FileLock::acquire(dir.get(), "lock", 0600, std::chrono::seconds(1));
   CHECK(error_of([&] { ipam::status(node.request("", kSmall, "", "1.1.0"), node.machine); }) == "");
 }
 
