@@ -24,7 +24,11 @@ constexpr mode_t kDirectoryMode = 0700;
 constexpr mode_t kFileMode = 0600;
 constexpr size_t kMaxFileBytes = 4 << 20;
 constexpr const char* kMark = "user.flannel.ifname";  // an extended attribute: the text is upstream's
-constexpr std::chrono::seconds kSweepTimeout{10};     // thousands of files take less than one
+/// Of the directory: the boot in which its files were judged. Unlike the stamp in /run, which is for file
+/// systems without such attributes, it outlives a /run that somebody empties: files made while the clock was
+/// set back would then seem older than the boot.
+constexpr const char* kSweptMark = "user.flannel.boot";
+constexpr std::chrono::seconds kSweepTimeout{10};  // thousands of files take less than one
 
 std::string own_name(const cni::Attachment& attachment) {
   return fmt::format("{}:{}", attachment.container_id, attachment.ifname);
@@ -164,28 +168,34 @@ bool ScratchStore::save(const cni::Attachment& attachment, const json::Value& co
   });
 }
 
+bool ScratchStore::is_swept(const ipam::Machine& machine, const std::string& boot_id) const {
+  char value[64];
+  const ssize_t length = ::getxattr(directory_.c_str(), kSweptMark, value, sizeof value);
+  if (length > 0 && std::string_view(value, static_cast<size_t>(length)) == boot_id) return true;
+  const std::string stamp = fmt::format("{}/{}", machine.state_directory, stamp_name(directory_));
+  return base::read_file(stamp, sizeof value, base::Links::refuse) == boot_id;
+}
+
 void ScratchStore::take_back_dead(const ipam::Machine& machine) noexcept try {
   const std::string boot_id = machine.boot_id();
   const std::string name = stamp_name(directory_);
-  const std::string stamp = fmt::format("{}/{}", machine.state_directory, name);
-  const auto is_done = [&] { return base::read_file(stamp, 64, base::Links::refuse) == boot_id; };
-  if (boot_id.empty() || name.empty() || is_done()) return;
+  if (boot_id.empty() || name.empty() || is_swept(machine, boot_id)) return;
   const base::UniqueFd state = base::make_directory(machine.state_directory, 0755);
   // Who comes meanwhile waits, so that what it saves is not judged.
   const auto lock = base::FileLock::acquire(state.get(), name, 0600, kSweepTimeout);
-  if (is_done()) return;
-  const base::UniqueFd dir = base::open_directory(directory_);
-  const auto boot = machine.boot_time();
-  if (dir.valid() && boot) remove_older(dir.get(), *boot - base::kBootMargin);
-  const base::UniqueFd file(::openat(state.get(), name.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
-  base::write_all(file.get(), boot_id, base::quoted(stamp));
+  if (is_swept(machine, boot_id)) return;
+  const base::UniqueFd dir = base::make_directory(directory_, kDirectoryMode);
+  if (const auto boot = machine.boot_time()) remove_older(dir.get(), *boot - base::kBootMargin);
+  ::fsetxattr(dir.get(), kSweptMark, boot_id.data(), boot_id.size(), 0);  // not every file system can
+  const base::UniqueFd file(::openat(state.get(), name.c_str(), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC));
+  base::write_all(file.get(), boot_id, base::quoted(name));
 } catch (...) {  // the next call tries again
 }
 
 bool ScratchStore::has_attachments(const ipam::Machine& machine) const {
   const base::UniqueFd dir = base::open_directory(directory_);
   if (!dir.valid()) return false;
-  const auto boot = machine.boot_time();
+  const auto boot = is_swept(machine, machine.boot_id()) ? std::nullopt : machine.boot_time();
   const int64_t oldest = boot ? *boot - base::kBootMargin : 0;
   const auto names = base::list_directory(dir.get());
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {

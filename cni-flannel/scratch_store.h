@@ -46,6 +46,8 @@ class ScratchStore {
   std::vector<cni::Attachment> list();
 
  private:
+  /// Whether the files have been judged in this boot.
+  [[nodiscard]] bool is_swept(const ipam::Machine& machine, const std::string& boot_id) const;
   [[nodiscard]] std::string marked_ifname(const std::string& name) const;
   [[nodiscard]] std::string name_of(int dir_fd, const cni::Attachment& attachment) const;
   std::string directory_;

@@ -23,6 +23,8 @@ using cni::Error;
 using cni::ErrorCode;
 
 constexpr const char* kLockName = "lock";
+constexpr mode_t kLockMode = 0600;
+constexpr size_t kMaxBootId = 64;
 constexpr size_t kMostSurprises = 64;  // then reading all leases is cheaper
 
 std::string cursor_name(size_t set) { return fmt::format("last_reserved_ip.{}", set); }
@@ -30,7 +32,7 @@ std::string cursor_name(size_t set) { return fmt::format("last_reserved_ip.{}", 
 base::FileLock lock_store(int dir_fd, const std::string& directory, std::chrono::seconds timeout) {
   const std::string path = fmt::format("{}/{}", directory, kLockName);
   try {
-    return base::FileLock::acquire(dir_fd, kLockName, 0750, timeout);
+    return base::FileLock::acquire(dir_fd, kLockName, kLockMode, timeout);
   } catch (const base::SystemError& error) {
     if (error.error_number() != ETIMEDOUT) throw;
     throw Error(
@@ -38,6 +40,23 @@ base::FileLock lock_store(int dir_fd, const std::string& directory, std::chrono:
         fmt::format("lock file '{}' was held by another process for {} s", path, timeout.count()),
         fmt::format("see who holds it with 'fuser {}'; a plugin that hangs there may be killed", path));
   }
+}
+
+/// The boot in which the leases were judged, in the lock file: host-local makes one too and reads nothing of
+/// it. Unlike the index it outlives a /run that somebody empties. Without it, leases that were made while the
+/// clock was set back would be judged by their times, and seem older than the boot.
+bool were_judged_in(int dir_fd, const std::string& boot_id) {
+  return !boot_id.empty() && base::read_file_at(dir_fd, kLockName, kMaxBootId) == boot_id;
+}
+
+void note_judged_in(int dir_fd, const std::string& boot_id) {
+  const base::UniqueFd fd(::openat(dir_fd, kLockName, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status {};
+  if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  // Where it cannot be written, the times decide once more.
+  if (::pwrite(fd.get(), boot_id.data(), boot_id.size(), 0) == static_cast<ssize_t>(boot_id.size()))
+      [[maybe_unused]]
+    const int ignored = ::ftruncate(fd.get(), static_cast<off_t>(boot_id.size()));
 }
 
 struct stat stat_directory(int dir_fd, const std::string& directory) {
@@ -97,8 +116,10 @@ void DiskStore::load(const Machine& machine, const std::string& boot_id) {
     if (index_ && index_->swept()) return;
   }
   ScanRules rules;
-  if (const auto boot = machine.boot_time()) rules.oldest = *boot - base::kBootMargin;
+  if (!were_judged_in(dir_.get(), boot_id))
+    if (const auto boot = machine.boot_time()) rules.oldest = *boot - base::kBootMargin;
   scan(rules);
+  if (rules.oldest && mode_ != Mode::look) note_judged_in(dir_.get(), boot_id);
 }
 
 std::vector<IpAddress> DiskStore::held_by(const std::string& mark) {

@@ -68,7 +68,7 @@ files() {
     assert_equal "$(files)" 'flannel/live networks/cbr0/10.244.1.2'
   done
   # Its files bear times of a clock that was not set yet, or set wrong.
-  for when in 1970-01-02 2038-01-01 now; do
+  for when in 1970-01-02 2021-06-01 2038-01-01 now; do
     in_node 'rm -rf /run/cni; find /var/lib/cni -type f -exec touch -h -d "$0" {} +' "$when"
     pod_add p1
     flannel ADD another p1 "$(conf)" >/dev/null
@@ -157,4 +157,32 @@ no_disk() {
   flannel CHECK c1 pod "$(with_result "$(conf)" "$result")"
   flannel DEL c1 pod "$(conf)"
   assert_empty "$(leftovers)" leftovers
+}
+
+@test "DEL frees address and interface whatever is in the lock's place, also without an inode to make one" {
+  local plant planted=('mkdir -p lock/full' 'mkfifo lock' 'ln -s /nowhere lock' 'mknod lock c 1 3' 'install -o nobody -m 0666 /dev/null lock')
+  for plant in "${planted[@]}"; do
+    flannel ADD c1 pod "$(conf)" >/dev/null
+    in_node "cd /var/lib/cni/networks/cbr0 && rm -rf lock && $plant"
+    flannel DEL c1 pod "$(conf)"
+    assert_empty "$(leftovers)$(links_of veth)" "left with $plant"
+  done
+  assert_equal "$(node_exec stat -c %a /var/lib/cni/networks/cbr0/lock)" 600
+  flannel ADD c1 pod "$(conf)" >/dev/null
+  in_node 'cd /var/lib/cni; rm networks/cbr0/lock; mount -o remount,nr_inodes=100 .; for i in {1..100}; do : >$i; done; true' 2>/dev/null
+  flannel DEL c1 pod "$(conf)"
+  assert_empty "$(leftovers)$(links_of veth)" "left without an inode"
+}
+
+@test "DEL removes the interface by the host's end, wherever the pod has put its own" {
+  local hide
+  pod_add elsewhere
+  for hide in 'ip link set eth0 down; ip link set eth0 name x0; ip link set x0 up; ip link add eth0 type veth peer name y0' \
+    'ip link set eth0 name z0 netns elsewhere' 'ip addr flush dev eth0; ip link set eth0 address 02:00:00:00:00:99'; do
+    flannel ADD c1 pod "$(conf)" >/dev/null
+    in_node "exec nsenter --net=/run/netns/pod bash -c \"\$0\"" "$hide"
+    flannel DEL c1 pod "$(conf)"
+    assert_empty "$(leftovers)$(links_of veth)" "left after $hide"
+    in_node 'ip -n pod link del eth0' 2>/dev/null || true
+  done
 }

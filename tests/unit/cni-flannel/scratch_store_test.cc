@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <cstdlib>
 #include <ctime>
@@ -210,6 +211,18 @@ TEST_CASE("scratch: files of an earlier boot go on the first call, but for other
     sweep();
     const std::string name = base::path_as_name(store.dir);
     CHECK(base::read_file(store.root + "/state/" + name + ".swept", 64) == "boot-1");
+  }
+  SUBCASE("once, whatever happens to /run and to the clock") {
+    sweep();
+    if (::getxattr(store.dir.c_str(), "user.flannel.boot", nullptr, 0) < 0) {
+      MESSAGE("skipped: the file system keeps no attributes");
+      return;
+    }
+    put("back", kConfig.dump(), 5000);  // made while the clock was set back
+    std::filesystem::remove_all(machine.state_directory);
+    sweep();
+    CHECK(is_there("back"));
+    CHECK(store.net("net").has_attachments(machine));
   }
   SUBCASE("not while the boot time is in doubt, nor without a place for the record") {
     SUBCASE("") { boot_time.reset(); }

@@ -38,7 +38,7 @@ TEST_CASE("leases have host-local's names, bytes and modes") {
   CHECK(node.file("lock") == "");
   CHECK(mode_of(node.store + "/10.1.2.3") == 0600);
   CHECK(mode_of(node.store + "/last_reserved_ip.0") == 0600);
-  CHECK(mode_of(node.store + "/lock") == 0750);
+  CHECK(mode_of(node.store + "/lock") == 0600);
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(node.store))
     names.insert(entry.path().filename());
@@ -234,6 +234,17 @@ TEST_CASE("removes the leases of an earlier boot and keeps those of this one") {
     held(node, kA);
     CHECK_FALSE(node.has("10.1.2.7"));
     CHECK(node.has("10.1.2.4"));
+  }
+  SUBCASE("once, whatever happens to /run and to the clock") {
+    held(node, kA);
+    node.write("10.1.2.7", "e\r\neth0", 5000);  // made while the clock was set back
+    std::filesystem::remove_all(node.machine.state_directory);
+    CHECK(open_store(node, Mode::look)->first_free(ip("10.1.2.7"), ip("10.1.2.9")) == ip("10.1.2.9"));
+    held(node, kA);
+    CHECK(node.has("10.1.2.7"));
+    node.machine.boot_id = [] { return std::string("boot-2"); };
+    held(node, kA);
+    CHECK_FALSE(node.has("10.1.2.7"));
   }
   SUBCASE("not while the boot time is in doubt") {
     node.machine.boot_time = [] { return std::optional<int64_t>(); };
