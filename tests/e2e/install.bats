@@ -24,3 +24,14 @@ installed() {
   path=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$repo/conf-examples/flanneld.service")
   [[ -x $BATS_FILE_TMPDIR$path ]]
 }
+
+@test "install: the example service unit holds up neither containerd nor kubelet, and systemd finds no fault in it" {
+  local unit=$repo/conf-examples/flanneld.service
+  # kubelet would wait for an agent that waits for the etcd that kubelet is to start.
+  run grep -E '^Before=|^TimeoutStartSec=(infinity|0)$' "$unit"
+  assert_empty "$output"
+  command -v systemd-analyze >/dev/null || skip "no systemd-analyze"
+  sed 's|^ExecStart=.*|ExecStart=/bin/true|' "$unit" >"$BATS_TEST_TMPDIR/flanneld.service"
+  run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/flanneld.service"
+  [[ $output != *flanneld.service* ]] || fail "$output"
+}
