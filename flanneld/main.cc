@@ -19,6 +19,7 @@
 #include "flanneld/agent/agent.h"
 #include "flanneld/commands/cleanup.h"
 #include "flanneld/commands/doctor.h"
+#include "flanneld/commands/install.h"
 #include "flanneld/commands/status.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/io/seccomp.h"
@@ -102,6 +103,8 @@ int run(const flanneld::Options& options) {
 
 int main(int argc, char** argv) {
   try {
+    if (argc > 0 && flanneld::is_install_name(*argv))
+      return flanneld::run_install(*argv, {argv + 1, argv + argc});
     const auto options = flanneld::parse_options(
         {argv + 1, argv + argc}, read_environment(),
         [](const std::string& path) { return base::read_file(path, kMaxConfigBytes); });

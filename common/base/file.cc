@@ -24,9 +24,10 @@ struct DirCloser {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
 
-std::string suffix_of(const std::string& name) { return fmt::format(".{}", name.substr(0, kMostOfName)); }
+/// The end keeps it from those who look for files by their extension, as container runtimes do.
+std::string suffix_of(const std::string& name) { return fmt::format(".{}~", name.substr(0, kMostOfName)); }
 
-/// ".tmp.0123456789abcdef.<name>". By chance and not by the process' number: two containers that share a
+/// ".tmp.0123456789abcdef.<name>~". By chance and not by the process' number: two containers that share a
 /// directory of their host may both be process 1.
 std::string temporary_name(const std::string& name) {
   uint64_t random = 0;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/log_limiter.h"
+#include "common/base/printable.h"
 #include "common/base/time_text.h"
 
 namespace base {
@@ -52,8 +53,7 @@ bool has_room() {
 void write_line(LogLevel level, std::string_view text) {
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
   std::string line = is_journal() ? name.journal : fmt::format("{} {} ", timestamp(), name.name);
-  for (const char one : text.substr(0, kMaxLine))
-    line += static_cast<unsigned char>(one) < 0x20 || one == 0x7f ? ' ' : one;
+  line += printable(text.substr(0, kMaxLine));
   if (text.size() > kMaxLine) line += " …";
   line += '\n';
   // A log that cannot be written must not stop the daemon.

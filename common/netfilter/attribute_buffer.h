@@ -24,6 +24,10 @@ class AttributeBuffer {
     const uint32_t wire = htobe32(value);
     return put(type, &wire, sizeof wire);
   }
+  AttributeBuffer& put_be64(int type, uint64_t value) {
+    const uint64_t wire = htobe64(value);
+    return put(type, &wire, sizeof wire);
+  }
   /// With a terminating NUL.
   AttributeBuffer& put_string(int type, std::string_view text) {
     const size_t start = begin(type);

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "common/base/ip.h"
@@ -11,6 +12,18 @@
 #include "common/netfilter/nft_table.h"
 
 namespace netfilter {
+
+/// What of a packet may be looked up in a set.
+enum class NftField : uint8_t {
+  input_interface,
+  output_interface,
+  source_v4,
+  source_v6,
+  destination_v4,
+  destination_v6,
+  arp_sender,  ///< the IPv4 address of who sends it
+  nd_target    ///< the IPv6 address that a neighbour solicitation or advertisement is about
+};
 
 /// A rule: tests and a verdict, in the order in which they are called here. A packet for which all tests hold
 /// meets the verdict.
@@ -24,12 +37,31 @@ class NftRule {
   /// `ip saddr net`, or ip6; `!= net` unless `is_within`.
   NftRule& source(const base::IpNet& net, bool is_within);
   NftRule& destination(const base::IpNet& net, bool is_within);
-  /// `iifname name`.
-  NftRule& input_interface_is(const std::string& name);
+  /// `iifname name`; `!= name` unless `is`.
+  NftRule& input_interface_is(const std::string& name, bool is = true);
+  /// `oifname name`.
+  NftRule& output_interface_is(const std::string& name);
   /// `ether saddr mac`.
   NftRule& ethernet_source_is(const base::MacAddress& mac);
+  /// `meta protocol type`, an ETH_P_*: of what is behind an Ethernet header and one VLAN tag.
+  NftRule& ether_type_is(uint16_t type);
+  /// `arp operation operation`, an ARPOP_*.
+  NftRule& arp_operation_is(uint16_t operation);
+  /// `meta l4proto protocol`, an IPPROTO_*; `!= protocol` unless `is`.
+  NftRule& transport_is(uint8_t protocol, bool is = true);
+  /// The first byte of the transport's header: `icmpv6 type`, `igmp type`. Test the transport first.
+  NftRule& type_is(uint8_t type);
+  /// `udp sport port`.
+  NftRule& udp_source_is(uint16_t port);
   /// `udp dport port`.
   NftRule& udp_port_is(uint16_t port);
+  /// `field @set`, several as `field . field @set`; `!= @set` unless `is_in`. The order is that of the set's
+  /// types.
+  NftRule& in_set(const std::string& set, std::initializer_list<NftField> fields, bool is_in = true);
+  /// `ct state new`.
+  NftRule& connection_is_new();
+  /// `limit rate per_second/second burst burst packets`: holds for as many packets.
+  NftRule& limit(uint32_t per_second, uint32_t burst);
   /// `meta mark & mask == value`.
   NftRule& mark_is(uint32_t value, uint32_t mask);
 
@@ -51,14 +83,21 @@ class NftRule {
  private:
   template <class Fill>
   NftRule& expression(const char* name, Fill&& fill);
-  NftRule& load_meta(uint32_t key);
-  NftRule& load_payload(uint32_t header, uint32_t offset, uint32_t length);
+  NftRule& load_meta(uint32_t key, uint32_t destination = kFirstRegister);
+  NftRule& load_payload(uint32_t header, uint32_t offset, uint32_t length,
+                        uint32_t destination = kFirstRegister);
+  size_t load_field(NftField field, uint32_t destination);
   NftRule& keep_bits(const void* mask, size_t length);
   NftRule& compare(uint32_t op, const void* bytes, size_t length);
   NftRule& protocol_is(base::Family family);
+  NftRule& protocol_of(NftField field);
+  NftRule& interface_is(uint32_t key, const std::string& name, bool is = true);
+  NftRule& udp_has(uint32_t offset, uint16_t port);
   NftRule& address_within(uint32_t offset, const base::IpNet& net, bool is_within);
   NftRule& verdict(int32_t code, const std::string& chain = {});
   void put_data(int type, const void* bytes, size_t length);
+
+  static constexpr uint32_t kFirstRegister = 8;  // NFT_REG32_00: of those with four bytes
 
   NftFamily family_;
   AttributeBuffer expressions_;

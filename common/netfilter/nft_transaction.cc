@@ -6,6 +6,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/text.h"
@@ -24,6 +25,10 @@ Message batch_frame(int type) {
 }
 
 std::string chain_text(const std::string& chain) { return fmt::format("chain {}", base::quoted(chain)); }
+
+std::string set_text(const std::string& set) { return fmt::format("set {}", base::quoted(set)); }
+
+constexpr size_t kMostElements = 40;  // in one message of 4 KiB
 
 std::string rule_text(const std::string& chain) {
   return fmt::format("a rule in chain {}", base::quoted(chain));
@@ -94,6 +99,50 @@ void NftTransaction::delete_rule(const std::string& chain, uint64_t handle) {
       .put_string(NFTA_RULE_TABLE, table_.name)
       .put_string(NFTA_RULE_CHAIN, chain)
       .put_be64(NFTA_RULE_HANDLE, handle);
+}
+
+void NftTransaction::ensure_set(const NftSet& set) {
+  change(NFT_MSG_NEWSET, NLM_F_CREATE, set_text(set.name))
+      .put_string(NFTA_SET_TABLE, table_.name)
+      .put_string(NFTA_SET_NAME, set.name)
+      .put_be32(NFTA_SET_KEY_TYPE, set.key_type())
+      .put_be32(NFTA_SET_KEY_LEN, static_cast<uint32_t>(set.key_length()))
+      .put_be32(NFTA_SET_ID, static_cast<uint32_t>(changes_.size()));  // must be there, and is not used
+}
+
+void NftTransaction::change_elements(int type, int flags, const std::string& set,
+                                     const std::vector<std::string>& elements) {
+  for (size_t first = 0; first < elements.size(); first += kMostElements) {
+    Message& message = change(type, flags, set_text(set));
+    message.put_string(NFTA_SET_ELEM_LIST_TABLE, table_.name).put_string(NFTA_SET_ELEM_LIST_SET, set);
+    message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&] {
+      for (size_t place = first; place < std::min(elements.size(), first + kMostElements); ++place)
+        message.nest(NFTA_LIST_ELEM, [&] {
+          message.nest(NFTA_SET_ELEM_KEY,
+                       [&] { message.put(NFTA_DATA_VALUE, elements[place].data(), elements[place].size()); });
+        });
+    });
+  }
+}
+
+void NftTransaction::add_elements(const std::string& set, const std::vector<std::string>& elements) {
+  change_elements(NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, elements);
+}
+
+void NftTransaction::delete_elements(const std::string& set, const std::vector<std::string>& elements) {
+  change_elements(NFT_MSG_DELSETELEM, 0, set, elements);
+}
+
+void NftTransaction::flush_set(const std::string& set) {
+  change(NFT_MSG_DELSETELEM, 0, set_text(set))
+      .put_string(NFTA_SET_ELEM_LIST_TABLE, table_.name)
+      .put_string(NFTA_SET_ELEM_LIST_SET, set);
+}
+
+void NftTransaction::delete_set(const std::string& set) {
+  change(NFT_MSG_DELSET, 0, set_text(set))
+      .put_string(NFTA_SET_TABLE, table_.name)
+      .put_string(NFTA_SET_NAME, set);
 }
 
 bool NftTransaction::commit(netlink::NetlinkSocket& socket, const std::string& doing) {

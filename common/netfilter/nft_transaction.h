@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/netfilter/nft_rule.h"
+#include "common/netfilter/nft_set.h"
 #include "common/netfilter/nft_table.h"
 #include "common/netlink/socket.h"
 
@@ -23,6 +24,16 @@ class NftTransaction {
   /// Appends a rule to the chain.
   void add_rule(const std::string& chain, const NftRule& rule, const std::string& comment = {});
 
+  /// Makes the set unless it is there.
+  void ensure_set(const NftSet& set);
+  /// Elements as nft_set.h writes them; those that are there already stay.
+  void add_elements(const std::string& set, const std::vector<std::string>& elements);
+  /// Each must be there, or the whole transaction fails.
+  void delete_elements(const std::string& set, const std::vector<std::string>& elements);
+  void flush_set(const std::string& set);
+  /// No rule may refer to it.
+  void delete_set(const std::string& set);
+
   /// Deletes the table and everything in it.
   void delete_table();
   void delete_chain(const std::string& chain);
@@ -39,6 +50,7 @@ class NftTransaction {
 
  private:
   netlink::Message& change(int type, int flags, std::string what);
+  void change_elements(int type, int flags, const std::string& set, const std::vector<std::string>& elements);
 
   NftTable table_;
   std::vector<netlink::Message> changes_;

@@ -1,8 +1,11 @@
 #include "common/netlink/monitor.h"
 
+#include <endian.h>
+#include <linux/filter.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -49,15 +52,43 @@ bool tells_removal(const nlmsghdr* message) {
          message->nlmsg_type == RTM_DELROUTE || message->nlmsg_type == RTM_DELNEIGH;
 }
 
+/// A program of the kernel's packet filter that passes all messages but those of the neighbours of other
+/// links. It reads numbers in network byte order, and they are in the host's: include/uapi/linux/rtnetlink.h.
+std::vector<sock_filter> neighbour_filter(const std::vector<int>& ifindexes) {
+  constexpr uint32_t kPass = UINT32_MAX, kDrop = 0;
+  constexpr uint32_t kType = offsetof(nlmsghdr, nlmsg_type);
+  constexpr uint32_t kIfindex = NLMSG_HDRLEN + offsetof(ndmsg, ndm_ifindex);
+  std::vector<sock_filter> program{
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kType),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htobe16(RTM_NEWNEIGH), 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htobe16(RTM_DELNEIGH), 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, kPass),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kIfindex),
+  };
+  for (const int ifindex : ifindexes) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htobe32(static_cast<uint32_t>(ifindex)), 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, kPass));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, kDrop));
+  return program;
+}
+
 }  // namespace
 
 Monitor Monitor::open() {
   NetlinkSocket socket = NetlinkSocket::open_subscribed(NETLINK_ROUTE, RTNLGRP_LINK);
+  socket.filter(neighbour_filter({}));
   for (const unsigned group :
        {RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR})
     socket.subscribe(group);
   socket.enlarge_receive_buffer(kReceiveBufferBytes);
   return Monitor(std::move(socket));
+}
+
+void Monitor::watch_neighbours_of(std::vector<int> ifindexes) {
+  if (ifindexes == ifindexes_) return;
+  socket_.filter(neighbour_filter(ifindexes));
+  ifindexes_ = std::move(ifindexes);
 }
 
 bool Monitor::drain(const std::function<void(const Change&)>& visit) {

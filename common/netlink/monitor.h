@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <variant>
+#include <vector>
 
 #include "common/netlink/address.h"
 #include "common/netlink/link.h"
@@ -23,8 +24,13 @@ struct Change {
 /// Subscribed for life, in the network namespace of the caller.
 class Monitor {
  public:
-  /// Throws SystemError.
+  /// Without neighbours and forwarding entries. Throws SystemError.
   static Monitor open();
+
+  /// Shows neighbours and forwarding entries of these links from now on, and of no other: on a bridge, who
+  /// sends there decides how many the kernel tells of, in millions. Whoever listens to a new link reads its
+  /// entries after this call.
+  void watch_neighbours_of(std::vector<int> ifindexes);
 
   /// Readable while notifications wait.
   [[nodiscard]] int fd() const { return socket_.fd(); }
@@ -35,6 +41,7 @@ class Monitor {
  private:
   explicit Monitor(NetlinkSocket socket) : socket_(std::move(socket)) {}
   NetlinkSocket socket_;
+  std::vector<int> ifindexes_;  ///< whose neighbours are shown
 };
 
 }  // namespace netlink

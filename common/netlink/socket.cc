@@ -72,6 +72,12 @@ void NetlinkSocket::subscribe(unsigned group) {
     base::throw_errno("join netlink multicast group");
 }
 
+void NetlinkSocket::filter(std::vector<sock_filter> program) {
+  const sock_fprog filter{static_cast<unsigned short>(program.size()), program.data()};
+  if (::setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) != 0)
+    ::setsockopt(fd_.get(), SOL_SOCKET, SO_DETACH_FILTER, nullptr, 0);
+}
+
 // Both: without privileges for more, as much as anybody may have.
 void NetlinkSocket::enlarge_receive_buffer(int bytes) {
   if (::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0)

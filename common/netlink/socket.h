@@ -1,6 +1,7 @@
 // A netlink socket: requests out, answers and the kernel's explanations in.
 #pragma once
 
+#include <linux/filter.h>
 #include <linux/netlink.h>
 
 #include <functional>
@@ -74,6 +75,9 @@ class NetlinkSocket {
 
   /// Joins one more multicast group.
   void subscribe(unsigned group);
+  /// Has the kernel put only those messages into the receive buffer that the program passes, in place of an
+  /// earlier one. Where the kernel takes no such program, it passes all.
+  void filter(std::vector<sock_filter> program);
   /// Waits for a notification and drops it; returns at the deadline at the latest.
   void wait_notification(const base::Deadline& deadline);
   /// Shows notifications that have arrived, without blocking: all of them, or as many as leave other work its

@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/flannel/names.h"
 #include "flanneld/agent/uplink.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
@@ -82,6 +83,10 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
       pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
+      job_(loop, options,
+           {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
+            .taken_over = [this] { pages_.listen_again(); },
+            .changed = [this] { status_changed(); }}),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       peers_timer_(loop,
@@ -93,9 +98,13 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       confine_timer_(loop, [this] { this->confine(); }) {}
 
 void Agent::start() {
+  pages_.listen(loop_, options_);
+  job_.take_subnet_file([this] { begin(); });
+}
+
+void Agent::begin() {
   state_.previous = read_previous(options_.subnet_file);
   state_.former = read_former_networks(options_.subnet_file, state_.previous);
-  pages_.listen(loop_, options_);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
   if (!options_.network_config.empty() && !options_.kube_subnet_mgr) use_config(options_.network_config);
   if (!options_.no_subnet) saved_.load();
@@ -127,6 +136,7 @@ void Agent::use_config(const std::string& text) {
 void Agent::configure() {
   if (!state_.config) return;
   try {
+    if (!job_.take_networks(pod_networks(state_), [this] { configure(); })) return;
     const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen) {
       const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());
@@ -144,7 +154,8 @@ void Agent::configure() {
     if (may_attach()) {
       attach();
     } else {
-      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks);
+      state_.peers.use(*state_.config, state_.backend, std::nullopt, state_.host.own_networks,
+                       networks_on_link(state_));
       reconciler_.reconcile(node_plan(state_, options_));
     }
     claim();
@@ -160,7 +171,14 @@ void Agent::configure() {
 HostLook Agent::look_at_host(int external) {
   return {.routes = read_host_routes(netlink_, external),
           .own_networks = read_own_networks(netlink_, pod_networks(state_), external),
-          .uplinks = read_uplinks(netlink_, external)};
+          .uplinks = read_uplinks(netlink_, external),
+          .pod_bridge = look_at_pod_bridge()};
+}
+
+/// Of several agents on a node, the one with the usual subnet file has the usual bridge.
+PodBridge Agent::look_at_pod_bridge() {
+  const bool is_usual = options_.subnet_file == find_flag("subnet-file")->default_value;
+  return read_pod_bridge(netlink_, own_subnets(state_), is_usual ? flannel::kPodBridge : "");
 }
 
 void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "common/netlink/socket.h"
+#include "flanneld/agent/fight.h"
 #include "flanneld/agent/health.h"
+#include "flanneld/agent/node_job.h"
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/node_watch.h"
 #include "flanneld/agent/readiness.h"
@@ -37,8 +39,9 @@ class Agent final {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  /// Begins; returns at once. Throws SystemError when a status server cannot listen, base::ParseError
-  /// when the configuration file's network configuration cannot be used.
+  /// Begins, or waits for another agent that does the same work to end; returns at once. Throws SystemError
+  /// when a status server cannot listen, base::ParseError when the configuration file's network configuration
+  /// cannot be used.
   void start();
 
   [[nodiscard]] AgentStatus status() const;
@@ -46,6 +49,7 @@ class Agent final {
 
  private:
   // The steps of the start, in their order. Each one is tried again when it fails.
+  void begin();  ///< once no other agent does this one's work
   [[nodiscard]] NetworkConfig parse_config(const std::string& text) const;  ///< throws base::ParseError
   void use_config(const std::string& text);                                 ///< likewise
   void configure();  ///< external interface, backend and device
@@ -57,10 +61,12 @@ class Agent final {
   void host_changed();
   void apply_peers();
   void status_changed();
+  void rules_changed();
   void confine();
   bool use_saved(const SavedState& saved);
 
   [[nodiscard]] HostLook look_at_host(int external);
+  [[nodiscard]] PodBridge look_at_pod_bridge();
   void make_backend_for(const ExternalInterface& external, HostLook host);
   void apply_rules();
   void write_subnet_env();
@@ -83,8 +89,10 @@ class Agent final {
   StoreEvents store_events_;
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
+  Fight fight_;
   NodeWatch node_watch_;
   StatusPages pages_;
+  NodeJob job_;
   EventLoop::Clock::time_point peers_applied_;
   std::optional<std::string> last_failure_;  ///< of a step that is tried again
   bool applies_rules_ = false;               ///< finish_attach() is called by attach(), not later

@@ -18,9 +18,11 @@ void Agent::attach() {
   try {
     if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
       return try_again(Phase::data_path, *collision, attach_timer_);
-    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks);
+    state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks,
+                     networks_on_link(state_));
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
+    state_.host.pod_bridge = look_at_pod_bridge();  // the lease tells which it is
     if (state_.own)
       apply_rules();
     else
@@ -56,11 +58,17 @@ void Agent::apply_rules() {
   const bool nftables = state_.config->enable_nftables.value_or(true);
   if (!rules_)
     rules_ = make_traffic_rules(loop_, nftables ? TrafficEngine::nftables : TrafficEngine::iptables,
-                                options_.iptables_resync, [this] { status_changed(); });
+                                options_.iptables_resync, [this] { rules_changed(); });
   if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
   applies_rules_ = true;
   rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
   applies_rules_ = false;
+}
+
+void Agent::rules_changed() {
+  const auto now = EventLoop::Clock::now();
+  if (rules_ && fight_.note(rules_->status().restored, now)) base::log_warning(*fight_.problem(now));
+  status_changed();
 }
 
 void Agent::write_subnet_env() {

@@ -34,7 +34,8 @@ std::optional<std::string> find_not_ready(const Readiness& readiness, const Reco
 }
 
 std::vector<std::string> find_problems(const NodeState& state, const Readiness& readiness,
-                                       const SavedLeases& saved, const TrafficStatus* rules) {
+                                       const SavedLeases& saved, const ReconcilerStatus& kernel,
+                                       const TrafficStatus* rules) {
   std::vector<std::string> problems;
   if (state.problems.store)
     problems.push_back(fmt::format("{}{}", *state.problems.store,
@@ -49,6 +50,9 @@ std::vector<std::string> find_problems(const NodeState& state, const Readiness& 
   if (const auto collision = state.config && readiness.is_done() ? find_own_collision(state) : std::nullopt)
     problems.push_back(*collision);
   add_rejected(state.peers, problems);
+  if (!kernel.peer_failures.empty())
+    problems.push_back(fmt::format("{} of the objects that peers need could not be made, the first: {}",
+                                   kernel.peer_failures.count(), kernel.peer_failures.first()));
   if (rules && rules->blocked) problems.push_back(*rules->blocked);
   return problems;
 }

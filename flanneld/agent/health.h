@@ -22,6 +22,7 @@ struct Health {
 std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,
                                           const TrafficStatus* rules);
 std::vector<std::string> find_problems(const NodeState& state, const Readiness& readiness,
-                                       const SavedLeases& saved, const TrafficStatus* rules);
+                                       const SavedLeases& saved, const ReconcilerStatus& kernel,
+                                       const TrafficStatus* rules);
 
 }  // namespace flanneld

@@ -36,6 +36,8 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
   metrics.gauge("routes", "Routes to other nodes that the kernel should have.", status.kernel.routes);
   metrics.gauge("kernel_failures", "Kernel objects that could not be made as wanted.",
                 status.kernel.failures.count());
+  metrics.gauge("peer_failures", "Kernel objects for other nodes that could not be made.",
+                status.kernel.peer_failures.count());
   metrics.gauge("kernel_drift", "Kernel objects that somebody else changed and that stay so (--heal=false).",
                 status.kernel.drift.count());
   metrics.counter("kernel_writes_total", "Netlink requests that change something.", status.kernel.writes);

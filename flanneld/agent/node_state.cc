@@ -50,11 +50,26 @@ std::optional<std::string> find_own_collision(const NodeState& state) {
   return std::nullopt;
 }
 
+std::vector<base::IpNet> own_subnets(const NodeState& state) {
+  std::vector<base::IpNet> subnets;
+  if (state.own)
+    for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
+      if (subnet) subnets.push_back(*subnet);
+  return subnets;
+}
+
 std::vector<base::IpNet> networks_to_avoid(const NodeState& state) {
   std::vector<base::IpNet> networks;
   for (const base::IpNet& network : pod_networks(state))
     for (const OwnNetwork& one : colliding_networks(state.host.own_networks, network))
       networks.push_back(one.net);
+  return networks;
+}
+
+std::vector<base::IpNet> networks_on_link(const NodeState& state) {
+  std::vector<base::IpNet> networks;
+  for (const HostRoute& route : state.host.routes)
+    if (!route.has_gateway) networks.push_back(route.dst);
   return networks;
 }
 
@@ -82,12 +97,8 @@ NodePlan node_plan(const NodeState& state, const Options& options) {
   plan.former = state.former;
   plan.owner = fmt::format("{}{}", kOwnerMark, options.subnet_file);
   for (Device& device : plan.devices) device.owner = plan.owner;
-  if (state.own)
-    for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
-      if (subnet) plan.own_subnets.push_back(*subnet);
-  if (state.own && options.ip_blackhole_route)
-    for (const auto& subnet : {state.own->key.subnet, state.own->key.ipv6_subnet})
-      if (subnet) plan.blackholes.push_back(*subnet);
+  plan.own_subnets = own_subnets(state);
+  if (options.ip_blackhole_route) plan.blackholes = plan.own_subnets;
   return plan;
 }
 
@@ -101,6 +112,8 @@ TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
     if (config) networks.push_back(config->network);
   }
   spec.owner = rule_owner(options.subnet_file, std::move(networks));
+  const PodBridge& bridge = state.host.pod_bridge;
+  spec.pods = {.bridge = bridge.name, .networks = bridge.networks, .sources = options.pod_sources};
   spec.masquerade = options.ip_masq;
   spec.fully_random = !options.ip_masq_fully_random_disable;
   spec.forward = options.iptables_forward_rules;

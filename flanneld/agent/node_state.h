@@ -10,6 +10,7 @@
 
 #include "flanneld/backend/backend.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/kernel/node_facts.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/network_config.h"
 #include "flanneld/node/external_interface.h"
@@ -47,6 +48,7 @@ struct HostLook {
   std::vector<HostRoute> routes;         ///< through the external interface
   std::vector<OwnNetwork> own_networks;  ///< those that overlap the pod network
   std::vector<std::string> uplinks;      ///< where packets to the node's addresses come in; empty: anywhere
+  PodBridge pod_bridge;
   bool operator==(const HostLook&) const = default;
 };
 
@@ -70,8 +72,12 @@ struct NodeState {
 std::vector<base::IpNet> pod_networks(const NodeState& state);
 /// Why the own subnet cannot be used beside the networks that the node has; nullopt: it can.
 std::optional<std::string> find_own_collision(const NodeState& state);
+/// The subnets of the node's own pods; none without a lease.
+std::vector<base::IpNet> own_subnets(const NodeState& state);
 /// Where this node should be given no subnet.
 std::vector<base::IpNet> networks_to_avoid(const NodeState& state);
+/// The networks that nodes may be in beside this one.
+std::vector<base::IpNet> networks_on_link(const NodeState& state);
 /// Which of the node's own networks lie in the pod network; nullopt: none.
 std::optional<std::string> describe_collisions(const NodeState& state);
 

@@ -65,6 +65,7 @@ json::OrderedValue kernel_json(const ReconcilerStatus& kernel) {
           {"repairs", kernel.repairs},
           {"passes", kernel.passes},
           {"failures", kernel.failures.lines()},
+          {"peerFailures", kernel.peer_failures.lines()},
           {"drift", kernel.drift.lines()}};
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "common/base/error.h"
@@ -14,11 +15,14 @@
 namespace flanneld {
 namespace {
 
+// An agent that ends gives its name back a moment before its address.
+constexpr std::chrono::milliseconds kListenAgain{100};
+constexpr int kListenTries = 50;
 constexpr const char* kText = "text/plain; charset=utf-8";
 
 HttpAnswer json_answer(const json::OrderedValue& json) {
   return {200, "application/json",
-          fmt::format("{}\n", json.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace))};
+          fmt::format("{}\n", json.dump(2, ' ', true, json::OrderedValue::error_handler_t::replace))};
 }
 
 std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& status) {
@@ -31,21 +35,37 @@ std::optional<flannel::PodAddresses> count_pod_addresses(const AgentStatus& stat
 }  // namespace
 
 void StatusPages::listen(EventLoop& loop, const Options& options) {
-  const auto serve = [&](const ListenAddress& address, StatusServer::Handler handler) {
-    servers_.push_back(std::make_unique<StatusServer>(loop, address, std::move(handler)));
-  };
+  loop_ = &loop;
   if (options.healthz) serve(*options.healthz, [this](const std::string& path) { return probe(path); });
   if (!options.status_listen || options.status_listen == options.healthz) return;
+  address_ = options.status_listen;
+  listen_for_people();
+  if (problem_) base::log_warning(*problem_);
+}
+
+void StatusPages::serve(const ListenAddress& address, StatusServer::Handler handler) {
+  servers_.push_back(std::make_unique<StatusServer>(*loop_, address, std::move(handler)));
+}
+
+void StatusPages::listen_for_people() {
+  problem_.reset();
   try {
-    serve(*options.status_listen, [this](const std::string& path) { return page(path); });
+    serve(*address_, [this](const std::string& path) { return page(path); });
   } catch (const base::SystemError& error) {
     if (error.error_number() != EADDRINUSE) throw;
     problem_ = fmt::format(
         "nobody sees the status of this agent: {}, by another agent or program; give this one a "
         "--status-listen of its own",
         error.what());
-    base::log_warning(*problem_);
+    if (again_ && tries_left_-- > 0) again_->start(kListenAgain);
   }
+}
+
+void StatusPages::listen_again() {
+  if (!problem_) return;
+  tries_left_ = kListenTries;
+  again_.emplace(*loop_, [this] { listen_for_people(); });
+  listen_for_people();
 }
 
 HttpAnswer StatusPages::probe(const std::string& path) const {

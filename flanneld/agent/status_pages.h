@@ -27,6 +27,8 @@ class StatusPages {
   /// Listens where the options say. Throws SystemError; but a --status-listen that is taken is a warning:
   /// several agents may share a node.
   void listen(EventLoop& loop, const Options& options);
+  /// Once more, as another agent that had the address has ended or is about to.
+  void listen_again();
   /// Why nobody sees the status; nullopt: it is served, or shall not be.
   [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
 
@@ -35,7 +37,14 @@ class StatusPages {
   [[nodiscard]] HttpAnswer probe(const std::string& path) const;
 
  private:
+  void serve(const ListenAddress& address, StatusServer::Handler handler);
+  void listen_for_people();
+
   Sources sources_;
+  EventLoop* loop_ = nullptr;             ///< null: listen() has not been called
+  std::optional<ListenAddress> address_;  ///< for people; nullopt: none is wanted
+  std::optional<Timer> again_;
+  int tries_left_ = 0;
   std::vector<std::unique_ptr<StatusServer>> servers_;
   std::optional<std::string> problem_;
 };

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <map>
+
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/time_text.h"
@@ -30,6 +33,18 @@ void log_peers(const PeerChange& change) {
   log_leases("left", change.left);
   for (const auto& [lease, reason] : change.rejected)
     base::log_warning(fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));
+}
+
+/// Those that this node knew when it ended go before those that have come since: no newcomer shall have what
+/// they have.
+std::vector<Lease> known_first(std::vector<Lease> leases, const std::vector<Lease>& known) {
+  std::map<LeaseKey, const LeaseAttributes*> before;
+  for (const Lease& lease : known) before[lease.key] = &lease.attributes;
+  std::stable_partition(leases.begin(), leases.end(), [&](const Lease& lease) {
+    const auto found = before.find(lease.key);
+    return found != before.end() && *found->second == lease.attributes;
+  });
+  return leases;
 }
 
 const char* describe(SubnetOrigin origin) {
@@ -127,7 +142,9 @@ void StoreEvents::on(const LeasesListed& event) {
     base::log_warning(
         "the servers of the lease store are another cluster's now; the saved leases are dropped");
   if (event.extent == LeasesListed::Extent::complete || is_foreign) {
-    peers_changed(state_.peers.reset(event.leases));
+    const bool has_known = saved_.waiting() && !is_foreign;
+    peers_changed(
+        state_.peers.reset(has_known ? known_first(event.leases, saved_.waiting()->peers) : event.leases));
     return;
   }
   base::log_warning(

@@ -151,14 +151,14 @@ class Cleanup {
   bool found_something_ = false, has_failed_ = false;
 };
 
-constexpr std::chrono::seconds kAgentLimit(2);
+constexpr std::chrono::seconds kHealthLimit(2);
 
 /// The address at which an agent answers; nullptr if none does, or another network's.
 const ListenAddress* find_agent(const Options& options) {
   if (const auto status = ask_agent(options); status && find_other_subnet_file(options, *status))
     return nullptr;
   for (const auto* listen : {&options.status_listen, &options.healthz})
-    if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kAgentLimit).status != 0)
+    if (*listen && http_get(fmt::format("http://{}/healthz", **listen), kHealthLimit).status != 0)
       return &**listen;
   return nullptr;
 }

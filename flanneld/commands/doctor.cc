@@ -12,6 +12,7 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/printable.h"
 #include "common/base/text.h"
 #include "common/json/json.h"
 #include "common/netlink/address.h"
@@ -288,7 +289,8 @@ int run_doctor(const Options& options) {
   const bool is_ours = agent && !find_other_subnet_file(options, *agent);
   const Options all = is_ours ? with_flags_of(options, *agent) : options;
   const auto findings = Examination(all, std::move(agent)).run();
-  std::fputs((as_json ? findings_json(findings) : findings_text(findings)).c_str(), stdout);
+  const std::string text = as_json ? findings_json(findings) : findings_text(findings);
+  std::fputs(base::printable(text, "\n").c_str(), stdout);
   const auto has_failed = [](const Finding& one) { return one.state == State::fail; };
   return std::any_of(findings.begin(), findings.end(), has_failed) ? 1 : 0;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/base/printable.h"
 #include "common/json/json.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
@@ -162,7 +163,7 @@ int run_status(const Options& options) {
                    url.c_str(), other->c_str());
       return kNoAnswer;
     }
-    std::fputs((as_json ? result.body : status_table(status)).c_str(), stdout);
+    std::fputs(base::printable(as_json ? result.body : status_table(status), "\n").c_str(), stdout);
     return json::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
   } catch (const base::ParseError& wrong) {
     std::fprintf(stderr, "flanneld: %s is not the status of a flanneld: %s\n", url.c_str(), wrong.what());

@@ -1,4 +1,5 @@
-// The HTTP servers for people and probes: GET only, nothing can be changed through them. Knows no agent.
+// The HTTP servers for people and probes: GET only, nothing can be changed through them, and nobody keeps
+// others away (guests.h). Knows no agent.
 #pragma once
 
 #include <functional>
@@ -21,14 +22,15 @@ class StatusServer {
   /// Answers by the path of a request, without its query.
   using Handler = std::function<HttpAnswer(const std::string& path)>;
 
-  /// Listens at once; serves on the loop until destroyed. Throws SystemError naming the address.
+  /// Listens at once; serves on the loop until destroyed. Each connection gets one answer. A request that
+  /// calls the server by a foreign name (host_check.h) is refused. Throws SystemError naming the address.
   StatusServer(EventLoop& loop, const ListenAddress& address, Handler handler);
   ~StatusServer();
   StatusServer(const StatusServer&) = delete;
   StatusServer& operator=(const StatusServer&) = delete;
 
  private:
-  struct Daemon;
+  class Daemon;
   std::unique_ptr<Daemon> daemon_;
 };
 

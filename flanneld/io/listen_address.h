@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "common/base/ip.h"
 #include "common/base/str_formatter.h"
+#include "common/base/unique_fd.h"
+
+struct sockaddr_storage;
 
 namespace flanneld {
 
@@ -19,6 +23,12 @@ struct ListenAddress {
   }
   bool operator==(const ListenAddress&) const = default;
 };
+
+/// A TCP socket that listens there and does not block. Throws SystemError.
+base::UniqueFd listen_on(const ListenAddress& address);
+
+/// The address of who has connected; nullopt for a family that is none of IP.
+std::optional<base::IpAddress> address_of(const sockaddr_storage& from);
 
 }  // namespace flanneld
 

@@ -132,4 +132,24 @@ std::vector<std::string> read_uplinks(netlink::NetlinkSocket& socket, int extern
   return uplinks;
 }
 
+PodBridge read_pod_bridge(netlink::NetlinkSocket& socket, const std::vector<base::IpNet>& own_subnets,
+                          const std::string& usual) {
+  const auto all = netlink::all_addresses(socket);
+  auto bridge = usual.empty() ? std::nullopt : netlink::find_link(socket, usual);
+  for (const netlink::Address& address : all) {
+    const bool is_gateway = std::any_of(
+        own_subnets.begin(), own_subnets.end(),
+        [&](const base::IpNet& subnet) { return address.net.address == subnet.network().address.next(); });
+    if (!is_gateway) continue;
+    const auto link = netlink::find_link(socket, address.ifindex);
+    if (link && link->kind == "bridge") bridge = link;
+  }
+  if (!bridge) return {.name = usual};
+  PodBridge found{.name = bridge->name};
+  for (const netlink::Address& address : all)
+    if (address.ifindex == bridge->ifindex && address.permanent && !address.net.address.is_link_local())
+      found.networks.push_back(address.net.network());
+  return found;
+}
+
 }  // namespace flanneld

@@ -1,6 +1,7 @@
 // Reads what a backend has to know of the node.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "common/netlink/socket.h"
@@ -30,6 +31,18 @@ std::vector<HostRoute> read_host_routes(netlink::NetlinkSocket& socket, int ifin
 /// whatever kind of link that is. Throws NetlinkError.
 std::vector<OwnNetwork> read_own_networks(netlink::NetlinkSocket& socket,
                                           const std::vector<base::IpNet>& networks, int external);
+
+/// The bridge of the node's own pods, and the networks that it has addresses of.
+struct PodBridge {
+  std::string name;  ///< empty: none is known
+  std::vector<base::IpNet> networks = {};
+  bool operator==(const PodBridge&) const = default;
+};
+
+/// The bridge that has the gateway's address of one of the node's subnets; if there is none, `usual`. Throws
+/// NetlinkError.
+PodBridge read_pod_bridge(netlink::NetlinkSocket& socket, const std::vector<base::IpNet>& own_subnets,
+                          const std::string& usual);
 
 /// The links by which packets to an address of the link `external` come in: that link, the one that it is a
 /// port of, and others on the same network, which may answer for it. None for a loopback link: then by any.

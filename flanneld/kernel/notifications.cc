@@ -36,7 +36,7 @@ class Judge {
     if (const Device* device = device_at(address.ifindex))
       return drift_if(removed_ && device->address == address.net);
     if (!host_.links.contains(address.ifindex))
-      return host_if(touches_pods(address.net) || touches_uplink(address.net));
+      return host_if(touches_pods(address.net) || touches_uplink(address.net) || may_be_bridges(address));
     const std::pair place{address.ifindex, address.net};
     // An address whose lifetime is renewed is notified again and again.
     if (!removed_) return host_if(host_.addresses.insert(place).second);
@@ -112,6 +112,15 @@ class Judge {
     if (route.type != netlink::Route::Type::unicast || route.protocol == kRouteProtocol) return false;
     if (!route.gw) return host_.links.contains(route.ifindex) || touches_pods(route.dst);
     return route.protocol != netlink::kProtocolBoot && !device_at(route.ifindex) && touches_pods(route.dst);
+  }
+
+  /// The bridge of the node's pods is known by its address, and with another one pods have another network.
+  [[nodiscard]] bool may_be_bridges(const netlink::Address& address) const {
+    const base::IpNet& net = address.net;
+    if (!address.permanent || net.address.is_link_local() || net.address.is_loopback()) return false;
+    return std::none_of(plan_.own_subnets.begin(), plan_.own_subnets.end(), [&](const base::IpNet& own) {
+      return own.contains(net.address) && net.address != own.network().address.next();
+    });
   }
 
   /// Another link has an address on the same network as one of the host's links.

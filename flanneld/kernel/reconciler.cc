@@ -21,6 +21,7 @@ constexpr milliseconds kPassGap{300};  // between two looks because of notificat
 constexpr milliseconds kHostSettle{100};
 constexpr milliseconds kSlowPass{60'000};
 constexpr milliseconds kFirstRetry{100}, kLastRetry{30'000};
+constexpr milliseconds kPeerRetry{1000};  // at least: each pass looks at all peers
 constexpr size_t kMostLogged = 200;
 constexpr int kAnswerBufferBytes = 1 << 20;
 
@@ -72,6 +73,8 @@ void Reconciler::apply(const PeerPlans& peers) {
 void Reconciler::pass() {
   begin_look();
   status_.failures.clear();
+  status_.peer_failures.clear();
+  refused_.clear();
   try {
     compare_with_kernel();
   } catch (const base::SystemError& error) {
@@ -131,7 +134,16 @@ uint64_t Reconciler::ensure_devices() {
     for (const std::string& note : result.notes) base::log_warning(note);
   }
   status_.writes += writes;
+  watch_devices();
   return writes;
+}
+
+/// Before their entries are read.
+void Reconciler::watch_devices() {
+  std::vector<int> ifindexes;
+  for (const Device& device : node_.devices)
+    if (const auto ifindex = links_.find(device.name)) ifindexes.push_back(*ifindex);
+  monitor_.watch_neighbours_of(std::move(ifindexes));
 }
 
 KernelWrites Reconciler::find_difference() {
@@ -149,9 +161,10 @@ void Reconciler::look_for_drift() {
       if (look.ifindex != 0) links_.set(device.name, look.ifindex);
       if (look.drift) status_.drift.add(std::move(*look.drift));
     }
+    watch_devices();
     if (host_.look(socket_, node_, links_)) host_changes();
     for (std::string& text : KernelWriter(socket_, links_, {}).describe(find_difference()))
-      status_.drift.add(std::move(text));
+      if (!refused_.contains(text)) status_.drift.add(std::move(text));
   } catch (const base::SystemError& error) {
     status_.drift.add(error.what());
   }
@@ -167,6 +180,8 @@ void Reconciler::send(const KernelWrites& writes) {
   }
   status_.writes += writer.writes();
   for (const std::string& failure : writer.failures()) status_.failures.add(failure);
+  for (const std::string& failure : writer.peer_failures()) status_.peer_failures.add(failure);
+  refused_.insert(writer.refused().begin(), writer.refused().end());
 }
 
 /// Counts what is desired, and plans another pass where something failed.
@@ -175,17 +190,17 @@ void Reconciler::conclude() {
   status_.neighbours = desired_.neighbours().size();
   status_.fdb_entries = desired_.fdb().size();
   log_failures();
-  if (status_.failures.empty()) {
+  if (status_.is_well()) {
     backoff_.reset();
     retry_timer_.cancel();
   } else if (!retry_timer_.armed()) {
-    retry_timer_.start(backoff_.next());
+    retry_timer_.start(std::max(status_.failures.empty() ? kPeerRetry : kFirstRetry, backoff_.next()));
   }
 }
 
 /// Each failure once, until all is well again.
 void Reconciler::log_failures() {
-  if (status_.failures.empty()) {
+  if (status_.is_well()) {
     if (!logged_.empty()) base::log_info("the kernel's objects are as wanted again");
     logged_.clear();
     return;
@@ -193,16 +208,20 @@ void Reconciler::log_failures() {
   if (logged_.size() > kMostLogged) return;
   for (const std::string& line : status_.failures.lines())
     if (logged_.insert(line).second) base::log_error(line);
+  for (const std::string& line : status_.peer_failures.lines())
+    if (logged_.insert(line).second) base::log_warning(line);
 }
 
 void Reconciler::run_timed_pass(Because why) {
   const uint64_t writes = status_.writes;
-  const Failures failures = status_.failures, drift = status_.drift;
+  const Failures failures = status_.failures, peer_failures = status_.peer_failures, drift = status_.drift;
   if (why == Because::foreign_change && heal_ == Heal::no)
     look_for_drift();
   else
     pass();
-  if (writes == status_.writes && failures == status_.failures && drift == status_.drift) return;
+  if (writes == status_.writes && failures == status_.failures && peer_failures == status_.peer_failures &&
+      drift == status_.drift)
+    return;
   if (why == Because::foreign_change && writes != status_.writes) ++status_.repairs;
   if (events_.changed) events_.changed();
 }

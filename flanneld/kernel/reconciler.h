@@ -28,9 +28,13 @@ struct ReconcilerStatus {
   uint64_t repairs = 0;                                ///< times that a foreign change was undone
   uint64_t passes = 0;                                 ///< full comparisons with the kernel
   size_t routes = 0, neighbours = 0, fdb_entries = 0;  ///< desired
-  Failures failures;                                   ///< of the last pass; empty: the kernel is as desired
+  Failures failures;                                   ///< of the last pass, in what the node itself needs
+  Failures peer_failures;                              ///< likewise in what single peers need
   std::optional<std::string> no_device;                ///< why a device carries no packets; nullopt: all do
   Failures drift;                                      ///< foreign changes that are left as they are
+
+  /// The kernel is as desired.
+  [[nodiscard]] bool is_well() const { return failures.empty() && peer_failures.empty(); }
 };
 
 class Reconciler {
@@ -64,6 +68,7 @@ class Reconciler {
   void pass();
   void compare_with_kernel();
   uint64_t ensure_devices();
+  void watch_devices();
   void look_for_drift();
   void begin_look();
   void end_look();
@@ -95,7 +100,8 @@ class Reconciler {
   LinkIndexes links_;         ///< as the last look found them
   HostLinks host_;
   ReconcilerStatus status_;
-  std::set<std::string> logged_;  ///< failures that the log has
+  std::set<std::string> logged_;   ///< failures that the log has
+  std::set<std::string> refused_;  ///< what the kernel did not take for peers: no foreign change took it away
   bool leftovers_are_gone_ = false;
 
   EventLoop::Clock::time_point last_look_;

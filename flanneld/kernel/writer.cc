@@ -25,6 +25,15 @@ std::string advice(const Entry& /*entry*/, int error_number) {
   return advice_on_entries(error_number);
 }
 
+/// Whether a refusal is this node's trouble, and not that of the peer for which the object was.
+bool is_of_node(const netlink::Route& route, int error_number) {
+  return route.type == netlink::Route::Type::blackhole || error_number == EPERM || error_number == EACCES;
+}
+template <class Entry>
+bool is_of_node(const Entry& /*entry*/, int error_number) {
+  return error_number == EPERM || error_number == EACCES;
+}
+
 std::string waiting_text(const std::string& link, size_t objects) {
   return fmt::format("there is no link '{}', for which {} {}", link, objects,
                      objects == 1 ? "object waits" : "objects wait");
@@ -56,8 +65,10 @@ void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
     for (const auto& [place, error] : refusals) {
       if (verb == Verb::remove && is_absence(error.error_number())) continue;
       if (verb == Verb::add && make_room(objects[first + place], error.error_number())) continue;
-      failures_.push_back(
-          fmt::format("{}{}", error.what(), advice(objects[first + place], error.error_number())));
+      const Object& object = objects[first + place];
+      auto& failures = is_of_node(object, error.error_number()) ? failures_ : peer_failures_;
+      failures.push_back(fmt::format("{}{}", error.what(), advice(object, error.error_number())));
+      if (verb == Verb::add) refused_.push_back(fmt::format("{} is missing", describe(object)));
     }
     sent_();
   }

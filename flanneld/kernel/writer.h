@@ -25,7 +25,12 @@ class KernelWriter {
   [[nodiscard]] std::vector<std::string> describe(const KernelWrites& writes) const;
 
   [[nodiscard]] uint64_t writes() const { return writes_; }
+  /// What the node itself lacks: a link, a blackhole route, the right to change anything.
   [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
+  /// What the kernel refuses of what single peers need.
+  [[nodiscard]] const std::vector<std::string>& peer_failures() const { return peer_failures_; }
+  /// The lines that describe() has for objects whose put was refused.
+  [[nodiscard]] const std::vector<std::string>& refused() const { return refused_; }
 
  private:
   enum class Verb { add, remove };
@@ -47,7 +52,7 @@ class KernelWriter {
   const LinkIndexes& links_;
   std::function<void()> sent_;
   uint64_t writes_ = 0;
-  std::vector<std::string> failures_;
+  std::vector<std::string> failures_, peer_failures_, refused_;
 };
 
 }  // namespace flanneld

@@ -96,17 +96,22 @@ std::optional<IpAddress> public_address(const LeaseAttributes& attributes, Famil
   return address && address->is_unspecified() ? std::nullopt : address;
 }
 
-std::string subnet_fault(const IpNet& subnet, const IpNet& network) {
+std::string subnet_fault(const IpNet& subnet, const FamilyConfig& config) {
   if (subnet != subnet.network()) return "has host bits set";
-  if (!network.contains(subnet.address) || subnet.prefix <= network.prefix)
-    return fmt::format("is not a part of the network {}", network);
+  if (!config.network.contains(subnet.address) || subnet.prefix <= config.network.prefix)
+    return fmt::format("is not a part of the network {}", config.network);
+  // SubnetMin and SubnetMax may have been others when the lease was made.
+  if (subnet.prefix != config.subnet_len)
+    return fmt::format("has another length than the /{} of the network config", config.subnet_len);
   return {};
 }
 
 /// The first fault of one family's part, empty if there is none.
-std::string family_fault(const Lease& peer, Family family, const IpNet& network, const Lease* own) {
+std::string family_fault(const Lease& peer, const FamilyConfig& config, const Lease* own) {
+  const IpNet& network = config.network;
+  const Family family = network.address.family();
   const IpNet& subnet = *peer.key.of(family);
-  if (const std::string fault = subnet_fault(subnet, network); !fault.empty())
+  if (const std::string fault = subnet_fault(subnet, config); !fault.empty())
     return fmt::format("subnet {} {}", subnet, fault);
   if (own && own->key.of(family) && own->key.of(family)->overlaps(subnet))
     return fmt::format("subnet {} overlaps this node's own {}", subnet, *own->key.of(family));
@@ -190,7 +195,7 @@ std::optional<std::string> find_fault(const Lease& peer, const NetworkConfig& co
   for (const Family family : base::kFamilies) {
     if (!config.of(family) || !peer.key.of(family)) continue;
     usable = true;
-    std::string fault = family_fault(peer, family, config.of(family)->network, own);
+    std::string fault = family_fault(peer, *config.of(family), own);
     if (!fault.empty()) return fault;
   }
   if (!usable) return "no subnet of a family that the network config enables";

@@ -79,12 +79,23 @@ std::vector<IpNet> free_subnets(const FamilyConfig& config, const std::vector<In
   return candidates;
 }
 
-/// Who holds a part of `subnet`; nullptr if nobody does.
+/// Who holds `subnet` or a part of it; nullptr if nobody does. One who claims more than a node may have does
+/// not count: the subnet was the asking node's before.
 const Lease* find_holder(const std::vector<const Lease*>& others, const IpNet& subnet) {
   for (const Lease* lease : others)
-    if (const auto& held = lease->key.of(subnet.address.family()); held && held->overlaps(subnet))
+    if (const auto& held = lease->key.of(subnet.address.family());
+        held && held->prefix >= subnet.prefix && held->overlaps(subnet))
       return lease;
   return nullptr;
+}
+
+/// Without those that claim more than a node may have, of which no node takes notice.
+std::vector<const Lease*> without_oversized(std::vector<const Lease*> others, const FamilyConfig& config) {
+  std::erase_if(others, [&](const Lease* lease) {
+    const auto& held = lease->key.of(config.network.address.family());
+    return held && held->prefix < config.subnet_len;
+  });
+  return others;
 }
 
 /// Works out one plan for a node without a lease that it could take over.
@@ -131,7 +142,10 @@ class SubnetChooser {
   }
 
   [[nodiscard]] std::optional<IpNet> draw(const FamilyConfig& config, Family family) const {
-    const auto candidates = free_subnets(config, sorted_intervals(others_, avoid_, family));
+    auto candidates = free_subnets(config, sorted_intervals(others_, avoid_, family));
+    // One lease over the whole network must not keep all new nodes away.
+    if (candidates.empty())
+      candidates = free_subnets(config, sorted_intervals(without_oversized(others_, config), avoid_, family));
     if (candidates.empty()) return std::nullopt;
     return candidates[random_(candidates.size()) % candidates.size()];
   }

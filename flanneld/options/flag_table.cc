@@ -66,6 +66,8 @@ constexpr std::array kFlags{
          "how often the rules are checked"},
     Flag{"ip-blackhole-route", "", "false", boolean<&Options::ip_blackhole_route>,
          "keep a blackhole route for the node's own subnet"},
+    Flag{"pod-sources", "CIDR,…", "", networks<&Options::pod_sources>,
+         "further sources that pods may send from, such as floating addresses; repeatable"},
     Flag{"no-subnet", "", "false", boolean<&Options::no_subnet>,
          "route to the other nodes' pods and take no subnet, as a gateway does"},
     Flag{"heal", "", "true", boolean<&Options::heal>,

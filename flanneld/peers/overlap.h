@@ -18,7 +18,7 @@ namespace flanneld {
 class Overlap {
  public:
   /// Whether a holder's lease belongs to the node that is asked about. One node may have two leases, as when
-  /// it has just taken another subnet; these do not conflict.
+  /// it has just turned to dual stack; these do not conflict.
   using IsSameNode = std::function<bool(const LeaseKey& holder)>;
 
   /// Says which subnet of the plan overlaps one that another node holds; nullopt: none.

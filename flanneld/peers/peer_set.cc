@@ -1,5 +1,7 @@
 #include "flanneld/peers/peer_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -7,10 +9,16 @@
 #include "common/base/error.h"
 
 namespace flanneld {
+namespace {
+
+constexpr uint8_t kMostWithBroadcast = 30;  // longer prefixes have no address but for nodes (RFC 3021)
+
+}  // namespace
 
 PeerSet::Candidate PeerSet::take_out(const Lease& lease) {
   Candidate candidate{.lease = &lease,
                       .rank = waiting_.contains(lease.key) ? Rank::waiting : Rank::new_lease,
+                      .since = since_.at(lease.key),
                       .was_rejected = rejected_.contains(lease.key),
                       .before = {}};
   if (const auto planned = plans_.find(lease.key); planned != plans_.end()) {
@@ -27,15 +35,13 @@ void PeerSet::forget(const LeaseKey& key) {
   const auto planned = plans_.find(key);
   if (planned == plans_.end()) return;
   overlap_.remove(key, *planned->second.plan);
+  identities_.remove(key);
   plans_.erase(planned);
 }
 
 void PeerSet::put_in_order(std::vector<Candidate>& candidates) {
-  const auto size = [](const LeaseKey& key) { return -(key.subnet ? key.subnet : key.ipv6_subnet)->prefix; };
-  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    const LeaseKey &key = a.lease->key, &other = b.lease->key;
-    if (a.rank != b.rank) return a.rank < b.rank;
-    return size(key) != size(other) ? size(key) < size(other) : key < other;
+  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return std::pair(a.rank, a.since) < std::pair(b.rank, b.since);
   });
 }
 
@@ -54,6 +60,7 @@ std::optional<std::string> PeerSet::plan(const Candidate& candidate) {
 std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
   const Lease& lease = *candidate.lease;
   if (auto fault = find_fault(lease, *config_, own_ ? &*own_ : nullptr)) return fault;
+  if (auto fault = find_unfit_address(lease)) return fault;
   PeerPlan plan = backend_->peer_plan(lease);
   if (auto collision = find_collision_of(plan)) return collision;
   if (auto conflict = find_conflict(lease, plan)) {
@@ -61,6 +68,7 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
     return conflict;
   }
   overlap_.add(lease.key, plan);
+  identities_.add(lease, plan);
   const bool is_as_before = candidate.before.plan && *candidate.before.plan == plan;
   plans_[lease.key] = is_as_before
                           ? candidate.before
@@ -69,9 +77,24 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
 }
 
 std::optional<std::string> PeerSet::find_conflict(const Lease& lease, const PeerPlan& plan) const {
-  return overlap_.find_conflict(plan, [&](const LeaseKey& holder) {
-    return is_same_node(table_.leases().at(holder).attributes, lease.attributes);
-  });
+  const auto is_same = [&](const LeaseKey& holder) {
+    return is_same_publisher(table_.leases().at(holder).attributes, lease.attributes);
+  };
+  if (auto conflict = overlap_.find_conflict(plan, is_same)) return conflict;
+  return identities_.find_conflict(lease, plan, is_same);
+}
+
+/// What is sent there would reach all nodes of that network, or none.
+std::optional<std::string> PeerSet::find_unfit_address(const Lease& lease) const {
+  const base::IpAddress& address = lease.attributes.public_ip;
+  for (const base::IpNet& net : on_link_) {
+    if (net.address.family() != base::Family::v4 || net.prefix > kMostWithBroadcast) continue;
+    const bool is_first = address == net.network().address;
+    if (is_first || address == net.last())
+      return fmt::format("public IPv4 address {} is the {} address of {}", address,
+                         is_first ? "network" : "broadcast", net.network());
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> PeerSet::find_collision_of(const PeerPlan& plan) const {
@@ -83,7 +106,7 @@ std::optional<std::string> PeerSet::find_collision_of(const PeerPlan& plan) cons
 }
 
 void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own,
-                  std::vector<OwnNetwork> own_networks) {
+                  std::vector<OwnNetwork> own_networks, std::vector<base::IpNet> on_link) {
   table_.set_own(own ? std::optional(own->key) : std::nullopt);
   std::vector<Candidate> candidates;
   for (const auto& [key, lease] : table_.leases()) candidates.push_back(take_out(lease));
@@ -92,11 +115,28 @@ void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, 
   backend_ = std::move(backend);
   own_ = std::move(own);
   own_networks_ = std::move(own_networks);
+  on_link_ = std::move(on_link);
   overlap_.clear();  // also of what has become the own lease
+  identities_.clear();
   plans_.clear();
   rejected_.clear();
   waiting_.clear();
   for (const Candidate& one : candidates) plan(one);
+}
+
+PeerChange PeerSet::reset(const std::vector<Lease>& leases) {
+  for (const Lease& lease : leases) note_age(lease.key);
+  PeerChange change = take(table_.reset(leases));
+  std::erase_if(since_, [&](const auto& one) { return !table_.leases().contains(one.first); });
+  return change;
+}
+
+PeerChange PeerSet::apply(const std::vector<LeaseEvent>& events) {
+  for (const LeaseEvent& event : events) note_age(event.lease.key);
+  PeerChange change = take(table_.apply(events));
+  for (const LeaseEvent& event : events)
+    if (!table_.leases().contains(event.lease.key)) since_.erase(event.lease.key);
+  return change;
 }
 
 PeerChange PeerSet::merge(const std::vector<Lease>& leases) {
@@ -118,10 +158,15 @@ PeerChange PeerSet::take(const LeaseDiff& diff) {
     forget(lease.key);
     change.left.push_back(lease);
   }
+  bool frees = !diff.removed.empty();
   std::vector<Candidate> candidates;
-  for (const Lease& lease : diff.upserted) candidates.push_back(take_out(lease));
-  for (const LeaseKey& key : std::set(waiting_))  // the subnet that they wait for may be free now
-    candidates.push_back(take_out(table_.leases().at(key)));
+  for (const Lease& lease : diff.upserted) {
+    candidates.push_back(take_out(lease));
+    frees = frees || candidates.back().before.plan;
+  }
+  if (frees)
+    for (const LeaseKey& key : std::set(waiting_))  // what they wait for may be free now
+      candidates.push_back(take_out(table_.leases().at(key)));
   put_in_order(candidates);
   for (const Candidate& one : candidates) {
     const Lease& lease = *one.lease;

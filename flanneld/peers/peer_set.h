@@ -1,6 +1,6 @@
-// The other nodes: their leases, and for each one its plan, or the reason why it has none. Of two nodes whose
-// subnets overlap, the one that was there first is used; of those that one list brings, the smaller subnet,
-// then the lower key. Pure; the plans are the backend's.
+// The other nodes: their leases, and for each one its plan, or the reason why it has none. A subnet, a public
+// address and a VTEP MAC are the node's that had them first; of those that one list brings, the list names
+// the older ones first. Pure; the plans are the backend's.
 #pragma once
 
 #include <map>
@@ -13,6 +13,7 @@
 
 #include "flanneld/backend/backend.h"
 #include "flanneld/lease/lease_table.h"
+#include "flanneld/peers/identities.h"
 #include "flanneld/peers/overlap.h"
 #include "flanneld/peers/own_networks.h"
 
@@ -31,16 +32,16 @@ struct PeerChange {
 class PeerSet {
  public:
   /// Plans every peer again, for a node that holds `own` (nullopt: no lease yet). No peer gets a subnet that
-  /// collides with the node's own networks.
+  /// collides with the node's own networks. `on_link`: the networks that the nodes' addresses may be in.
   void use(NetworkConfig config, std::shared_ptr<const Backend> backend, std::optional<Lease> own,
-           std::vector<OwnNetwork> own_networks = {});
+           std::vector<OwnNetwork> own_networks = {}, std::vector<base::IpNet> on_link = {});
 
-  /// Takes a complete list.
-  PeerChange reset(const std::vector<Lease>& leases) { return take(table_.reset(leases)); }
+  /// Takes a complete list, older leases first.
+  PeerChange reset(const std::vector<Lease>& leases);
   /// Takes a list that may lack peers. A peer stays if neither its node nor its subnet is in the list.
   PeerChange merge(const std::vector<Lease>& leases);
   /// Takes changes, in their order.
-  PeerChange apply(const std::vector<LeaseEvent>& events) { return take(table_.apply(events)); }
+  PeerChange apply(const std::vector<LeaseEvent>& events);
 
   [[nodiscard]] const LeaseMap& leases() const { return table_.leases(); }
   [[nodiscard]] const PeerPlans& plans() const { return plans_; }
@@ -53,6 +54,7 @@ class PeerSet {
   struct Candidate {
     const Lease* lease;
     Rank rank;
+    uint64_t since;  ///< counts up: when the lease was first seen
     bool was_rejected;
     PlannedPeer before;  ///< its plan is null if it had none
   };
@@ -62,22 +64,28 @@ class PeerSet {
   [[nodiscard]] Candidate take_out(const Lease& lease);
   void forget(const LeaseKey& key);
   static void put_in_order(std::vector<Candidate>& candidates);
+  void note_age(const LeaseKey& key) { seen_ += since_.try_emplace(key, seen_ + 1).second ? 1 : 0; }
   /// Plans the lease, or says why it cannot be used. A plan that is as before keeps its place.
   std::optional<std::string> plan(const Candidate& candidate);
   std::optional<std::string> try_plan(const Candidate& candidate);
   [[nodiscard]] std::optional<std::string> find_conflict(const Lease& lease, const PeerPlan& plan) const;
+  [[nodiscard]] std::optional<std::string> find_unfit_address(const Lease& lease) const;
   [[nodiscard]] std::optional<std::string> find_collision_of(const PeerPlan& plan) const;
 
   std::optional<NetworkConfig> config_;
   std::shared_ptr<const Backend> backend_;
   std::optional<Lease> own_;
   std::vector<OwnNetwork> own_networks_;
+  std::vector<base::IpNet> on_link_;
   LeaseTable table_;
   PeerPlans plans_;
   uint64_t published_ = 0;  ///< the last number given to a plan
   Overlap overlap_;         ///< of plans_
+  Identities identities_;   ///< likewise
   std::map<LeaseKey, std::string> rejected_;
-  std::set<LeaseKey> waiting_;  ///< those of rejected_ whose subnet another node holds
+  std::set<LeaseKey> waiting_;  ///< those of rejected_ that want what another node holds
+  std::map<LeaseKey, uint64_t> since_;
+  uint64_t seen_ = 0;  ///< the last number in since_
 };
 
 }  // namespace flanneld

@@ -63,7 +63,7 @@ struct LeasesListed {
     after_wipe,  ///< The store lost its contents and nodes are about to claim again: a missing lease may
                  ///< come back. A complete list follows a minute later.
   };
-  std::vector<Lease> leases;
+  std::vector<Lease> leases;  ///< older ones first, where the store knows their age
   Extent extent = Extent::complete;
   std::string cluster = {};  ///< the ID of the servers' cluster; empty: there is none
 };

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int32_t kSourceNatPriority = 100;  // NF_IP_PRI_NAT_SRC
 constexpr int32_t kFilterPriority = 0;       // NF_IP_PRI_FILTER
+constexpr int32_t kRawPriority = -300;       // NF_IP_PRI_RAW: before a connection is looked for
 
 /// A chain of our table and the rules that it should have.
 struct PlannedChain {
@@ -43,6 +44,11 @@ std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
        .comment = "chain to accept flannel traffic",
        .rules = &plan.forward,
        .rule_comment = kForwardComment},
+      {.name = "sources",
+       .hook = {.type = "filter", .point = NftHookPoint::prerouting, .priority = kRawPriority},
+       .comment = "chain to drop what comes in with an address that it cannot have",
+       .rules = &plan.sources,
+       .rule_comment = kSourceComment},
       {.name = "tunnel-input",
        .hook = filter(NftHookPoint::input),
        .comment = "chain to drop tunnel packets that pods forge",
@@ -56,6 +62,9 @@ std::vector<PlannedChain> planned_chains(const TrafficPlan& plan) {
   std::erase_if(chains, [](const PlannedChain& chain) { return chain.rules->empty(); });
   return chains;
 }
+
+/// Everybody's rules speak of it.
+bool is_loopback(const netfilter::NftTest& test) { return test.value.starts_with('\x7f'); }
 
 }  // namespace
 
@@ -77,7 +86,7 @@ bool are_of_another(const std::vector<netfilter::NftRuleInfo>& rules, const Rule
   const auto speaks_of_networks = [](const netfilter::NftRuleInfo& rule) {
     const auto tests = rule.tests();
     return std::any_of(tests.begin(), tests.end(), [](const netfilter::NftTest& test) {
-      return test.field == netfilter::NftTest::Field::network_header;
+      return test.field == netfilter::NftTest::Field::network_header && !is_loopback(test);
     });
   };
   return std::none_of(rules.begin(), rules.end(), names) &&

@@ -26,6 +26,11 @@ std::string address_text(const char* option, const std::optional<AddressMatch>& 
   return fmt::format("{}{} {} ", match->is_within ? "" : "! ", option, match->net);
 }
 
+std::string link_text(const TrafficRule& rule) {
+  if (rule.input_link.empty()) return {};
+  return fmt::format("{}-i {} ", rule.is_by_input_link ? "" : "! ", rule.input_link);
+}
+
 const char* target_of(const TrafficRule& rule, bool fully_random) {
   switch (rule.action) {
     case TrafficAction::return_:
@@ -53,8 +58,7 @@ std::string end_text(const TrafficRule& rule, const TrafficPlan& plan) {
 std::string rule_line(const IptablesPlace& place, const std::string& chain, const TrafficRule& rule,
                       const TrafficPlan& plan) {
   return fmt::format("-A {} {}{}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
-                     address_text("-d", rule.destination),
-                     rule.input_link.empty() ? "" : fmt::format("-i {} ", rule.input_link),
+                     address_text("-d", rule.destination), link_text(rule),
                      rule.udp_port == 0 ? "" : fmt::format("-p udp -m udp --dport {} ", rule.udp_port),
                      rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", end_text(rule, plan),
                      match_text(place), target_of(rule, plan.fully_random));
@@ -112,9 +116,10 @@ std::string changes_of(const IptablesPlace& place, const std::string& chain, con
 /// As are_of_another() for the rules of one chain in nf_tables.
 bool is_of_another(const IptablesChain* chain, const RuleOwner& owner) {
   if (!chain || owner.networks.empty() || owner.suffix.empty()) return false;
-  const auto holds = [&](const std::string& text) {
-    return std::any_of(chain->rules.begin(), chain->rules.end(),
-                       [&](const std::string& rule) { return rule.find(text) != std::string::npos; });
+  const auto holds = [&](const std::string& text) {  // loopback is in everybody's rules
+    return std::any_of(chain->rules.begin(), chain->rules.end(), [&](const std::string& rule) {
+      return rule.find(" 127.0.0.0/8 ") == std::string::npos && rule.find(text) != std::string::npos;
+    });
   };
   return (holds(" -s ") || holds(" -d ")) &&
          std::none_of(owner.networks.begin(), owner.networks.end(),
@@ -155,7 +160,8 @@ IptablesSaved parse_iptables_save(std::string_view text) {
 }
 
 std::string iptables_changes(const IptablesSaved& saved, const TrafficPlan& plan) {
-  return fmt::format("{}{}{}{}", changes_of(kNatPlace, saved, plan, plan.nat),
+  return fmt::format("{}{}{}{}{}", changes_of(kNatPlace, saved, plan, plan.nat),
+                     changes_of(kSourcePlace, saved, plan, plan.sources),
                      changes_of(kTunnelInputPlace, saved, plan, plan.tunnel_input),
                      changes_of(kTunnelForwardPlace, saved, plan, plan.tunnel_forward),
                      iptables_forward_changes(saved, plan));

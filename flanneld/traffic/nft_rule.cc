@@ -19,7 +19,7 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, NftRuleOptio
   if (rule.kube_mark) result.mark_is(kKubeMasqueradeMark, kKubeMasqueradeMark);
   if (rule.source) result.source(rule.source->net, rule.source->is_within);
   if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
-  if (!rule.input_link.empty()) result.input_interface_is(rule.input_link);
+  if (!rule.input_link.empty()) result.input_interface_is(rule.input_link, rule.is_by_input_link);
   if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
   const bool ends = rule.action == TrafficAction::drop || rule.action == TrafficAction::masquerade;
   if (options.until && ends) result.before(*options.until);

@@ -212,7 +212,7 @@ void NftablesRules::settle_others() {
   try {
     if (!iptables_leftovers_removed_)
       for (const Family family : base::kFamilies)
-        for (const IptablesPlace& place : {kNatPlace, kTunnelInputPlace, kTunnelForwardPlace})
+        for (const IptablesPlace& place : {kNatPlace, kSourcePlace, kTunnelInputPlace, kTunnelForwardPlace})
           remove_iptables_nft_chains(*socket_, family, place, owner_);
     open_nft_forward_chains(*socket_, plans_, owner_);
   } catch (const base::SystemError& error) {

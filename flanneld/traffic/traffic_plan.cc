@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/hash.h"
+#include "flanneld/traffic/source_rules.h"
 
 namespace flanneld {
 namespace {
@@ -95,6 +96,7 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     plan.owner = spec.owner;
     if (spec.masquerade) plan.nat = nat_rules(family);
     if (spec.forward) plan.forward = forward_rules(family);
+    plan.sources = source_rules(family, spec.pods);
     plan.tunnel = family.tunnel;
     if (family.tunnel) {
       plan.tunnel_input = tunnel_input_rules(family);
@@ -116,6 +118,7 @@ TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwn
                             .network = {},
                             .nat = {},
                             .forward = {},
+                            .sources = {},
                             .tunnel_input = {},
                             .tunnel_forward = {},
                             .tunnel = {},

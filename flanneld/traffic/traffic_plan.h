@@ -24,6 +24,7 @@ inline constexpr const char* kIptablesNatChain = "FLANNEL-POSTRTG";
 inline constexpr const char* kIptablesForwardChain = "FLANNEL-FWD";
 // Ours alone.
 inline constexpr const char* kTunnelComment = "flanneld tunnel";
+inline constexpr const char* kSourceComment = "flanneld sources";
 
 /// One of flannel's chains in iptables' tables, and the built-in chain that jumps to it.
 struct IptablesPlace {
@@ -34,7 +35,10 @@ inline constexpr IptablesPlace kForwardPlace{"filter", kIptablesForwardChain, "F
 // Table mangle comes before filter, where other programs accept packets.
 inline constexpr IptablesPlace kTunnelInputPlace{"mangle", "FLANNEL-TUNNEL-IN", "INPUT", kTunnelComment};
 inline constexpr IptablesPlace kTunnelForwardPlace{"mangle", "FLANNEL-TUNNEL-FWD", "FORWARD", kTunnelComment};
-inline constexpr std::array kIptablesPlaces{kNatPlace, kTunnelInputPlace, kTunnelForwardPlace, kForwardPlace};
+// Before a port is mapped, and before a connection is remembered for good.
+inline constexpr IptablesPlace kSourcePlace{"mangle", "FLANNEL-SOURCES", "PREROUTING", kSourceComment};
+inline constexpr std::array kIptablesPlaces{kNatPlace, kSourcePlace, kTunnelInputPlace, kTunnelForwardPlace,
+                                            kForwardPlace};
 
 /// The bridge that pods are on if their network names no other.
 using flannel::kPodBridge;
@@ -53,8 +57,9 @@ struct TrafficRule {
   bool kube_mark = false;  ///< has kube-proxy's mark
   std::optional<AddressMatch> source = {}, destination = {};
   TrafficAction action = TrafficAction::return_;
-  std::string input_link = {};  ///< empty: any
-  uint16_t udp_port = 0;        ///< UDP to this port; 0: any packet
+  std::string input_link = {};   ///< empty: any
+  bool is_by_input_link = true;  ///< comes in by that link; false: by any other
+  uint16_t udp_port = 0;         ///< UDP to this port; 0: any packet
   bool operator==(const TrafficRule&) const = default;
 };
 
@@ -64,6 +69,8 @@ struct TrafficPlan {
   base::IpNet network;
   std::vector<TrafficRule> nat;      ///< for packets that leave the node; empty: nothing is masqueraded
   std::vector<TrafficRule> forward;  ///< for packets that pass through the node
+  /// Against pods' and strangers' packets with addresses that they cannot have, as they come in.
+  std::vector<TrafficRule> sources;
   /// Against forged tunnel packets: to the node itself, and through it to another.
   std::vector<TrafficRule> tunnel_input, tunnel_forward;
   std::optional<Tunnel> tunnel = {};
@@ -74,7 +81,8 @@ struct TrafficPlan {
   std::optional<std::chrono::sys_seconds> until = {};
   bool operator==(const TrafficPlan&) const = default;
   [[nodiscard]] bool empty() const {
-    return nat.empty() && forward.empty() && tunnel_input.empty() && tunnel_forward.empty();
+    return nat.empty() && forward.empty() && sources.empty() && tunnel_input.empty() &&
+           tunnel_forward.empty();
   }
 };
 

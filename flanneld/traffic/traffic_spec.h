@@ -38,11 +38,20 @@ struct RuleOwner {
 /// The owner of an agent's rules, known by its subnet file.
 RuleOwner rule_owner(const std::string& subnet_file, std::vector<base::IpNet> networks);
 
+/// Where the packets of this node's pods come in, and which sources they may have beside the node's subnet.
+struct PodSide {
+  std::string bridge;                      ///< empty: not known, and sources are not looked at
+  std::vector<base::IpNet> networks = {};  ///< that the bridge has an address of
+  std::vector<base::IpNet> sources = {};   ///< outside the network of all pods
+  bool operator==(const PodSide&) const = default;
+};
+
 struct TrafficSpec {
   std::vector<TrafficNetwork> networks;  ///< one per enabled family
-  bool masquerade = false;               ///< --ip-masq
-  bool fully_random = true;              ///< choose the ports of masqueraded connections at random
-  bool forward = true;                   ///< --iptables-forward-rules
+  PodSide pods = {};
+  bool masquerade = false;   ///< --ip-masq
+  bool fully_random = true;  ///< choose the ports of masqueraded connections at random
+  bool forward = true;       ///< --iptables-forward-rules
   RuleOwner owner = {};
   bool operator==(const TrafficSpec&) const = default;
 };

@@ -12,6 +12,7 @@ node_packages=(
   containerd runc busybox-static containernetworking-plugins
   etcd-server etcd-client openssl curl perl python3
 )
+image_packages=(jq ca-certificates iptables)
 bench_packages=(strace valgrind iperf3 bsdextrautils)
 plot_packages=(gnuplot-nox)
 check_packages=(bats strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)

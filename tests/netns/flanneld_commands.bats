@@ -93,12 +93,8 @@ FLAGS
   # Leases are not for everybody on the network.
   assert_equal "$(on b node_exec curl -s -o /dev/null --max-time 5 -w '%{http_code}' http://192.168.1.10:7001/status)" 404
   metrics_are_prometheus "$(on a status_get /metrics)"
-  # A client that holds connections open does not keep other clients' probes away.
-  on b node_spawn hold.log perl -MIO::Socket::INET -e '
-    push @held, IO::Socket::INET->new(PeerAddr => "192.168.1.10:7001", Timeout => 1) for 1 .. 200;
-    open my $done, ">", "/run/held"; sleep 60'
-  wait_until 10 on b node_exec test -e /run/held
-  assert_equal "$(on a node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
+  # Foreign names that point here are refused (DNS rebinding), the node's own are not.
+  assert_equal "$(http_code a /status -H 'Host: evil.example:7000') $(http_code a /status -H "Host: $(hostname):7000")" "421 200"
 
   # A peer that cannot be used is reported and does not make the node unready.
   lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"host-gw"}'
@@ -106,6 +102,36 @@ FLAGS
   run -1 flanneld_run status
   assert_match "$output" "! the lease 10.5.250.0/24 of a peer cannot be used: .*host-gw"
   assert_equal "$(http_code a /readyz)" 200
+}
+
+# hold_connections HOST IP:PORT: never finishes a request on any of 200 connections, and opens each again when it is closed.
+hold_connections() {
+  on "$1" node_spawn hold.log perl -MIO::Socket::INET -e '
+    $SIG{PIPE} = "IGNORE";
+    while (1) {
+      @held = grep { $_ && $_->syswrite("X: y\r\n") } @held;
+      while (@held < 200) {
+        my $new = IO::Socket::INET->new(PeerAddr => $ARGV[0], Timeout => 1) or last;
+        $new->syswrite("GET /healthz HTTP/1.1\r\nHost: localhost\r\n");
+        push @held, $new;
+      }
+      open my $done, ">", "/run/held";
+      select undef, undef, undef, 0.2;
+    }' "$2"
+  wait_until 10 on "$1" node_exec test -e /run/held
+}
+
+@test "clients that never finish a request keep no probe away, from whatever address" {
+  vxlan_config
+  on a flanneld_start --lease-dir "$NODE_DIR/leases" --healthz-ip 192.168.1.10 --healthz-port 7001
+  on a flanneld_wait_ready
+  hold_connections a 127.0.0.1:7000
+  hold_connections b 192.168.1.10:7001
+  for _ in {1..10}; do
+    assert_equal "$(http_code a /healthz --max-time 1)" 200
+    assert_equal "$(on a node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
+    assert_equal "$(on b node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
+  done
 }
 
 is_answering() {

@@ -108,7 +108,7 @@ route_is_gone() {
   [[ $(on a node_exec ip route show default) == *192.168.1.1* ]]
 }
 
-@test "a lease that overlaps another node's does not reach the kernel until that one is gone; a MAC is its last user's" {
+@test "a lease of another length, or with another node's subnet, MAC or address, does not reach the kernel" {
   agents
   local first=c6:d2:32:6f:8f:44 own b
   own=$(on a mac_of flannel.1) b=$(on b subnet_of)
@@ -117,21 +117,35 @@ route_is_gone() {
   put_lease 10.5.0.0-17 192.168.1.31 c6:d2:32:6f:8f:45   # over everybody
   put_lease 10.5.252.64-26 192.168.1.32 c6:d2:32:6f:8f:46 # a part of one
   put_lease "$b.128-25" 192.168.1.33 c6:d2:32:6f:8f:47    # a part of node b's
+  put_lease '10.5.252.0-24&fd00::-64' 192.168.1.34 c6:d2:32:6f:8f:49
   put_lease 10.5.254.0-24 192.168.1.35 "$own"
+  put_lease 10.5.200.0-24 192.168.1.37 "$(on b mac_of flannel.1)" # would get what is for node b
+  put_lease 10.5.201.0-24 192.168.1.20 c6:d2:32:6f:8f:4a          # says that it is node b
+  put_lease 10.5.202.0-24 192.168.1.255 c6:d2:32:6f:8f:4b
   put_lease 10.5.255.0-24 192.168.1.36 c6:d2:32:6f:8f:48 # none of that
   wait_until 2 fdb_has c6:d2:32:6f:8f:48 192.168.1.36
   peers_are a 3
   fdb_has "$first" 192.168.1.30
-  assert_empty "$(on a node_exec bridge fdb show dev flannel.1 | grep -E '192.168.1.(31|32|33|35)')" "FDB entries"
-  assert_match "$(on a status_get /metrics)" "flanneld_peers_rejected 4"
-  assert_json "$(on a status_get /status)" '[.peers[] | select(.rejected) | .subnet] | length == 4'
-  assert_match "$(on a status_get /readyz)" "the lease 10.5.252.64/26 of a peer cannot be used: subnet 10.5.252.64/26 overlaps another node's 10.5.252.0/24"
-  # A node that came back under another address, with its device and another subnet, while its old lease lives.
-  put_lease 10.5.253.0-24 192.168.1.34 "$first"
-  wait_until 2 fdb_has "$first" 192.168.1.34
+  fdb_has "$(on b mac_of flannel.1)" 192.168.1.20
+  assert_empty "$(on a node_exec bridge fdb show dev flannel.1 | grep -E '192.168.1.(31|32|33|34|35|37|255) |8f:4a')" "FDB entries"
+  assert_match "$(on a status_get /metrics)" "flanneld_peers_rejected 8"
+  assert_json "$(on a status_get /status)" '.ready and ([.peers[] | select(.rejected) | .subnet] | length == 8)'
+  local ready text
+  ready=$(on a status_get /readyz)
+  for text in "subnet 10.5.252.64/26 has another length than the /24 of the network config" \
+    "subnet 10.5.252.0/24 overlaps another node's 10.5.252.0/24" "VTEP MAC $own is that of this node's own" \
+    "VTEP MAC $(on b mac_of flannel.1) is that of another node, whose lease is $b.0/24" \
+    "public address 192.168.1.20 is that of another lease, $b.0/24" "192.168.1.255 is the broadcast address of 192.168.1.0/24"; do
+    [[ $ready == *"$text"* ]] || fail "no '$text' in $ready"
+  done
+  # An agent that starts again judges likewise, whatever the order of the keys.
+  on a flanneld_stop
+  on a flanneld_start --etcd-endpoints http://192.168.1.101:2379
+  on a flanneld_wait_ready
+  wait_until 3 peers_are a 3
+  fdb_has "$(on b mac_of flannel.1)" 192.168.1.20
   on m1 etcd_ctl del "$prefix/subnets/10.5.252.0-24"
-  wait_until 2 route_is_there 10.5.252.64/26
-  fdb_has "$first" 192.168.1.34
+  wait_until 2 fdb_has c6:d2:32:6f:8f:49 192.168.1.34
 }
 
 route_is_there() {

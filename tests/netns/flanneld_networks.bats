@@ -152,3 +152,39 @@ has_chains() {
   run -3 on a node_exec "${second[@]}" status
   assert_match "$output" "answers another network's agent"
 }
+
+# leftover_start [flag...]: a second agent of the first's network, with mounts and processes of its own as a container has.
+leftover_start() {
+  on a node_spawn second.log unshare --mount --pid --fork --kill-child bash -c 'mount -t tmpfs tmpfs /var/lib && exec "$@"' bash \
+    "$BIN_DIR/flanneld" --etcd-endpoints http://192.168.1.101:2379 --etcd-prefix /one "$@"
+  wait_until 5 second_says "waiting for another flanneld on this node to end"
+}
+
+@test "a second agent of one network changes nothing, says so, and takes over when the first ends" {
+  first_start
+  leftover_start --status-listen 127.0.0.1:7001
+  second_says "to end \(a process that cannot be seen from here, flanneld .*ip-masq='true' \(--ip-masq\).*\): it has the subnet file /run/flannel/subnet.env"
+  run on a node_exec curl -s -w ' %{http_code}' http://127.0.0.1:7001/readyz
+  assert_match "$output" "not ready yet: waiting for another flanneld on this node to end.* 503"
+  assert_match "$(on a status_get /readyz)" "flanneld is ready.*but a second flanneld on this node waits for this one to end \(process"
+  assert_equal "$(on a status_get /status | jq .rules.restored)" 0
+  on a flanneld_stop
+  wait_until 10 second_says "info ready"
+  assert_equal "$(on a node_exec curl -s http://127.0.0.1:7001/status | jq -c '[.ready, .problems]')" '[true,[]]'
+}
+
+@test "a second agent with another subnet file waits if the network is the same, and gets the first's status port" {
+  first_start
+  leftover_start --subnet-file /run/leftover.env
+  second_says "it has the pod network 10.5.0.0/16"
+  run on a node_exec test -e /run/leftover.env
+  assert_equal "$status" 1
+  on a flanneld_stop
+  wait_until 10 second_says "info ready"
+  wait_until 5 on a status_is_ready
+  assert_equal "$(on a status_get /status | jq -c '[.flags."subnet-file", .problems]')" '[["/run/leftover.env"],[]]'
+}
+
+status_is_ready() {
+  [[ $(status_get /readyz) == "flanneld is ready"* ]]
+}

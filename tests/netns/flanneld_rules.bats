@@ -50,7 +50,10 @@ wanted_iptables() {
   local nat='-A FLANNEL-POSTRTG' masq='-m comment --comment "flanneld masq" -j' net=10.5.0.0/16
   local fwd='-m comment --comment "flanneld forward" -j'
   local tunnel='-p udp -m udp --dport 8472 -m comment --comment "flanneld tunnel" -j' jump='-m comment --comment "flanneld tunnel" -j'
-  printf '*mangle %s\n' "-A INPUT $jump FLANNEL-TUNNEL-IN" "-A FORWARD $jump FLANNEL-TUNNEL-FWD" \
+  local source='-m comment --comment "flanneld sources" -j'
+  printf '*mangle %s\n' "-A PREROUTING $source FLANNEL-SOURCES" "-A INPUT $jump FLANNEL-TUNNEL-IN" "-A FORWARD $jump FLANNEL-TUNNEL-FWD" \
+    "-A FLANNEL-SOURCES -d 127.0.0.0/8 ! -i lo $source DROP" "-A FLANNEL-SOURCES -s 127.0.0.0/8 ! -i lo $source DROP" \
+    "-A FLANNEL-SOURCES -s $1 -i cni0 $source RETURN" "-A FLANNEL-SOURCES -s $net -i cni0 $source DROP" "-A FLANNEL-SOURCES -i cni0 $source DROP" \
     "-A FLANNEL-TUNNEL-FWD -s $net ! -d $net $tunnel DROP" "-A FLANNEL-TUNNEL-FWD ! -d $net -i cni0 $tunnel DROP" \
     "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN -d 192.168.1.10/32 -i eth0 $tunnel RETURN" "-A FLANNEL-TUNNEL-IN $tunnel DROP"
   printf '*filter %s\n' "-A FORWARD $fwd FLANNEL-FWD" "-A FLANNEL-FWD -s $net $fwd ACCEPT" "-A FLANNEL-FWD -d $net $fwd ACCEPT"
@@ -110,6 +113,16 @@ sources_are_right() {
 		ip daddr 10.5.0.0/16 accept comment \"flanneld forward\"
 	}
 
+	chain sources {
+		comment \"chain to drop what comes in with an address that it cannot have\"
+		type filter hook prerouting priority raw; policy accept;
+		ip daddr 127.0.0.0/8 iifname != \"lo\" drop comment \"flanneld sources\"
+		ip saddr 127.0.0.0/8 iifname != \"lo\" drop comment \"flanneld sources\"
+		ip saddr $a iifname \"cni0\" return comment \"flanneld sources\"
+		ip saddr 10.5.0.0/16 iifname \"cni0\" drop comment \"flanneld sources\"
+		iifname \"cni0\" drop comment \"flanneld sources\"
+	}
+
 	chain tunnel-input {
 		comment \"chain to drop tunnel packets that pods forge\"
 		type filter hook input priority filter; policy accept;
@@ -129,7 +142,8 @@ sources_are_right() {
   sources_are_right
 
   for undo in "flush ruleset" "delete table ip flannel-ipv4" "flush chain ip flannel-ipv4 postrtg" \
-    "insert rule ip flannel-ipv4 forward drop" "flush chain ip flannel-ipv4 tunnel-input" "add table ip flannel-ipv4 { flags dormant; }"; do
+    "insert rule ip flannel-ipv4 forward drop" "flush chain ip flannel-ipv4 tunnel-input" \
+    "delete chain ip flannel-ipv4 sources" "add table ip flannel-ipv4 { flags dormant; }"; do
     on a node_exec nft "$undo"
     wait_until 2 table_is a "$wanted" || fail "2 s after nft $undo: $(flannel_table a)"
   done
@@ -353,46 +367,13 @@ is_one_forged() {
   on a flanneld_stop
   agent_start a --iptables-forward-rules=false
   assert_equal "$(flannel_table a | grep -E 'chain|accept|masq' | xargs)" \
-    "chain tunnel-input { comment chain to drop tunnel packets that pods forge type filter hook input priority filter; policy accept; chain tunnel-forward { comment chain to drop tunnel packets that pods forge type filter hook forward priority filter; policy accept;"
+    "chain sources { comment chain to drop what comes in with an address that it cannot have type filter hook prerouting priority raw; policy accept; chain tunnel-input { comment chain to drop tunnel packets that pods forge type filter hook input priority filter; policy accept; chain tunnel-forward { comment chain to drop tunnel packets that pods forge type filter hook forward priority filter; policy accept;"
   on a flanneld_stop
   agent_start a --ip-masq --ip-masq-fully-random-disable
   assert_match "$(flannel_table a)" '224.0.0.0/4 masquerade comment'
   on a flanneld_stop
   engine_config false
   agent_start a
-  assert_equal "$(iptables_of a)" "$(wanted_iptables x | grep -E 'filter|mangle')"
+  assert_equal "$(iptables_of a)" "$(wanted_iptables "$(on a subnet_of).0/24" | grep -E 'filter|mangle')"
   assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
-}
-
-# legacy_rules HOST TABLE: flannel's lines and the policy of FORWARD in a table of legacy iptables.
-legacy_rules() {
-  on "$1" node_exec iptables-legacy -t "$2" -S | grep -E 'FLANNEL|-P FORWARD' || true
-}
-
-@test "with nftables upstream's rules in legacy iptables are removed, and its FORWARD chain is opened" {
-  engine_config true
-  on a node_exec bash -euc 'iptables-legacy -t nat -N FLANNEL-POSTRTG; iptables-legacy -t nat -A POSTROUTING -j FLANNEL-POSTRTG
-    iptables-legacy -P FORWARD DROP'
-  two_pods --ip-masq
-  assert_empty "$(legacy_rules a nat)" "legacy rules in table nat"
-  assert_equal "$(legacy_rules a filter | grep -E '^-P|^-A FORWARD')" \
-    $'-P FORWARD DROP\n-A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD'
-  heals_within 3
-  assert_match "$(on a status_get /readyz)" '^flanneld is ready$'
-}
-
-@test "legacy iptables rules that come when programs are forbidden are told of, and seen to after a restart" {
-  engine_config true
-  agent_start a
-  wait_until 5 is_seccomp_filtered a
-  on a node_exec iptables-legacy -P FORWARD DROP
-  on a node_exec nft add table ip nudge '{ chain forward { type filter hook forward priority 20; }; }'
-  wait_until 5 tells_of a "iptables-legacy since flanneld gave up starting programs: restart it"
-  on a flanneld_stop
-  agent_start a
-  assert_match "$(legacy_rules a filter)" 'j FLANNEL-FWD'
-}
-
-is_seccomp_filtered() {
-  on "$1" node_exec bash -c 'grep -q "^Seccomp:.2" "/proc/$(cat /run/flanneld.pid)/status"'
 }

@@ -30,7 +30,8 @@ class FakeEtcd {
   // What other clients do, and what happens to the store.
   void put(const std::string& key, const std::string& value, int64_t lease = 0) {
     EtcdKeyValue& kv = keys[key];
-    kv = {key, value, ++revision, lease};
+    ++revision;
+    kv = {key, value, revision, lease, kv.create_revision != 0 ? kv.create_revision : revision};
     add_event({false, kv});
   }
   void remove(const std::string& key) {

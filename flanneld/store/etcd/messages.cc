@@ -62,7 +62,8 @@ std::string bytes(const json::Value& object, const char* key) {
 
 EtcdKeyValue parse_kv(const json::Value& kv) {
   if (!kv.is_object()) throw ParseError("an entry is not an object");
-  return {bytes(kv, "key"), bytes(kv, "value"), number(kv, "mod_revision"), number(kv, "lease")};
+  return {bytes(kv, "key"), bytes(kv, "value"), number(kv, "mod_revision"), number(kv, "lease"),
+          number(kv, "create_revision")};
 }
 
 /// For answers that need not be etcd's: empty unless the value is text.

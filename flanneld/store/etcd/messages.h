@@ -23,6 +23,7 @@ struct EtcdKeyValue {
   std::string key, value;
   int64_t mod_revision = 0;
   int64_t lease = 0;  ///< 0: none, the key does not expire
+  int64_t create_revision = 0;
 };
 
 struct EtcdEvent {

@@ -1,5 +1,6 @@
 #include "flanneld/store/etcd/pass.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace flanneld {
@@ -32,6 +33,9 @@ void EtcdPass::take_list(const EtcdRange& range) {
     result_.list.leases.push_back(*lease);
     listed_[lease->key] = kv;
   }
+  const auto age = [&](const Lease& lease) { return listed_.at(lease.key).create_revision; };
+  std::stable_sort(result_.list.leases.begin(), result_.list.leases.end(),
+                   [&](const Lease& a, const Lease& b) { return age(a) < age(b); });
   if (looks_wiped(range)) result_.list.extent = LeasesListed::Extent::after_wipe;
   if (known_.claim->kind == Claim::Kind::none) return end(std::move(result_));
   if (is_held()) {

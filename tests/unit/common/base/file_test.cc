@@ -37,7 +37,7 @@ TEST_CASE("replace_file_at puts the new bytes under the old name") {
 TEST_CASE("replace_file_at leaves alone what another process of our number is writing") {
   const Directory dir;
   // Two containers that share a directory of their host may both be process 1.
-  const std::string half_written = ".tmp." + std::to_string(::getpid()) + ".a";
+  const std::string half_written = ".tmp." + std::to_string(::getpid()) + ".a~";
   base::create_file_at(dir.fd.get(), half_written, "half", 0600);
   base::replace_file_at(dir.fd.get(), "a", "whole", 0600);
   CHECK(base::read_file_at(dir.fd.get(), "a", 100) == "whole");
@@ -46,14 +46,14 @@ TEST_CASE("replace_file_at leaves alone what another process of our number is wr
 
 TEST_CASE("remove_unfinished removes the temporary files of one name") {
   const Directory dir;
-  for (const char* name : {"a", ".tmp.0123456789abcdef.a", ".tmp.1.a", ".tmp.0123456789abcdef.b"})
+  for (const char* name : {"a", ".tmp.0123456789abcdef.a~", ".tmp.1.a~", ".tmp.0123456789abcdef.b~"})
     base::create_file_at(dir.fd.get(), name, "", 0600);
-  CHECK(base::is_temporary_name(".tmp.0123456789abcdef.b"));
+  CHECK(base::is_temporary_name(".tmp.0123456789abcdef.b~"));
   CHECK_FALSE(base::is_temporary_name("tmp"));
   base::remove_unfinished(dir.fd.get(), "a");
   auto left = base::list_directory(dir.fd.get());
   std::sort(left.begin(), left.end());
-  CHECK(left == std::vector<std::string>{".tmp.0123456789abcdef.b", "a"});
+  CHECK(left == std::vector<std::string>{".tmp.0123456789abcdef.b~", "a"});
 }
 
 TEST_CASE("files of the longest name can be replaced") {

@@ -103,11 +103,36 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: makes what it can, and tries the 
                                2};
   reconciler->reconcile(node, plans);
   CHECK(routes() == std::vector{net("10.5.2.0/24")});
-  CHECK(reconciler->status().failures.count() == 1);
+  CHECK(reconciler->status().failures.empty());  // the node itself has all that it needs
+  CHECK(reconciler->status().peer_failures.count() == 1);
+  CHECK(contains(reconciler->status().peer_failures.first(), "10.5.3.0/24"));
   auto socket = netlink::NetlinkSocket::open();
   netlink::add_address(socket, *netlink::find_link(socket, "eth0"), net("198.51.100.10/24"));
   run_until([&] { return routes().size() == 2; });
-  CHECK(reconciler->status().failures.empty());
+  CHECK(reconciler->status().is_well());
+}
+
+TEST_CASE_FIXTURE(ReconciledHost, "reconciler: what the kernel refuses for a peer is no foreign change") {
+  if (!made()) return;
+  start(Reconciler::Heal::no);
+  PeerPlans plans = peers({"10.5.2.0/24"});
+  plans[key("10.5.3.0-24")] = {std::make_shared<const PeerPlan>(direct_peer("10.5.3.0/24", "198.51.100.1")),
+                               2};
+  reconciler->reconcile(node, plans);
+  remove_route("10.5.2.0/24");
+  run_until([&] { return !reconciler->status().drift.empty(); });
+  CHECK(reconciler->status().drift.count() == 1);
+  CHECK(contains(reconciler->status().drift.first(), "10.5.2.0/24"));
+}
+
+TEST_CASE_FIXTURE(ReconciledHost, "reconciler: a link that is missing is the node's own trouble") {
+  if (!made()) return;
+  start(Reconciler::Heal::yes);
+  PeerPlan plan = direct_peer("10.5.2.0/24", "192.0.2.20");
+  plan.routes.front().link = "nothing";
+  reconciler->reconcile(node, {{key("10.5.2.0-24"), {std::make_shared<const PeerPlan>(plan), 1}}});
+  CHECK(contains(reconciler->status().failures.first(), "there is no link 'nothing'"));
+  CHECK(reconciler->status().peer_failures.empty());
 }
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: says that an address of the host has changed") {

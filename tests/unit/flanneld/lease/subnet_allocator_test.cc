@@ -62,13 +62,12 @@ TEST_CASE("subnet choice: out of subnets") {
   CHECK(text(choose_subnets(kTiny, held, request(), last)) == "fresh 10.5.0.12-30");
   held.push_back(lease("10.5.0.12-30", "192.168.1.4"));
   CHECK(text(choose_subnets(kTiny, held, request(), last)) == "none");
-  CHECK(text(choose_subnets(kV4, {lease("0.0.0.0-1", "192.168.1.2")}, request(), last)) == "none");
   // However large what is held: no walk over it.
   const auto wide = NetworkConfig::parse(
       R"({"EnableIPv4":false,"EnableIPv6":true,"IPv6Network":"fc00::/7","IPv6SubnetLen":120})");
   const std::vector<Lease> halves{lease("0.0.0.0-0&fc00::-8", "0.0.0.0"),
                                   lease("0.0.0.0-0&fd00::-9", "0.0.0.0")};
-  CHECK(text(choose_subnets(wide, halves, request(), first)) == "none");  // farther than can be counted
+  CHECK(text(choose_subnets(wide, halves, request(), first)) == "fresh 0.0.0.0-0&fc00::100-120");
   const std::vector<Lease> near{lease("0.0.0.0-0&fc00::-64", "0.0.0.0")};
   CHECK(text(choose_subnets(wide, near, request(), first)) == "fresh 0.0.0.0-0&fc00:0:0:1::-120");
 }
@@ -120,6 +119,14 @@ TEST_CASE("subnet choice: the previous subnet, if it still can be had") {
         "fresh 10.5.20.0-24&fd00:0:0:1::-64");
   CHECK(text(choose_subnets(kV4, held, request("10.5.20.0-24&fd00:0:0:9::-64"), first)) ==
         "kept 10.5.20.0-24");
+}
+
+TEST_CASE("subnet choice: a lease over more than a node may have keeps no node from its subnet") {
+  std::vector<Lease> held{lease("0.0.0.0-1", "192.168.1.66"), lease("10.5.0.0-17", "192.168.1.67")};
+  CHECK(text(choose_subnets(kV4, {held[1]}, request(), first)) == "fresh 10.5.128.0-24");  // where it can
+  held.push_back(lease("10.5.1.0-24", "192.168.1.2"));
+  CHECK(text(choose_subnets(kV4, held, request(), first)) == "fresh 10.5.2.0-24");
+  CHECK(text(choose_subnets(kV4, held, request("10.5.7.0-24"), first)) == "kept 10.5.7.0-24");
 }
 
 TEST_CASE("subnet choice: an own lease that does not fit makes way, its subnets are kept if possible") {

@@ -12,7 +12,12 @@ using namespace flanneld_test;
 
 namespace {
 
-TrafficPlan plan() { return plan_traffic(spec()).front(); }
+/// Without the rules on sources, which have a test of their own.
+TrafficPlan plan(const TrafficSpec& wanted = spec()) {
+  TrafficPlan plan = plan_traffic(wanted).front();
+  plan.sources.clear();
+  return plan;
+}
 
 // Upstream's rules as iptables-save 1.8.9 prints them.
 const std::string kFilter =
@@ -53,7 +58,7 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 TEST_CASE("iptables chains against forged tunnel packets are made and removed") {
   TrafficSpec guarded = spec();
   guarded.networks[0].tunnel = Tunnel{"flannel.1", 8472};
-  const TrafficPlan wanted = plan_traffic(guarded).front();
+  const TrafficPlan wanted = plan(guarded);
   const std::string match = "-p udp -m udp --dport 8472 -m comment --comment \"flanneld tunnel\" -j DROP\n";
   const std::string input = ":FLANNEL-TUNNEL-IN - [0:0]\n-A FLANNEL-TUNNEL-IN -s 10.244.0.0/16 " + match +
                             "-A FLANNEL-TUNNEL-IN -i cni0 " + match + "-A FLANNEL-TUNNEL-IN -i flannel.1 " +
@@ -73,6 +78,41 @@ TEST_CASE("iptables chains against forged tunnel packets are made and removed") 
   CHECK(changes(saved, &without_tunnel) ==
         "*mangle\n-D " + input_jump + "-F FLANNEL-TUNNEL-IN\n-X FLANNEL-TUNNEL-IN\nCOMMIT\n*mangle\n-D " +
             forward_jump + "-F FLANNEL-TUNNEL-FWD\n-X FLANNEL-TUNNEL-FWD\nCOMMIT\n");
+}
+
+TEST_CASE("iptables rules on sources stand where packets come in") {
+  TrafficSpec bridged = spec();
+  bridged.masquerade = bridged.forward = false;
+  bridged.pods = {.bridge = "cni0",
+                  .networks = {net("10.244.1.1/24"), net("10.244.9.0/24")},
+                  .sources = {net("192.0.2.0/24")}};
+  const TrafficPlan wanted = plan_traffic(bridged).front();
+  const std::string comment = "-m comment --comment \"flanneld sources\" -j ";
+  CHECK(changes("", &wanted) ==
+        "*mangle\n:FLANNEL-SOURCES - [0:0]\n"
+        "-A FLANNEL-SOURCES -d 127.0.0.0/8 ! -i lo " +
+            comment +
+            "DROP\n"
+            "-A FLANNEL-SOURCES -s 127.0.0.0/8 ! -i lo " +
+            comment +
+            "DROP\n"
+            "-A FLANNEL-SOURCES -s 10.244.1.0/24 -i cni0 " +
+            comment +
+            "RETURN\n"
+            "-A FLANNEL-SOURCES -s 10.244.9.0/24 -i cni0 " +
+            comment +
+            "RETURN\n"
+            "-A FLANNEL-SOURCES -s 10.244.0.0/16 -i cni0 " +
+            comment +
+            "DROP\n"
+            "-A FLANNEL-SOURCES -s 192.0.2.0/24 -i cni0 " +
+            comment +
+            "RETURN\n"
+            "-A FLANNEL-SOURCES -i cni0 " +
+            comment +
+            "DROP\n"
+            "-A PREROUTING " +
+            comment + "FLANNEL-SOURCES\nCOMMIT\n");
 }
 
 TEST_CASE("upstream's iptables rules are left as they are") {

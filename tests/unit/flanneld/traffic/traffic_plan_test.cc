@@ -86,3 +86,20 @@ TEST_CASE("rules end 24 to 30 hours after they were written, and need not be wri
   CHECK(rules_end(noon + hours(5)) == noon + hours(30));
   CHECK(rules_end(noon + hours(6)) == noon + hours(36));
 }
+
+TEST_CASE("IPv6 pods may send what a link needs; without a known bridge no source is looked at") {
+  TrafficSpec v6 = spec();
+  v6.networks = {{net("fd00:10:244::/48"), net("fd00:10:244:1::/64")}};
+  CHECK(plan_traffic(v6).front().sources.empty());
+  v6.pods = {.bridge = "cni0", .sources = {net("192.0.2.0/24")}};
+  const auto sources = plan_traffic(v6).front().sources;
+  REQUIRE(sources.size() == 5);
+  CHECK(sources[0].source->net == net("fd00:10:244:1::/64"));
+  CHECK(sources[1].source->net == net("fd00:10:244::/48"));
+  CHECK(sources[1].action == TrafficAction::drop);
+  CHECK(sources[2].source->net == net("fe80::/10"));
+  CHECK(sources[3].source->net == net("::/128"));
+  CHECK(sources[3].destination->net == net("ff00::/8"));
+  CHECK(sources[4] == TrafficRule{.action = TrafficAction::drop, .input_link = "cni0"});
+  CHECK(plan_traffic(spec()).front().sources.size() == 2);  // the node's loopback, of IPv4
+}

@@ -1,0 +1,47 @@
+// Sets of nf_tables: what their elements are made of, and how each is written.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/netfilter/nft_table.h"
+#include "common/netlink/socket.h"
+
+namespace netfilter {
+
+/// The numbers by which the nft tool knows the types that its `list` shows by name.
+enum class NftType : uint8_t { ipv4_addr = 7, ipv6_addr = 8, ifname = 41 };
+
+/// A named set. An element of several types has a value of each, side by side. Values of other types than
+/// these would have to fill whole words of four bytes too.
+struct NftSet {
+  std::string name;
+  std::vector<NftType> types;
+
+  /// Bytes of an element.
+  [[nodiscard]] size_t key_length() const;
+  /// The types as one number, for the nft tool.
+  [[nodiscard]] uint32_t key_type() const;
+};
+
+// A value as it is in an element; an element of several types is their concatenation.
+
+/// Cut at the length of an interface's name.
+std::string nft_value(const std::string& interface);
+std::string nft_value(const base::IpAddress& address);
+inline constexpr size_t kNftNameBytes = 16;  // IFNAMSIZ
+
+/// The name at the start of an element of type ifname.
+std::string interface_in(std::string_view element);
+/// The address behind that name. nullopt when what is there is no address.
+std::optional<base::IpAddress> address_behind_interface(std::string_view element);
+
+/// The elements of a set, in no order; nullopt when there is no such set. Throws NetlinkError.
+std::optional<std::vector<std::string>> nft_elements(netlink::NetlinkSocket& socket, const NftTable& table,
+                                                     const std::string& set);
+
+}  // namespace netfilter

@@ -1,0 +1,52 @@
+// Finds the node that already has a public address or a hardware address, so that no other one gets its
+// packets. Pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "flanneld/backend/plan.h"
+#include "flanneld/lease/lease.h"
+
+namespace flanneld {
+
+/// True if nothing tells the publishers of two leases apart: they have an address in common, and nothing that
+/// both publish is different. Such leases are one node's, and lead to the same place.
+bool is_same_publisher(const LeaseAttributes& a, const LeaseAttributes& b);
+
+/// Public addresses and hardware addresses of all planned peers, with the leases that have them.
+class Identities {
+ public:
+  /// Whether a holder's lease belongs to the node that is asked about.
+  using IsSameNode = std::function<bool(const LeaseKey& holder)>;
+
+  /// Says which address of the lease another node's lease has; nullopt: none. Addresses of families that the
+  /// plan has no route for do not count.
+  [[nodiscard]] std::optional<std::string> find_conflict(const Lease& lease, const PeerPlan& plan,
+                                                         const IsSameNode& is_same_node) const;
+
+  void add(const Lease& lease, const PeerPlan& plan);
+  void remove(const LeaseKey& holder);
+  void clear();
+
+ private:
+  /// A device's name and a hardware address that packets through it are sent to.
+  using Mac = std::pair<std::string, std::array<uint8_t, 6>>;
+  struct Identity {
+    std::vector<base::IpAddress> addresses;
+    std::vector<Mac> macs;
+  };
+  static Identity identity_of(const Lease& lease, const PeerPlan& plan);
+
+  std::multimap<base::IpAddress, LeaseKey> addresses_;
+  std::multimap<Mac, LeaseKey> macs_;
+  std::map<LeaseKey, Identity> holders_;
+};
+
+}  // namespace flanneld
