@@ -22,10 +22,10 @@
 #include "flanneld/commands/doctor_checks.h"
 #include "flanneld/commands/doctor_reads.h"
 #include "flanneld/commands/doctor_report.h"
+#include "flanneld/commands/doctor_servers.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/commands/udp_port.h"
 #include "flanneld/io/http_get.h"
-#include "flanneld/io/url.h"
 #include "flanneld/kernel/device.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/kernel/reverse_path.h"
@@ -90,7 +90,9 @@ class Examination {
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
     attempt("agent", [&] { agent(); });
-    attempt("etcd", [&] { etcd(); });
+    attempt("lease store", [&] {
+      for (Finding& finding : check_servers(options_)) findings_.push_back(std::move(finding));
+    });
     return std::move(findings_);
   }
 
@@ -250,23 +252,6 @@ class Examination {
         if (!line.empty())
           add(line.starts_with("but ") ? State::warn : State::ok, "agent",
               std::string(line.starts_with("but ") ? line.substr(4) : line));
-  }
-
-  void etcd() {
-    if (!options_.lease_dir.empty() || options_.kube_subnet_mgr) return;
-    std::vector<std::string> failures;
-    for (const std::string& given : options_.etcd_endpoints) {
-      const std::string url = without_userinfo(given);
-      const auto failure = connect_failure(url, kAnswerLimit);
-      if (failure)
-        failures.push_back(fmt::format("{}: {}", url, *failure));
-      else
-        add(State::ok, "etcd", fmt::format("{} accepts connections", url));
-    }
-    const bool is_any_reachable = failures.size() < options_.etcd_endpoints.size();  // one is enough
-    for (const std::string& failure : failures)
-      add(is_any_reachable ? State::warn : State::fail, "etcd", failure,
-          "is it up, and does --etcd-endpoints name it?");
   }
 
   const Options& options_;
