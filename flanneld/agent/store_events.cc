@@ -105,8 +105,8 @@ void StoreEvents::on(const LeaseClaimed& event) {
         fmt::format("the subnet {} is lost to another node; pods with its addresses cannot be "
                     "reached from other nodes and must be made anew",
                     state_.own->key.str()));
-  base::log_info(
-      fmt::format("lease {} acquired: {}{}", own.key.str(), describe(event.origin), describe_expiry(own)));
+  base::log_info(fmt::format("lease {} acquired: {}{}", own.key.str(), describe(event.origin),
+                             event.origin == SubnetOrigin::assigned ? "" : describe_expiry(own)));
   const bool is_new = !state_.own || moves || !readiness_.is_done();
   state_.own = own;
   saved_.drop();

@@ -13,6 +13,8 @@
 namespace flanneld {
 namespace {
 
+constexpr std::chrono::seconds kRetirement(1);
+
 /// What the operator should do about a refusal.
 std::string advice(long status, const KubeRequest& request, const KubeAccess& access) {
   if (status == 403)
@@ -38,14 +40,24 @@ std::string url_encoded(std::string_view text) {
 
 struct KubeClient::Connection {
   Connection(EventLoop& loop, KubeAccess how, FileReader read_file)
-      : access(std::move(how)), http(loop, access.http), credentials(loop, access, std::move(read_file)) {}
+      : access(std::move(how)),
+        http(std::make_shared<HttpClient>(loop, access.http)),
+        credentials(loop, access, std::move(read_file)),
+        retire_timer(loop, [this] {
+          std::erase_if(retired, [](const auto& one) { return one.use_count() == 1; });
+          if (!retired.empty()) retire_timer.start(kRetirement);
+        }) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() = default;
 
   KubeAccess access;
-  HttpClient http;
+  std::shared_ptr<HttpClient> http;
   KubeCredentials credentials;
+  /// Those whose connections are not trusted, until no call uses them. Never destroyed by a call, which may
+  /// be one of theirs.
+  std::vector<std::shared_ptr<HttpClient>> retired;
+  Timer retire_timer;
 };
 
 class KubeClient::Call {
@@ -81,12 +93,13 @@ class KubeClient::Call {
       http.content_type = "application/strategic-merge-patch+json";
     }
     http.headers = connection.credentials.headers();
+    http_ = connection.http;
     if (const TlsFiles& given = connection.credentials.certificate(); !given.certificate.empty())
-      connection.http.present(given.certificate, given.key);
+      http_->present(given.certificate, given.key);
     http.headers.push_back(fmt::format("Accept: {}", request_.accept));
     http.timeout = request_.limit;
     const auto done = [this](const HttpResult& result) { take(result); };
-    exchange_ = on_data_ ? connection.http.stream(http, on_data_, done) : connection.http.send(http, done);
+    exchange_ = on_data_ ? http_->stream(http, on_data_, done) : http_->send(http, done);
   }
 
   void take(const HttpResult& result) {
@@ -96,6 +109,7 @@ class KubeClient::Call {
     if (result.status == 401) connection.credentials.refused();
     if (!result.error.empty() || result.status == 0) {
       answer.reason = result.error.empty() ? "no answer" : result.error;
+      if (http_ == connection.http) client_.distrust();
     } else if (result.status < 200 || result.status > 299) {
       const KubeStatus status = parse_kube_status(result.body);
       answer.reason = fmt::format("{} (HTTP status {}){}",
@@ -117,6 +131,7 @@ class KubeClient::Call {
   OnData on_data_;
   Timer begin_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::shared_ptr<HttpClient> http_;
   HttpClient::ExchangePtr exchange_;
 };
 
@@ -142,6 +157,14 @@ void KubeClient::try_access() {
 
 KubeClient::CallPtr KubeClient::begin(KubeRequest request, Done done, OnData on_data) {
   return CallPtr(new Call(*this, std::move(request), std::move(done), std::move(on_data)));
+}
+
+void KubeClient::distrust() {
+  if (!connection_) return;
+  Connection& connection = *connection_;
+  connection.retired.push_back(
+      std::exchange(connection.http, std::make_shared<HttpClient>(loop_, connection.access.http)));
+  if (!connection.retire_timer.armed()) connection.retire_timer.start(kRetirement);
 }
 
 bool KubeClient::may_start_programs() const { return !connection_ || connection_->access.exec; }

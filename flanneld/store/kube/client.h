@@ -65,6 +65,9 @@ class KubeClient {
   /// 200; it may destroy the call, and so may `done`.
   [[nodiscard]] CallPtr begin(KubeRequest request, Done done, OnData on_data = nullptr);
 
+  /// Requests that begin from now on go over a new connection: the server may be gone behind the present one.
+  void distrust();
+
   /// Whether the credentials are a program's, or what they are is not known yet.
   [[nodiscard]] bool may_start_programs() const;
   /// The server, for people; empty: not known yet.

@@ -13,17 +13,9 @@
 #include "flanneld/io/result.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/kube/access.h"
+#include "flanneld/store/kube/exec_credential.h"
 
 namespace flanneld {
-
-/// What a program of `exec` has given.
-struct KubeExecAnswer {
-  std::string token;
-  TlsFiles texts;                                      ///< a client certificate and its key
-  std::optional<std::chrono::sys_seconds> expiration;  ///< nullopt: until the server refuses it
-};
-/// Reads the ExecCredential of that version. Throws base::ParseError, which quotes no secret.
-KubeExecAnswer parse_exec_credential(const std::string& text, const std::string& api_version);
 
 class KubeCredentials {
  public:

@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kMaxNode = 4 << 20;  // etcd takes 1.5 MiB
 /// A server that is away is looked for so often; one that refuses to serve is left in peace.
 constexpr milliseconds kFirstLook(100), kMostLook(800);
+constexpr milliseconds kFirstLateLook(800), kMostLateLook(5000);
+constexpr std::chrono::minutes kLongOutage(5);  // many nodes look
 constexpr milliseconds kFirstRefusal(800), kMostRefusal(30'000);
 constexpr seconds kLongestRetryAfter(60);
 /// Bookmarks come each minute: a watch that says nothing for longer may be of a server that is not there.
@@ -36,7 +38,10 @@ int watch_seconds() {
   return kLeastWatchSeconds + static_cast<int>(random % kLeastWatchSeconds);
 }
 
-bool is_refusal(long status) { return status != 0 && (status < 200 || status > 299); }
+/// A server that is there and says no. A proxy in front of it says 502 to 504 while it is away.
+bool is_refusal(long status) {
+  return status != 0 && (status < 200 || status > 299) && (status < 502 || status > 504);
+}
 
 }  // namespace
 
@@ -47,6 +52,7 @@ NodeFollower::NodeFollower(EventLoop& loop, KubeClient& client, std::string pref
       next_timer_(loop, [this] { next(); }),
       silence_timer_(loop, [this] { silent(); }),
       backoff_(kFirstLook, kMostLook),
+      late_backoff_(kFirstLateLook, kMostLateLook),
       refusal_backoff_(kFirstRefusal, kMostRefusal),
       list_(kMaxNode),
       lines_(kMaxNode) {}
@@ -71,11 +77,25 @@ void NodeFollower::next() {
   }
 }
 
-void NodeFollower::fail(Step step, const std::string& reason) { fail_after(backoff_.next(), step, reason); }
+void NodeFollower::fail(Step step, const std::string& reason) {
+  if (!outage_began_) outage_began_ = EventLoop::Clock::now();
+  fail_after(is_long_away() ? late_backoff_.next() : backoff_.next(), step, reason);
+}
 
+/// A server that begins to serve again says no for a while.
 void NodeFollower::refuse(Step step, const std::string& reason, seconds retry_after) {
-  fail_after(std::max<milliseconds>(refusal_backoff_.next(), std::min(retry_after, kLongestRetryAfter)), step,
-             reason);
+  milliseconds pause = refusal_backoff_.next();
+  if (outage_began_ && !is_long_away()) pause = std::min(pause, backoff_.next());
+  fail_after(std::max<milliseconds>(pause, std::min(retry_after, kLongestRetryAfter)), step, reason);
+}
+
+bool NodeFollower::is_long_away() const { return EventLoop::Clock::now() - *outage_began_ > kLongOutage; }
+
+void NodeFollower::serves() {
+  outage_began_.reset();
+  backoff_.reset();
+  late_backoff_.reset();
+  handlers_.answered();
 }
 
 void NodeFollower::fail_after(milliseconds pause, Step step, const std::string& reason) {
@@ -84,6 +104,7 @@ void NodeFollower::fail_after(milliseconds pause, Step step, const std::string& 
 }
 
 void NodeFollower::silent() {
+  client_.distrust();
   if (step_ == Step::watch) return next_soon(Step::list, seconds(0));
   fail(step_, fmt::format("{}: no answer for {} s", client_.server(), kListSilence.count()));
 }
@@ -137,10 +158,9 @@ void NodeFollower::end_page() {
   if (!head.next.empty()) return list(head.next);
   version_ = head.resource_version;
   age_ = Age::not_older;
-  backoff_.reset();
   is_fresh_ = true;
   next_soon(Step::watch, seconds(0));
-  handlers_.answered();
+  serves();
   handlers_.list_ends();
 }
 
@@ -164,7 +184,7 @@ void NodeFollower::take_probe(const KubeAnswer& answer) {
   }
   const bool is_younger = is_older_version(version, version_);  // wiped, or restored from a copy
   if (is_younger) age_ = Age::now;
-  handlers_.answered();
+  serves();
   next_soon(is_younger ? Step::list : Step::watch, seconds(0));
 }
 
@@ -205,7 +225,6 @@ void NodeFollower::take_event(const KubeEvent& event) {
   }
   has_event_ = true;
   is_fresh_ = false;
-  backoff_.reset();
   refusal_backoff_.reset();
   version_ = event.node.resource_version;
   if (event.kind != KubeEvent::Kind::bookmark) handlers_.changed(event);

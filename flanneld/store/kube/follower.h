@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,8 @@ class NodeFollower {
   void fail(Step step, const std::string& reason);
   /// The same for a server that is there, and is left in peace for longer.
   void refuse(Step step, const std::string& reason, std::chrono::seconds retry_after = {});
+  [[nodiscard]] bool is_long_away() const;
+  void serves();
   void fail_after(std::chrono::milliseconds pause, Step step, const std::string& reason);
 
   void list(const std::string& continued);
@@ -72,7 +75,8 @@ class NodeFollower {
   std::string prefix_;
   Handlers handlers_;
   Timer next_timer_, silence_timer_;
-  Backoff backoff_, refusal_backoff_;
+  Backoff backoff_, late_backoff_, refusal_backoff_;
+  std::optional<EventLoop::Clock::time_point> outage_began_;
   Step step_ = Step::list;
   Age age_ = Age::any;
   std::string version_;  ///< up to which all changes are known; empty: none

@@ -184,7 +184,10 @@ void OwnNode::read() {
 }
 
 void OwnNode::take_read(const KubeAnswer& answer) {
-  if (answer.status == 404) return finish_call();  // an event will say so
+  if (answer.status == 404) {  // when there is one again, an event will say so
+    finish_call();
+    return lose();
+  }
   if (!answer) return fail(answer);
   try {
     const KubeNode node = parse_kube_node(answer.body, prefix_);

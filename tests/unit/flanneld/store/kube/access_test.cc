@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "flanneld/store/kube/credentials.h"
+#include "flanneld/store/kube/exec_credential.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
