@@ -20,6 +20,8 @@ void network_config(std::string_view input);  ///< the cluster's configuration
 void leases(std::string_view input);          ///< keys and values of nodes' leases, down to the kernel's plan
 void etcd_answer(std::string_view input);     ///< one answer of etcd's gateway
 void etcd_watch(std::string_view input);      ///< a watch, in pieces
+void kube_nodes(std::string_view input);      ///< lists, events and Nodes of Kubernetes, down to leases
+void kubeconfig(std::string_view input);      ///< a kubeconfig, and what a program of it answers
 void saved_state(std::string_view input);     ///< the leases that flanneld kept
 void options(std::string_view input);         ///< flanneld's flags, environment and configuration file
 
@@ -33,6 +35,7 @@ inline constexpr std::array kDecoders{
     Decoder{"lease_index", lease_index},       Decoder{"scratch_files", scratch_files},
     Decoder{"network_config", network_config}, Decoder{"leases", leases},
     Decoder{"etcd_answer", etcd_answer},       Decoder{"etcd_watch", etcd_watch},
+    Decoder{"kube_nodes", kube_nodes},         Decoder{"kubeconfig", kubeconfig},
     Decoder{"saved_state", saved_state},       Decoder{"options", options}};
 
 /// What must hold whatever the input is.
