@@ -49,3 +49,9 @@ figures() {
   run -0 "$repo/scripts/bench" --show "$BENCH_DIR/run.json" --compare "$BENCH_DIR/before.json"
   assert_match "$output" "ADD: processes +4 +2 +-50 % +better"
 }
+
+@test "with Kubernetes' Nodes a run has every figure too" {
+  run -0 "$repo/scripts/bench" kube --smoke --json "$BENCH_DIR/run.json"
+  assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.what | startswith("Kubernetes: ")) | select(.unit == "ms" or .unit == "kB" or .unit == "kB/s")
+    | .ours.median > 0] | length == 5 and all'
+}

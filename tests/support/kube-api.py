@@ -22,6 +22,7 @@ import urllib.parse
 import uuid
 
 PARTIAL = "as=PartialObjectMetadata"
+PREFIX = "flannel.alpha.coreos.com/"
 
 
 def now():
@@ -66,6 +67,7 @@ class Cluster:
         self.log, self.patches = [], []
         self.orders = {}  # what goes wrong; see Handler
         self.generation = 0  # watches of an earlier one end
+        self.lists = {}  # answers to lists of the present version
         if state and os.path.exists(state):
             with open(state, encoding="utf-8") as file:
                 self.version, self.nodes, self.pods = json.load(file)
@@ -101,8 +103,9 @@ class Cluster:
         for one in address.split(",") if address else []:
             node["status"]["addresses"].append({"type": "InternalIP", "address": one})
         if padding:
-            node["status"]["images"] = [{"names": [f"registry.example/{{[\"image\\{i}"], "sizeBytes": i}
-                                        for i in range(padding // 60)]
+            node["status"]["images"] = [{"names": [f"registry.example/{uuid.uuid4().hex}{{[\"image\\{i}"],
+                                         "sizeBytes": i} for i in range(padding // 100)]
+            node["metadata"]["managedFields"] = [{"manager": "kubelet", "fieldsV1": {f"f:field{i}": {} for i in range(130)}}]
         self.nodes[name] = node
         self.emit("ADDED", node)
         return node
@@ -122,11 +125,30 @@ class Cluster:
         node["metadata"]["resourceVersion"] = self.tick()
         self.emit("DELETED", node)
 
+    def beat(self, rate, seconds):
+        """What kubelets do, evenly spread."""
+        begin, names = time.monotonic(), list(self.nodes)
+        for i in range(rate * seconds):
+            time.sleep(max(0, begin + i / rate - time.monotonic()))
+            with self.lock:
+                self.change(names[i % len(names)], {"status": {"conditions": [
+                    {"type": "Ready", "status": "True", "lastHeartbeatTime": f"{time.time()}"}]}})
+
     def control(self, order):
         """What other clients and fate do. Called with the lock held."""
         what = order.pop("order")
-        if what == "node":
+        if what == "node":  # one of that name is deleted first
+            if order["name"] in self.nodes:
+                self.delete(order["name"])
             self.add_node(**order)
+        elif what == "fill":  # peers, each a Node of that many bytes
+            for i in range(order["count"]):
+                ip, data = f"172.16.{i // 250}.{i % 250 + 1}", f'{{"VNI":1,"VtepMAC":"02:00:00:00:{i >> 8:02x}:{i & 255:02x}"}}'
+                self.add_node(f"peer{i}", [f"10.{i // 256 + 128}.{i % 256}.0/24"], ip, {
+                    PREFIX + "kube-subnet-manager": "true", PREFIX + "backend-type": "vxlan",
+                    PREFIX + "public-ip": ip, PREFIX + "backend-data": data}, order["bytes"])
+        elif what == "heartbeats":
+            threading.Thread(target=self.beat, args=(order["rate"], order["seconds"]), daemon=True).start()
         elif what == "patch":
             self.change(order["name"], order["patch"])
         elif what == "delete":
@@ -136,6 +158,8 @@ class Cluster:
             self.save()
         elif what == "get":
             return self.nodes.get(order["name"])
+        elif what == "nodes":
+            return list(self.nodes.values())
         elif what == "patches":
             return self.patches
         elif what == "forget":  # the history: watches from before are answered with 410
@@ -167,13 +191,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def reply(self, status, value, headers=()):
+    def reply(self, status, value, zipped=None, headers=()):
         body = value if isinstance(value, bytes) else dump(value)
         self.send_response(status)
         for name, text in headers:
             self.send_header(name, text)
-        if len(body) > 8192 and "gzip" in self.headers.get("Accept-Encoding", ""):
-            body = gzip.compress(body, 1)
+        if zipped and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = zipped
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Type", "application/json")
         cut = self.cluster.orders.get("cut")
@@ -185,7 +209,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def refuse(self, status, reason, message, headers=()):
         self.reply(status, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                            "message": message, "reason": reason, "code": status}, headers)
+                            "message": message, "reason": reason, "code": status}, None, headers)
 
     def admits(self, verb):
         """Tokens, refusals and delays."""
@@ -247,9 +271,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             head["continue"] = str(first + limit)
             nodes = nodes[:limit]
         partial = PARTIAL in self.headers.get("Accept", "")
-        items = [metadata_only(node) if partial else {k: node[k] for k in ("metadata", "spec", "status")}
-                 for _, node in nodes]
-        return self.reply(200, {"kind": "NodeList", "apiVersion": "v1", "metadata": head, "items": items})
+        key = (version, first, limit, partial)
+        if key not in self.cluster.lists:
+            items = [metadata_only(node) if partial else {k: node[k] for k in ("metadata", "spec", "status")}
+                     for _, node in nodes]
+            body = dump({"kind": "NodeList", "apiVersion": "v1", "metadata": head, "items": items})
+            self.cluster.lists = {key: (body, gzip.compress(body, 4))}
+        return self.reply(200, *self.cluster.lists[key])
 
     def line(self, value):
         body = value if isinstance(value, bytes) else dump(value) + b"\n"

@@ -4,12 +4,13 @@
 
 kube_support=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 
-# kube_start [flag...]: the server on this host, its objects in /run/kube.json, its number in /run/kube.pid.
+# kube_start [flag...]: the server on this host, its objects in $KUBE_STATE, its number in /run/kube.pid.
+KUBE_STATE=/run/kube.json
 kube_start() {
   node_exec test -e /run/kube-api.py || node_exec bash -c 'cat >/run/kube-api.py' <"$kube_support/kube-api.py"
   node_spawn kube.log bash -c 'echo $$ >/run/kube.pid; exec "$@"' bash \
     /usr/bin/python3 /run/kube-api.py --listen 192.168.1.101:6443 --control 192.168.1.101:6444 \
-    --state /run/kube.json "$@"
+    --state "$KUBE_STATE" "$@"
   wait_until 20 kube_answers
 }
 
@@ -65,9 +66,27 @@ net_conf() {
   node_exec bash -c 'mkdir -p /run/kube-flannel && cat >/run/kube-flannel/net-conf.json' <<<"$1"
 }
 
+# kube_leases: a line "SUBNET PUBLIC_IP MAC" for each Node that a flanneld manages, for settles.
+kube_leases() {
+  kube_order '{"order": "nodes"}' | jq -r '.[] | .spec.podCIDR as $cidr | .metadata.annotations |
+    with_entries(.key |= sub("^flannel.alpha.coreos.com/"; "")) |
+    select(."kube-subnet-manager" == "true" and $cidr) |
+    "\($cidr) \(."public-ip") \(."backend-data" | fromjson.VtepMAC)"'
+}
+
 # kube_flanneld NODE [flag...]: the agent of this host, as that Node.
 kube_flanneld() {
-  local name=$1
+  local NODE_NAME=$1
+  export NODE_NAME
+  kube_config
+  flanneld_start "${KUBE_FLAGS[@]}" "${@:2}"
+}
+
+# What an agent needs for kube_config's kubeconfig and net_conf's configuration, beside NODE_NAME.
+KUBE_FLAGS=(--kube-subnet-mgr --kubeconfig-file /run/kubeconfig --net-config-path /run/kube-flannel/net-conf.json)
+
+# kube_config: a kubeconfig on this host, in /run/kubeconfig.
+kube_config() {
   node_exec bash -c 'cat >/run/kubeconfig' <<'EOF'
 apiVersion: v1
 kind: Config
@@ -75,6 +94,4 @@ current-context: test
 clusters: [{name: test, cluster: {server: "http://192.168.1.101:6443"}}]
 contexts: [{name: test, context: {cluster: test}}]
 EOF
-  flanneld_spawn env NODE_NAME="$name" "$BIN_DIR/flanneld" --kube-subnet-mgr --kubeconfig-file /run/kubeconfig \
-    --net-config-path /run/kube-flannel/net-conf.json "${@:2}"
 }
