@@ -5,6 +5,7 @@
 
 load ../support/flanneld_test.bash
 load ../support/chaos.bash
+load ../support/kube.bash
 
 config='{"Network": "10.5.0.0/16", "SubnetMin": "10.5.200.0", "Backend": {"Type": "vxlan"}}'
 
@@ -15,18 +16,36 @@ setup() {
   host_with_plugins b 192.168.1.20/24
 }
 
-# begin directory|etcd: agents with that store, pods that ping each other; then the agent of b is stopped.
+# begin directory|etcd|kube: agents with that store, pods that ping each other; then the agent of b is stopped.
 begin() {
   STORE=$1
   if [[ $STORE == etcd ]]; then
     members 1
     FLAGS=(--etcd-endpoints http://192.168.1.101:2379)
+  elif [[ $STORE == kube ]]; then
+    kube_begin
+    FLAGS=("${KUBE_FLAGS[@]}")
+    export NODE_NAME=b
   else
     network_config "$config"
     FLAGS=(--lease-dir "$NODE_DIR/leases")
   fi
   agents "${FLAGS[@]}"
   on b flanneld_stop
+}
+
+# kube_begin: an API server with the Nodes a, b and peer, and what agents on a and b need.
+kube_begin() {
+  local host
+  host_add m1 192.168.1.101/24
+  on m1 kube_start
+  on m1 kube_node a 10.5.200.0/24 192.168.1.10 >/dev/null
+  on m1 kube_node b 10.5.201.0/24 192.168.1.20 >/dev/null
+  on m1 kube_node peer 10.5.1.0/24 192.168.9.1 >/dev/null
+  for host in a b; do
+    on "$host" kube_config
+    on "$host" net_conf "$config"
+  done
 }
 
 is_full() {
@@ -47,6 +66,9 @@ change_peer() {
   value=$(vxlan_value 192.168.9.1 "$NEW_MAC")
   if [[ $STORE == etcd ]]; then
     on m1 etcd_ctl put "$prefix/subnets/10.5.1.0-24" "$value" >/dev/null
+  elif [[ $STORE == kube ]]; then
+    on m1 kube_annotate peer "$(jq -cn --arg mac "$NEW_MAC" '{"kube-subnet-manager": "true", "backend-type": "vxlan",
+      "public-ip": "192.168.9.1", "backend-data": "{\"VNI\":1,\"VtepMAC\":\"\($mac)\"}"}')" >/dev/null
   else
     lease_put 10.5.1.0-24 "$value"
   fi
@@ -54,7 +76,11 @@ change_peer() {
 
 # stored_leases: as the store has them, for settles.
 stored_leases() {
-  if [[ $STORE == etcd ]]; then leases_of m1; else directory_leases; fi
+  case $STORE in
+    etcd) leases_of m1 ;;
+    kube) on m1 kube_leases ;;
+    *) directory_leases ;;
+  esac
 }
 
 fdb_has_it() {
@@ -141,6 +167,13 @@ errnos() {
 @test "with any one system call failing it ends with a reason, or works all the same" {
   begin etcd
   errnos
+  no_ping_is_lost
+}
+
+@test "both hold with Kubernetes" {
+  begin kube
+  sweep 75 error=EIO '.*'
+  sweep 75 signal=KILL '.*'
   no_ping_is_lost
 }
 

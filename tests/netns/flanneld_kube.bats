@@ -86,6 +86,8 @@ peer() {
     '^\{"status":\{"conditions":\[\{"type":"NetworkUnavailable","status":"False","lastHeartbeatTime":"[-0-9T:]+Z","lastTransitionTime":"[-0-9T:]+Z","reason":"FlannelIsUp","message":"Flannel is running on this node"\}\]\}\}$'
   assert_match "$(on m1 kube_log)" 'watch .*allowWatchBookmarks=true&resourceVersion=[0-9]+&timeoutSeconds=[345][0-9]+&watch=true \[flanneld/'
 
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor)" "Kubernetes.*http://192.168.1.101:6443 accepts connections"
+
   # A new start finds all as it should be, and writes nothing.
   local patches
   patches=$(on m1 kube_patches | wc -l)
@@ -154,6 +156,8 @@ peer() {
   annotation_is a kube-subnet-manager true
   on m1 kube_annotate a '{"public-ip-overwrite": "203.0.113.1"}'
   wait_until 3 annotation_is a public-ip 203.0.113.1
+  on m1 kube_annotate a '{"public-ip-overwrite": null, "node-public-ip": "203.0.113.2"}'
+  wait_until 8 annotation_is a public-ip 203.0.113.2
   on m1 kube_order '{"order": "delete", "name": "a"}'
   wait_until 3 waits_for a "there is no Node 'a'"
   route_is_there 10.244.2.0/24
@@ -197,11 +201,8 @@ peer() {
 @test "kube: the node's name comes from its pod, as the stock manifest has it" {
   nodes
   on m1 kube_order '{"order": "pod", "name": "kube-flannel-ds-x", "node": "a"}'
-  on a kube_flanneld a # makes the kubeconfig
-  on a flanneld_wait_ready
-  on a flanneld_stop
-  on a flanneld_spawn env POD_NAME=kube-flannel-ds-x POD_NAMESPACE=kube-flannel "$BIN_DIR/flanneld" --kube-subnet-mgr \
-    --kubeconfig-file /run/kubeconfig --net-config-path /run/kube-flannel/net-conf.json
+  on a kube_config
+  on a flanneld_spawn env POD_NAME=kube-flannel-ds-x POD_NAMESPACE=kube-flannel "$BIN_DIR/flanneld" "${KUBE_FLAGS[@]}"
   on a flanneld_wait_ready
   assert_match "$(on m1 kube_log)" "get /api/v1/namespaces/kube-flannel/pods/kube-flannel-ds-x"
 }

@@ -2,6 +2,7 @@
 
 load ../support/flanneld_test.bash
 load ../support/kube.bash
+load ../support/chaos.bash
 
 setup() {
   cluster_start
@@ -96,7 +97,7 @@ delete() {
 
 @test "kube faults: half a list and one of another kind change nothing" {
   agent
-  on m1 kube_order '{"order": "wrong", "cut": 700}'
+  on m1 kube_order '{"order": "wrong", "cut": 200}'
   on m1 kube_order '{"order": "forget"}'
   on m1 kube_order '{"order": "end_watches"}'
   peer c 10.244.3.0/24 192.168.1.30
@@ -155,4 +156,33 @@ delete() {
   wait_until 5 store_is_well
   delete b
   wait_until 3 route_is_gone 10.244.2.0/24
+}
+
+@test "kube faults: after a minute's worth of anything that may go wrong the kernel holds what the Nodes say, and no packet is lost" {
+  local host i name RANDOM=${CHAOS_SEED:-7}
+  host_with_plugins b 192.168.1.20/24
+  on b net_conf '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan"}}'
+  on m1 kube_order '{"order": "delete", "name": "b"}'
+  on m1 kube_node b 10.244.2.0/24 192.168.1.20
+  for host in a b; do on "$host" kube_config; done
+  agents "${KUBE_FLAGS[@]}"
+  local faults=('{}' '{}' '{"cut": 300}' '{"cut_event": 40}' '{"garble": "{\"type\":"}' '{"garble": "[]"}' '{"status": 500}'
+    '{"status": 429, "retry_after": 1}' '{"rubbish": "x"}' '{"forbid": ["watch"]}' '{"whole_only": true}' '{"slow": 0.05}')
+  for ((i = 0; i < 60; i++)); do
+    name=p$((RANDOM % 6))
+    on m1 kube_order "$(jq -c '.order = "wrong"' <<<"${faults[RANDOM % ${#faults[@]}]}")" >/dev/null
+    case $((RANDOM % 7)) in
+      0 | 1) peer "$name" "10.244.$((10 + 8 * ${name#p} + RANDOM % 8)).0/24" "192.168.9.${name#p}" 2>/dev/null || true ;;
+      2) delete "$name" >/dev/null 2>&1 || true ;;
+      3) on m1 kube_annotate "$name" '{"kube-subnet-manager": null}' >/dev/null 2>&1 || true ;;
+      4) on m1 kube_order '{"order": "forget"}' >/dev/null ;;
+      5) on m1 kube_order '{"order": "end_watches"}' >/dev/null ;;
+      6) ((RANDOM % 4)) || { on m1 kube_stop && on m1 kube_start; } ;;
+    esac
+  done
+  on m1 kube_order '{"order": "wrong"}'
+  wait_until 35 kernel_is_as_leased a on m1 kube_leases
+  wait_until 35 kernel_is_as_leased b on m1 kube_leases
+  assert_equal "$(pid_of a) $(pid_of b)" "$AGENTS"
+  no_ping_is_lost
 }

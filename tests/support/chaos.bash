@@ -27,7 +27,7 @@ member_start() {
 # shellcheck disable=SC2034 # the tests read SUBNETS and AGENTS
 agents() {
   local host
-  for host in a b; do on "$host" flanneld_start --ip-masq "$@"; done
+  for host in a b; do NODE_NAME=$host on "$host" flanneld_start --ip-masq "$@"; done
   for host in a b; do on "$host" flanneld_wait_ready; done
   wait_until 5 peers_are a 1
   WEB=$(on a pod_run web)
