@@ -18,6 +18,9 @@ namespace {
 
 constexpr size_t kWord = 4;  // bytes of a register
 
+constexpr uint32_t kArpSender = 14;  // RFC 826, with Ethernet's addresses
+constexpr uint32_t kNdTarget = 8;    // RFC 4861 sections 4.3 and 4.4
+
 // Where the addresses are: RFC 791 section 3.1, RFC 8200 section 3.
 uint32_t source_offset(const base::IpNet& net) { return net.address.is_v4() ? 12 : 8; }
 uint32_t destination_offset(const base::IpNet& net) { return net.address.is_v4() ? 16 : 24; }
@@ -77,9 +80,13 @@ NftRule& NftRule::protocol_is(base::Family family) {
 }
 
 NftRule& NftRule::address_within(uint32_t offset, const base::IpNet& net, bool is_within) {
+  protocol_is(net.address.family());
+  return bytes_within(NFT_PAYLOAD_NETWORK_HEADER, offset, net, is_within);
+}
+
+NftRule& NftRule::bytes_within(uint32_t header, uint32_t offset, const base::IpNet& net, bool is_within) {
   const base::IpAddress first = net.network().address;
-  protocol_is(first.family());
-  load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, static_cast<uint32_t>(first.size()));
+  load_payload(header, offset, static_cast<uint32_t>(first.size()));
   if (net.prefix < first.bits()) {
     std::array<uint8_t, 16> mask{};
     for (size_t bit = 0; bit < net.prefix; ++bit)
@@ -115,6 +122,15 @@ NftRule& NftRule::ether_type_is(uint16_t type) {
 NftRule& NftRule::arp_operation_is(uint16_t operation) {
   const uint16_t wire = htobe16(operation);
   return load_payload(NFT_PAYLOAD_NETWORK_HEADER, 6, 2).compare(NFT_CMP_EQ, &wire, sizeof wire);
+}
+
+NftRule& NftRule::arp_sender_is(const base::IpAddress& address) {
+  return ether_type_is(ETH_P_ARP).bytes_within(NFT_PAYLOAD_NETWORK_HEADER, kArpSender,
+                                               {address, static_cast<uint8_t>(address.bits())}, true);
+}
+
+NftRule& NftRule::nd_target(const base::IpNet& net) {
+  return bytes_within(NFT_PAYLOAD_TRANSPORT_HEADER, kNdTarget, net, true);
 }
 
 NftRule& NftRule::transport_is(uint8_t protocol, bool is) {
@@ -161,9 +177,10 @@ NftRule& NftRule::protocol_of(NftField field) {
     case NftField::destination_v6:
       return protocol_is(base::Family::v6);
     case NftField::arp_sender:
+    case NftField::arp_target:
       return ether_type_is(ETH_P_ARP);
     case NftField::nd_target:
-      return transport_is(IPPROTO_ICMPV6);
+      return *this;  // a test of the type goes before
   }
   return *this;
 }
@@ -190,9 +207,11 @@ size_t NftRule::load_field(NftField field, uint32_t destination) {
     case NftField::destination_v6:
       return load(NFT_PAYLOAD_NETWORK_HEADER, 24, 16);
     case NftField::arp_sender:
-      return load(NFT_PAYLOAD_NETWORK_HEADER, 14, 4);  // RFC 826, with Ethernet's addresses
+      return load(NFT_PAYLOAD_NETWORK_HEADER, kArpSender, 4);
+    case NftField::arp_target:
+      return load(NFT_PAYLOAD_NETWORK_HEADER, 24, 4);
     case NftField::nd_target:
-      return load(NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16);  // RFC 4861 sections 4.3 and 4.4
+      return load(NFT_PAYLOAD_TRANSPORT_HEADER, kNdTarget, 16);
   }
   return 0;
 }

@@ -22,7 +22,9 @@ enum class NftField : uint8_t {
   destination_v4,
   destination_v6,
   arp_sender,  ///< the IPv4 address of who sends it
-  nd_target    ///< the IPv6 address that a neighbour solicitation or advertisement is about
+  arp_target,  ///< the IPv4 address that it is about
+  nd_target    ///< the IPv6 address that a neighbour solicitation or advertisement is about; test its type
+               ///< first
 };
 
 /// A rule: tests and a verdict, in the order in which they are called here. A packet for which all tests hold
@@ -51,6 +53,11 @@ class NftRule {
   NftRule& transport_is(uint8_t protocol, bool is = true);
   /// The first byte of the transport's header: `icmpv6 type`, `igmp type`. Test the transport first.
   NftRule& type_is(uint8_t type);
+  /// `arp saddr ip address`.
+  NftRule& arp_sender_is(const base::IpAddress& address);
+  /// Whether a neighbour solicitation or advertisement is about an address of an IPv6 network. Test the type
+  /// first.
+  NftRule& nd_target(const base::IpNet& net);
   /// `udp sport port`.
   NftRule& udp_source_is(uint16_t port);
   /// `udp dport port`.
@@ -94,6 +101,7 @@ class NftRule {
   NftRule& interface_is(uint32_t key, const std::string& name, bool is = true);
   NftRule& udp_has(uint32_t offset, uint16_t port);
   NftRule& address_within(uint32_t offset, const base::IpNet& net, bool is_within);
+  NftRule& bytes_within(uint32_t header, uint32_t offset, const base::IpNet& net, bool is_within);
   NftRule& verdict(int32_t code, const std::string& chain = {});
   void put_data(int type, const void* bytes, size_t length);
 

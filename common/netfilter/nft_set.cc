@@ -55,6 +55,17 @@ uint32_t NftSet::key_type() const {
   return number;
 }
 
+std::string NftSet::user_data() const {
+  if (types.size() != 1) return {};
+  // libnftnl's NFTNL_UDATA_SET_KEYBYTEORDER: a list of type, length and bytes, here a number that says
+  // whether elements are in the host's byte order or in the network's.
+  constexpr char kByteOrder = 0;
+  constexpr uint32_t kHost = 1, kNetwork = 2;
+  const uint32_t order = types.front() == NftType::ifname ? kHost : kNetwork;
+  std::string data{kByteOrder, sizeof order};
+  return data.append(reinterpret_cast<const char*>(&order), sizeof order);
+}
+
 std::string nft_value(const std::string& interface) {
   std::string value = interface.substr(0, kNftNameBytes - 1);
   value.resize(kNftNameBytes);

@@ -26,6 +26,8 @@ struct NftSet {
   [[nodiscard]] size_t key_length() const;
   /// The types as one number, for the nft tool.
   [[nodiscard]] uint32_t key_type() const;
+  /// What that tool keeps beside a set to show its elements; empty for several types.
+  [[nodiscard]] std::string user_data() const;
 };
 
 // A value as it is in an element; an element of several types is their concatenation.

@@ -102,12 +102,14 @@ void NftTransaction::delete_rule(const std::string& chain, uint64_t handle) {
 }
 
 void NftTransaction::ensure_set(const NftSet& set) {
-  change(NFT_MSG_NEWSET, NLM_F_CREATE, set_text(set.name))
-      .put_string(NFTA_SET_TABLE, table_.name)
+  Message& message = change(NFT_MSG_NEWSET, NLM_F_CREATE, set_text(set.name));
+  message.put_string(NFTA_SET_TABLE, table_.name)
       .put_string(NFTA_SET_NAME, set.name)
       .put_be32(NFTA_SET_KEY_TYPE, set.key_type())
       .put_be32(NFTA_SET_KEY_LEN, static_cast<uint32_t>(set.key_length()))
       .put_be32(NFTA_SET_ID, static_cast<uint32_t>(changes_.size()));  // must be there, and is not used
+  const std::string data = set.user_data();
+  if (!data.empty()) message.put(NFTA_SET_USERDATA, data.data(), data.size());
 }
 
 void NftTransaction::change_elements(int type, int flags, const std::string& set,

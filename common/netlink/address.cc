@@ -23,13 +23,14 @@ AddressObject address_object(int ifindex, const base::IpNet& net) {
 }
 
 /// Of all links if `ifindex` is 0.
-std::vector<Address> list_addresses(NetlinkSocket& socket, int ifindex, int family,
-                                    const std::string& doing) {
+std::vector<Address> list_addresses(NetlinkSocket& socket, int ifindex, int family, const std::string& doing,
+                                    std::optional<int32_t> netns = {}) {
   ifaddrmsg header{};
   header.ifa_family = static_cast<uint8_t>(family);
   header.ifa_index = static_cast<uint32_t>(ifindex);
   Message query(RTM_GETADDR, 0);
   query.header(header);
+  if (netns) query.put_u32(IFA_TARGET_NETNSID, static_cast<uint32_t>(*netns));
   auto addresses = socket.list(query, doing, parse_address);
   // Old kernels do not filter, and those without IPv6 list IPv4.
   std::erase_if(addresses, [&](const Address& address) {
@@ -63,6 +64,19 @@ std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
                                   std::optional<base::Family> family) {
   return list_addresses(socket, link.ifindex, family ? base::af(*family) : AF_UNSPEC,
                         fmt::format("list the addresses of link {}", base::quoted(link.name)));
+}
+
+std::vector<Address> addresses_in(NetlinkSocket& socket, int32_t netns, int ifindex) {
+  std::vector<Address> all;
+  for (const base::Family family : base::kFamilies) try {  // one at a time, or the number is not heeded
+      const auto some =
+          list_addresses(socket, ifindex, base::af(family),
+                         fmt::format("list the addresses of link {} of namespace {}", ifindex, netns), netns);
+      all.insert(all.end(), some.begin(), some.end());
+    } catch (const NetlinkError& error) {
+      if (error.error_number() != EINVAL && error.error_number() != ENODEV) throw;
+    }
+  return all;
 }
 
 std::vector<Address> all_addresses(NetlinkSocket& socket) {

@@ -31,6 +31,10 @@ struct Address {
 std::vector<Address> addresses_of(NetlinkSocket& socket, const Link& link,
                                   std::optional<base::Family> family = {});
 
+/// The addresses of a link of another namespace, by the number of that namespace. None when there is no such
+/// namespace or link.
+std::vector<Address> addresses_in(NetlinkSocket& socket, int32_t netns, int ifindex);
+
 /// The addresses of every link of the namespace, of both families, in the kernel's order.
 std::vector<Address> all_addresses(NetlinkSocket& socket);
 

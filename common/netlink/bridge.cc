@@ -59,6 +59,26 @@ void change_vlans(NetlinkSocket& socket, int type, const Link& port, const std::
   socket.request(message, doing);
 }
 
+/// Opens the message's options of a bridge port; `fill` puts them. libnl 3.7 lacks isolation, and sets the
+/// hairpin mode in a message of its own.
+template <class Fill>
+Message port_request(const LinkObject& port, Fill&& fill) {
+  check(rtnl_link_set_slave_type(port.get(), "bridge"));
+  Message message = build(rtnl_link_build_add_request, port);
+  message.extend({IFLA_LINKINFO}, sizeof(ifinfomsg),
+                 [&] { message.nest(IFLA_INFO_SLAVE_DATA, [&] { fill(message); }); });
+  return message;
+}
+
+/// Kernels that do not know an option (locking came with 5.18) make the others all the same.
+void put_macs(Message& message, PortMacs macs, bool refuses_bpdu) {
+  const bool any = macs == PortMacs::any;
+  message.put_u8(IFLA_BRPORT_LEARNING, any)
+      .put_u8(IFLA_BRPORT_UNICAST_FLOOD, any)
+      .put_u8(IFLA_BRPORT_LOCKED, !any)
+      .put_u8(IFLA_BRPORT_GUARD, refuses_bpdu);
+}
+
 }  // namespace
 
 EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec) {
@@ -78,17 +98,17 @@ EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec) {
 void set_port_options(NetlinkSocket& socket, const std::string& port, const PortOptions& options) {
   const LinkObject link = link_at(0);
   set_name(link.get(), port);
-  check(rtnl_link_set_slave_type(link.get(), "bridge"));
-  Message message = build(rtnl_link_build_add_request, link);
-  // libnl 3.7 has no isolation, and sets the hairpin mode in a message of its own.
-  message.extend({IFLA_LINKINFO}, sizeof(ifinfomsg), [&] {
-    message.nest(IFLA_INFO_SLAVE_DATA, [&] {
-      message.put_u8(IFLA_BRPORT_MODE, options.hairpin).put_u8(IFLA_BRPORT_ISOLATED, options.isolated);
-    });
+  Message message = port_request(link, [&](Message& open) {
+    open.put_u8(IFLA_BRPORT_MODE, options.hairpin).put_u8(IFLA_BRPORT_ISOLATED, options.isolated);
+    put_macs(open, options.macs, options.refuses_bpdu);
   });
   // Of the kernel's 255 bytes libnl would spend one on a NUL.
   if (!options.alias.empty()) message.put(IFLA_IFALIAS, options.alias.data(), options.alias.size());
   socket.request(message, fmt::format("set the options of bridge port {}", quoted(port)));
+}
+
+Message port_macs_request(int ifindex, PortMacs macs, bool refuses_bpdu) {
+  return port_request(link_at(ifindex), [&](Message& open) { put_macs(open, macs, refuses_bpdu); });
 }
 
 void set_port_vlans(NetlinkSocket& socket, const Link& port, const std::vector<Vlan>& vlans,

@@ -32,14 +32,25 @@ struct EnsuredBridge {
 /// name.
 EnsuredBridge ensure_bridge(NetlinkSocket& socket, const BridgeSpec& spec);
 
+/// Whose frames a port takes.
+enum class PortMacs : uint8_t {
+  any,   ///< of any hardware address; the bridge learns each, and sends the port what it does not know
+  fixed  ///< of those that have a fixed entry (neighbour.h); nothing is learned, nothing unknown sent
+};
+
 struct PortOptions {
   bool hairpin = false;   ///< send frames back out of the port that they came in by
   bool isolated = false;  ///< no traffic between isolated ports
-  std::string alias;      ///< free text on the link, at most 255 bytes
+  PortMacs macs = PortMacs::any;
+  bool refuses_bpdu = false;  ///< the spanning tree protocol, where it runs, closes it to who speaks that
+  std::string alias;          ///< free text on the link, at most 255 bytes
 };
 
 /// Sets a port's options by one message.
 void set_port_options(NetlinkSocket& socket, const std::string& port, const PortOptions& options);
+
+/// Changes what a port takes and nothing else of it.
+Message port_macs_request(int ifindex, PortMacs macs, bool refuses_bpdu);
 
 struct Vlan {
   uint16_t first = 1, last = 1;  ///< 1..4094, inclusive

@@ -51,7 +51,10 @@ int32_t setting(std::string_view list, size_t place) {
 /// Of these settings libnl 3.7 reads those of IPv4 only.
 void read_settings(const Attributes& families, Link& link) {
   const std::string_view v4 = families.nested(AF_INET).bytes(IFLA_INET_CONF);
-  if (!v4.empty()) link.forwards_ipv4 = setting(v4, IPV4_DEVCONF_FORWARDING - 1) != 0;
+  if (!v4.empty()) {
+    link.forwards_ipv4 = setting(v4, IPV4_DEVCONF_FORWARDING - 1) != 0;
+    link.rp_filter = setting(v4, IPV4_DEVCONF_RP_FILTER - 1);
+  }
   const std::string_view v6 = families.nested(AF_INET6).bytes(IFLA_INET6_CONF);
   if (v6.empty()) return;
   link.ipv6 = Ipv6Conf{.accept_ra = setting(v6, DEVCONF_ACCEPT_RA),
@@ -64,6 +67,13 @@ void read_bridge(const Attributes& options, Link& link) {
   link.vlan_filtering = options.u8(IFLA_BR_VLAN_FILTERING) != 0;
   if (options.u32(IFLA_BR_STP_STATE) != 0)  // first it listens, then it learns
     link.port_delay = 2 * options.u32(IFLA_BR_FORWARD_DELAY) * kTick;
+}
+
+void read_port(const Attributes& options, Link& link) {
+  link.forwards = options.u8(IFLA_BRPORT_STATE) == BR_STATE_FORWARDING;
+  link.learns = options.u8(IFLA_BRPORT_LEARNING) != 0;
+  link.locked = options.u8(IFLA_BRPORT_LOCKED) != 0;
+  link.refuses_bpdu = options.u8(IFLA_BRPORT_GUARD) != 0;
 }
 
 }  // namespace
@@ -83,11 +93,14 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.operstate = rtnl_link_get_operstate(object.get());
   link.alias = text(rtnl_link_get_ifalias(object.get()));
   // Of a bridge's options, and of its ports', libnl 3.7 reads none.
-  const Attributes info = Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_LINKINFO);
+  const Attributes attributes = Attributes::of(message, sizeof(ifinfomsg));
+  const Attributes info = attributes.nested(IFLA_LINKINFO);
   if (link.kind == "bridge") read_bridge(info.nested(IFLA_INFO_DATA), link);
   if (link.master != 0 && info.string(IFLA_INFO_SLAVE_KIND) == "bridge")
-    link.forwards = info.nested(IFLA_INFO_SLAVE_DATA).u8(IFLA_BRPORT_STATE) == BR_STATE_FORWARDING;
-  read_settings(Attributes::of(message, sizeof(ifinfomsg)).nested(IFLA_AF_SPEC), link);
+    read_port(info.nested(IFLA_INFO_SLAVE_DATA), link);
+  if (attributes.find(IFLA_LINK_NETNSID))
+    link.peer_netns = static_cast<int32_t>(attributes.u32(IFLA_LINK_NETNSID));
+  read_settings(attributes.nested(IFLA_AF_SPEC), link);
   return link;
 }
 
@@ -107,6 +120,14 @@ std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name) {
 
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex) {
   return find(socket, link_query(ifindex), fmt::format("look up link with index {}", ifindex));
+}
+
+std::optional<Link> find_link_in(NetlinkSocket& socket, int32_t netns, int ifindex) try {
+  return find(socket, link_query(ifindex).put_u32(IFLA_TARGET_NETNSID, static_cast<uint32_t>(netns)),
+              fmt::format("look up link {} of namespace {}", ifindex, netns));
+} catch (const NetlinkError& error) {
+  if (error.error_number() != EINVAL) throw;
+  return std::nullopt;
 }
 
 std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name) {

@@ -36,9 +36,15 @@ struct Link {
   bool vlan_filtering = false;  ///< of a bridge
   /// Of a bridge: how long its spanning tree protocol keeps a new port from forwarding; 0 without it.
   std::chrono::milliseconds port_delay{0};
-  bool forwards = true;               ///< of a port of a bridge: frames pass
+  bool forwards = true;       ///< of a port of a bridge: frames pass
+  bool learns = true;         ///< of a port of a bridge: also from whom
+  bool locked = false;        ///< of a port of a bridge: only frames of known MACs pass
+  bool refuses_bpdu = false;  ///< of a port of a bridge
+  /// The namespace of `peer` as the kernel numbers it for this one; nullopt: this one, or nobody knows.
+  std::optional<int32_t> peer_netns = {};
   std::optional<Ipv6Conf> ipv6 = {};  ///< nullopt: the kernel has no IPv6, or not on this link
   bool forwards_ipv4 = true;  ///< /proc/sys/net/ipv4/conf/LINK/forwarding: of packets that come in by it
+  int rp_filter = 0;          ///< /proc/sys/net/ipv4/conf/LINK/rp_filter
 
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_promiscuous() const;
@@ -49,6 +55,10 @@ struct Link {
 /// nullopt when there is no such link.
 std::optional<Link> find_link(NetlinkSocket& socket, const std::string& name);
 std::optional<Link> find_link(NetlinkSocket& socket, int ifindex);
+
+/// A link of another namespace, by the number of that namespace. nullopt also when there is no such
+/// namespace.
+std::optional<Link> find_link_in(NetlinkSocket& socket, int32_t netns, int ifindex);
 
 /// Only its index. Unlike find_link() it does not wait for the lock under which the kernel changes links.
 std::optional<int> find_ifindex(NetlinkSocket& socket, const std::string& name);

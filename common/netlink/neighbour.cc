@@ -1,9 +1,13 @@
 #include "common/netlink/neighbour.h"
 
+#include <fmt/format.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
+#include <cerrno>
+
 #include "common/netlink/object.h"
+#include "common/netlink/steps.h"
 
 namespace netlink {
 namespace {
@@ -33,6 +37,19 @@ NeighbourObject fdb_object(const FdbEntry& entry) {
   return object;
 }
 
+std::optional<PortEntry> parse_port_entry(const nlmsghdr* message) {
+  const auto object = parse<NeighbourObject>(message);
+  if (!object || rtnl_neigh_get_family(object.get()) != AF_BRIDGE) return std::nullopt;
+  const auto mac = to_mac(rtnl_neigh_get_lladdr(object.get()));
+  if (!mac || !Attributes::of(message, sizeof(ndmsg)).find(NDA_MASTER)) return std::nullopt;
+  const int state = rtnl_neigh_get_state(object.get());
+  return PortEntry{.port = rtnl_neigh_get_ifindex(object.get()),
+                   .mac = *mac,
+                   .kind = (state & NUD_PERMANENT) != 0 ? PortEntry::Kind::own
+                           : (state & NUD_NOARP) != 0   ? PortEntry::Kind::fixed
+                                                        : PortEntry::Kind::learned};
+}
+
 }  // namespace
 
 Message put_neighbour_request(const Neighbour& neighbour) {
@@ -45,6 +62,36 @@ Message remove_neighbour_request(const Neighbour& neighbour) {
 
 Message correct_neighbour_request(const Neighbour& neighbour) {
   return neighbour_request(neighbour, NUD_STALE, NLM_F_REPLACE);
+}
+
+void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neighbours) {
+  Steps steps;
+  for (const Neighbour& one : neighbours)
+    steps.add(remove_neighbour_request(one), fmt::format("remove the neighbour entry of {}", one.address));
+  steps.run(socket, ENOENT);
+}
+
+std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, const base::IpAddress& address) {
+  ndmsg header{};
+  header.ndm_family = static_cast<uint8_t>(address.af());
+  header.ndm_ifindex = ifindex;
+  Message query(RTM_GETNEIGH, 0);
+  query.header(header).put(NDA_DST, address.data(), address.size());
+  std::optional<Neighbour> found;
+  socket.get(query, fmt::format("look up the neighbour entry of {}", address),
+             [&](const nlmsghdr* message) { found = parse_neighbour(message); });
+  return found;
+}
+
+Message put_port_entry_request(int port, const base::MacAddress& mac) {
+  ndmsg header{};
+  header.ndm_family = AF_BRIDGE;
+  header.ndm_ifindex = port;
+  header.ndm_state = NUD_NOARP;  // a bridge's word for fixed; a permanent one is the bridge's own address
+  header.ndm_flags = NTF_MASTER;
+  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+  message.header(header).put(NDA_LLADDR, mac.bytes.data(), mac.bytes.size());
+  return message;
 }
 
 Message put_fdb_request(const FdbEntry& entry) {
@@ -89,6 +136,14 @@ std::vector<Neighbour> neighbours_of(NetlinkSocket& socket, int ifindex, base::F
     return one.ifindex != ifindex || one.address.family() != family;
   });
   return neighbours;
+}
+
+std::vector<PortEntry> port_entries_of(NetlinkSocket& socket, int bridge) {
+  ndmsg header{};
+  header.ndm_family = AF_BRIDGE;
+  Message query(RTM_GETNEIGH, 0);
+  query.header(header).put_u32(NDA_MASTER, static_cast<uint32_t>(bridge));
+  return socket.list(query, "list the forwarding entries of a bridge", parse_port_entry);
 }
 
 std::vector<FdbEntry> fdb_of(NetlinkSocket& socket, int ifindex) {

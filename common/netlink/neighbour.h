@@ -1,5 +1,5 @@
-// Permanent neighbour entries (ARP, NDP) and forwarding entries (FDB) of VXLAN devices, as requests to be
-// sent many at a time. Knows no link's name.
+// Permanent neighbour entries (ARP, NDP) and forwarding entries (FDB) of VXLAN devices and bridges, as
+// requests to be sent many at a time. Knows no link's name.
 #pragma once
 
 #include <cstdint>
@@ -29,16 +29,34 @@ struct FdbEntry {
   bool operator==(const FdbEntry&) const = default;
 };
 
+/// An entry of a bridge: frames to `mac` leave by the port.
+struct PortEntry {
+  enum class Kind : uint8_t { learned, fixed, own };  ///< own: the port's own address
+  int port = 0;                                       ///< its ifindex
+  base::MacAddress mac;
+  Kind kind = Kind::learned;
+  bool operator==(const PortEntry&) const = default;
+};
+
 /// Adds an entry, or gives the entry of that address another MAC.
 Message put_neighbour_request(const Neighbour& neighbour);
 Message remove_neighbour_request(const Neighbour& neighbour);
+/// Removes those of the entries that are there.
+void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neighbours);
 /// Gives an existing entry another MAC, which the kernel confirms at the next use. ENOENT if there is none.
 Message correct_neighbour_request(const Neighbour& neighbour);
+/// The entry of an address; nullopt when there is none.
+std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, const base::IpAddress& address);
 
 /// Adds an entry, or replaces the (first) destination of the entry of that MAC.
 Message put_fdb_request(const FdbEntry& entry);
 /// Removes one destination of that MAC, and with the last one the entry.
 Message remove_fdb_request(const FdbEntry& entry);
+
+/// Adds a fixed entry for each VLAN that the port has, or moves those of that MAC to it.
+Message put_port_entry_request(int port, const base::MacAddress& mac);
+/// The entries of a bridge's ports; one of several VLANs comes as often.
+std::vector<PortEntry> port_entries_of(NetlinkSocket& socket, int bridge);
 
 /// The entries of one link and family; those without a hardware address have the MAC 00:00:00:00:00:00.
 std::vector<Neighbour> neighbours_of(NetlinkSocket& socket, int ifindex, base::Family family);

@@ -124,6 +124,7 @@ TEST_CASE_FIXTURE(Table, "nft set: the nft tool shows types, elements and rules 
   more.ensure_set({.name = "ports", .types = {NftType::ifname}});
   more.ensure_set({.name = "six", .types = {NftType::ifname, NftType::ipv6_addr}});
   more.add_elements("sources", {element("veth1", "10.244.1.2")});
+  more.add_elements("ports", {netfilter::nft_value(std::string("veth7"))});
   more.add_elements("six", {element("veth1", "fd00::2")});
   const auto rule = [] { return NftRule(netfilter::NftFamily::bridge); };
   more.add_rule("c", rule().in_set("sources", {NftField::input_interface, NftField::source_v4}).accept());
@@ -141,9 +142,10 @@ TEST_CASE_FIXTURE(Table, "nft set: the nft tool shows types, elements and rules 
   if (text.empty()) return;  // no such tool here
   for (const char* line :
        {"type ifname . ipv4_addr\n", "type ifname . ipv6_addr\n", "type ifname\n", "\"veth1\" . 10.244.1.2",
-        "\"veth1\" . fd00::2", "iifname . ip saddr @sources accept", "iifname != @ports accept",
-        "iifname . ip6 saddr @six accept", "!= @six drop", "iifname . arp saddr ip @sources accept",
-        "oifname @ports accept", "arp operation reply drop", "udp sport 67 drop", "nd-router-advert drop",
+        "\"veth1\" . fd00::2", "elements = { \"veth7\" }", "iifname . ip saddr @sources accept",
+        "iifname != @ports accept", "iifname . ip6 saddr @six accept", "!= @six drop",
+        "iifname . arp saddr ip @sources accept", "oifname @ports accept", "arp operation reply drop",
+        "udp sport 67 drop", "nd-router-advert drop",
         "oifname \"cni0\" limit rate 100/second burst 50 packets return"}) {
     CAPTURE(text);
     CHECK_MESSAGE(text.find(line) != std::string::npos, line);

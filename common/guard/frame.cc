@@ -1,0 +1,178 @@
+#include "common/guard/frame.h"
+
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/guard/rules.h"
+#include "common/netfilter/nft_query.h"
+#include "common/netfilter/nft_set.h"
+#include "common/netfilter/nft_transaction.h"
+#include "common/netlink/link.h"
+
+namespace guard {
+namespace {
+
+using base::IpAddress;
+using netfilter::nft_value;
+using netfilter::NftTransaction;
+using netlink::NetlinkError;
+using netlink::NetlinkSocket;
+
+constexpr const char* kAdd = "guard the ports of pods";
+constexpr const char* kRemove = "release the ports of pods";
+constexpr size_t kMostPorts = 100;  // in one transaction, some hundred messages
+
+/// One element and its set.
+struct Element {
+  const char* set;
+  std::string value;
+};
+
+std::vector<Element> elements_of(const Port& port) {
+  const std::string name = nft_value(port.name);
+  std::vector<Element> all;
+  for (const IpAddress& address : port.sources)
+    all.push_back({address.is_v4() ? kSources4 : kSources6, fmt::format("{}{}", name, nft_value(address))});
+  if (port.has_nested_macs) all.push_back({kNested, name});
+  if (port.checks_sources) all.push_back({kGuarded, name});
+  return all;
+}
+
+std::vector<Element> elements_of(const std::vector<Port>& ports) {
+  std::vector<Element> all;
+  for (const Port& port : ports)
+    for (Element& element : elements_of(port)) all.push_back(std::move(element));
+  return all;
+}
+
+template <class Change>
+void change_each_set(const std::vector<Element>& elements, Change&& change) {
+  for (const char* set : {kSources4, kSources6, kNested, kGuarded}) {
+    std::vector<std::string> values;
+    for (const Element& element : elements)
+      if (element.set == set) values.push_back(element.value);
+    if (!values.empty()) change(set, values);
+  }
+}
+
+void add_elements(NftTransaction& transaction, const std::vector<Element>& elements) {
+  change_each_set(elements, [&](const char* set, const std::vector<std::string>& values) {
+    transaction.add_elements(set, values);
+  });
+}
+
+/// False if one of them is not there; nothing is changed then.
+bool delete_elements(NetlinkSocket& nft, const std::vector<Element>& elements) {
+  NftTransaction transaction(table());
+  change_each_set(elements, [&](const char* set, const std::vector<std::string>& values) {
+    transaction.delete_elements(set, values);
+  });
+  return transaction.commit(nft, kRemove);
+}
+
+/// False when the kernel lacks what it takes: nf_tables, its family for bridges, or filter chains there.
+bool commit(NftTransaction& transaction, NetlinkSocket& nft) {
+  try {
+    return transaction.commit(nft, kAdd);
+  } catch (const NetlinkError& error) {
+    if (error.error_number() != EOPNOTSUPP && error.error_number() != EAFNOSUPPORT) throw;
+    return false;
+  }
+}
+
+Frame guard_some(NetlinkSocket& nft, const std::vector<Element>& elements) {
+  NftTransaction fast(table());
+  add_elements(fast, elements);
+  if (commit(fast, nft)) return Frame::present;
+  NftTransaction whole(table());
+  add_frame(whole);
+  add_elements(whole, elements);
+  return commit(whole, nft) ? Frame::made : Frame::impossible;
+}
+
+}  // namespace
+
+netfilter::NftTable table() { return {.family = netfilter::NftFamily::bridge, .name = "flannel-pods"}; }
+
+IpAddress link_local_of(const base::MacAddress& mac) {
+  const auto& m = mac.bytes;
+  // RFC 4291 appendix A: the bit that says who gave the MAC is inverted.
+  const std::array<uint8_t, 16> bytes{
+      0xfe, 0x80, 0, 0, 0, 0, 0, 0, static_cast<uint8_t>(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]};
+  return *IpAddress::from_bytes(bytes.data(), bytes.size());
+}
+
+Frame guard_ports(NetlinkSocket& nft, const std::vector<Port>& ports) {
+  Frame frame = Frame::present;
+  for (size_t first = 0; first < ports.size() && frame != Frame::impossible; first += kMostPorts) {
+    const auto begin = ports.begin() + static_cast<ptrdiff_t>(first);
+    const auto end = ports.begin() + static_cast<ptrdiff_t>(std::min(first + kMostPorts, ports.size()));
+    const Frame answer = guard_some(nft, elements_of(std::vector<Port>(begin, end)));
+    if (answer != Frame::present) frame = answer;
+  }
+  return frame;
+}
+
+bool ensure_frame(NetlinkSocket& nft) {
+  NftTransaction transaction(table());
+  add_frame(transaction);
+  return commit(transaction, nft);
+}
+
+bool has_frame(NetlinkSocket& nft) {
+  const auto present = find_nft_table(nft, table());
+  return present && is_whole(*present) && elements(nft);
+}
+
+void release_ports(NetlinkSocket& nft, const std::vector<Port>& ports) {
+  const std::vector<Element> all = elements_of(ports);
+  if (all.empty() || delete_elements(nft, all)) return;
+  for (const Element& element : all) delete_elements(nft, {element});
+}
+
+std::optional<Elements> elements(NetlinkSocket& nft) {
+  Elements all;
+  for (const char* set : {kGuarded, kNested, kSources4, kSources6}) {
+    const auto values = nft_elements(nft, table(), set);
+    if (!values) return std::nullopt;
+    for (const std::string& value : *values) {
+      std::string port = netfilter::interface_in(value);
+      if (set == kGuarded)
+        all.guarded.insert(std::move(port));
+      else if (set == kNested)
+        all.nested.insert(std::move(port));
+      else if (const auto address = netfilter::address_behind_interface(value))
+        all.sources[std::move(port)].push_back(*address);
+    }
+  }
+  return all;
+}
+
+void collect(NetlinkSocket& nft, NetlinkSocket& host) {
+  const auto present = elements(nft);
+  if (!present) return;
+  // After the elements: a port is made before they are.
+  std::set<std::string> names;
+  for (const netlink::Link& link : netlink::all_links(host)) names.insert(link.name);
+  std::map<std::string, Port> gone;
+  const auto find_gone = [&](const std::string& name) -> Port* {
+    if (names.contains(name)) return nullptr;
+    Port& port = gone[name];
+    port.name = name;
+    return &port;
+  };
+  for (const auto& [name, sources] : present->sources)
+    if (Port* port = find_gone(name)) port->sources = sources;
+  for (const std::string& name : present->nested)
+    if (Port* port = find_gone(name)) port->has_nested_macs = true;
+  for (const std::string& name : present->guarded) find_gone(name);
+  for (auto& [name, port] : gone) {
+    port.checks_sources = present->guarded.contains(name);
+    release_ports(nft, {port});
+  }
+}
+
+}  // namespace guard

@@ -1,0 +1,61 @@
+// What a pod's port of the bridge lets through, as rules of nf_tables: a frame of rules that every pod
+// shares, and sets that say which port has which addresses. Elements go by the port's name: one of a port
+// that is gone matches nothing.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/ip.h"
+#include "common/base/mac.h"
+#include "common/netfilter/nft_table.h"
+#include "common/netlink/socket.h"
+
+namespace guard {
+
+/// The table that holds it all: whoever watches nf_tables watches this one.
+netfilter::NftTable table();
+
+/// A pod's port and what the pod may send.
+struct Port {
+  std::string name;
+  std::vector<base::IpAddress> sources;  ///< its addresses
+  bool checks_sources = true;            ///< false: it may send from any address
+  bool has_nested_macs = false;          ///< it may use the link-local IPv6 addresses of any MAC
+};
+
+/// fe80::/64 with the MAC in it (EUI-64), as the kernel gives it.
+base::IpAddress link_local_of(const base::MacAddress& mac);
+
+enum class Frame {
+  present,    ///< the elements were added to it
+  made,       ///< so were they, and the frame was made for that: ports that are there already need them too
+  impossible  ///< this kernel has no nf_tables for bridges; nothing was changed
+};
+/// Lets each port send what it may, and nothing else from now on. Throws NetlinkError for another refusal.
+Frame guard_ports(netlink::NetlinkSocket& nft, const std::vector<Port>& ports);
+
+/// Makes the frame, or its rules anew where somebody changed them; elements stay. False: impossible.
+bool ensure_frame(netlink::NetlinkSocket& nft);
+/// True if the frame is there with all of its rules.
+bool has_frame(netlink::NetlinkSocket& nft);
+
+/// Removes the elements of ports that are gone, as far as they are there.
+void release_ports(netlink::NetlinkSocket& nft, const std::vector<Port>& ports);
+
+/// What the sets hold, by port.
+struct Elements {
+  std::set<std::string> guarded;  ///< whose sources are checked
+  std::set<std::string> nested;
+  std::map<std::string, std::vector<base::IpAddress>> sources;
+};
+/// nullopt without the frame.
+std::optional<Elements> elements(netlink::NetlinkSocket& nft);
+
+/// Removes the elements of all ports for which there is no link of that name.
+void collect(netlink::NetlinkSocket& nft, netlink::NetlinkSocket& host);
+
+}  // namespace guard

@@ -1,0 +1,114 @@
+#include "common/guard/frame.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/netfilter/nft_transaction.h"
+#include "common/netlink/bridge.h"
+#include "tests/support/scoped_netns.h"
+
+using guard::Frame;
+using guard::Port;
+
+namespace {
+
+base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
+
+struct Node : ScopedNetns {
+  Node() {
+    if (made()) nft = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+  }
+  /// False where nf_tables cannot be used for bridges.
+  bool ready() { return made() && guard::ensure_frame(*nft); }
+  guard::Elements elements() { return guard::elements(*nft).value(); }
+
+  std::optional<netlink::NetlinkSocket> nft;
+};
+
+const Port kPort{.name = "veth1", .sources = {ip("10.244.1.2"), ip("fd00::2")}};
+
+}  // namespace
+
+TEST_CASE("guard: a link-local address follows from the MAC as the kernel makes it") {
+  CHECK(guard::link_local_of({{0x0a, 0x58, 0x0a, 0xf4, 0x01, 0x02}}) == ip("fe80::858:aff:fef4:102"));
+}
+
+TEST_CASE_FIXTURE(Node, "guard: the first port makes the frame, the next finds it") {
+  if (!made()) return;
+  const Frame first = guard::guard_ports(*nft, {kPort});
+  if (first == Frame::impossible) return;
+  CHECK(first == Frame::made);
+  CHECK(guard::has_frame(*nft));
+  CHECK(guard::guard_ports(*nft, {kPort}) == Frame::present);
+  CHECK(elements().guarded.contains("veth1"));
+  CHECK(elements().sources["veth1"].size() == 2);
+}
+
+TEST_CASE_FIXTURE(Node, "guard: rules that somebody changed are made anew, and elements stay") {
+  if (!ready()) return;
+  guard::guard_ports(*nft, {kPort});
+  netfilter::NftTransaction damage(guard::table());
+  damage.flush_chain("ip4");
+  REQUIRE(damage.commit(*nft, "flush a chain"));
+  CHECK_FALSE(guard::has_frame(*nft));
+  CHECK(guard::ensure_frame(*nft));
+  CHECK(guard::has_frame(*nft));
+  CHECK(elements().sources["veth1"].size() == 2);
+}
+
+TEST_CASE_FIXTURE(Node, "guard: a thousand ports are guarded at once") {
+  if (!ready()) return;
+  std::vector<Port> ports;
+  for (uint32_t i = 0; i < 1000; ++i)
+    ports.push_back({.name = fmt::format("veth{}", i), .sources = {base::IpAddress::v4(0x0af40000 + i)}});
+  CHECK(guard::guard_ports(*nft, ports) == Frame::present);
+  CHECK(elements().guarded.size() == 1000);
+  CHECK(elements().sources.size() == 1000);
+}
+
+TEST_CASE_FIXTURE(Node, "guard: what may be released of a port goes although a part of it is gone already") {
+  if (!ready()) return;
+  const Port other{.name = "veth2", .sources = {ip("10.244.1.3")}, .has_nested_macs = true};
+  guard::guard_ports(*nft, {kPort, other});
+  Port more = kPort;
+  more.sources.push_back(ip("10.244.1.9"));
+  guard::release_ports(*nft, {more});
+  guard::release_ports(*nft, {more});
+  CHECK(elements().guarded == std::set<std::string>{"veth2"});
+  CHECK(elements().nested == std::set<std::string>{"veth2"});
+  CHECK(elements().sources.size() == 1);
+}
+
+TEST_CASE_FIXTURE(Node, "guard: a port from which any address may come has its addresses on record") {
+  if (!ready()) return;
+  Port open = kPort;
+  open.checks_sources = false;
+  guard::guard_ports(*nft, {open});
+  CHECK(elements().guarded.empty());
+  CHECK(elements().sources["veth1"].size() == 2);
+}
+
+TEST_CASE_FIXTURE(Node, "guard: the elements of ports that are gone are collected, and no others") {
+  if (!ready()) return;
+  auto host = netlink::NetlinkSocket::open();
+  netlink::ensure_bridge(host, {.name = "veth2"});  // a link of the name is enough
+  guard::guard_ports(*nft,
+                     {kPort,
+                      {.name = "veth2", .sources = {ip("10.244.1.3")}},
+                      {.name = "veth3", .sources = {}, .checks_sources = false, .has_nested_macs = true}});
+  guard::collect(*nft, host);
+  CHECK(elements().guarded == std::set<std::string>{"veth2"});
+  CHECK(elements().sources.size() == 1);
+  CHECK(elements().nested.empty());
+}
+
+TEST_CASE_FIXTURE(Node, "guard: without the frame there is nothing to release, to collect or to list") {
+  if (!made()) return;
+  auto host = netlink::NetlinkSocket::open();
+  guard::release_ports(*nft, {kPort});
+  guard::collect(*nft, host);
+  CHECK_FALSE(guard::elements(*nft));
+  CHECK_FALSE(guard::has_frame(*nft));
+}
