@@ -3,6 +3,7 @@
 #include <set>
 
 #include "cni-ipam/conf.h"
+#include "cni-ipam/store/disk_store.h"
 #include "cni-ipam/store/lease_file.h"
 #include "cni-ipam/store/lease_mark.h"
 #include "common/base/file.h"
@@ -21,6 +22,14 @@ std::vector<std::string> containers_within(const cni::Request& request, const ba
     if (cni::is_valid_identifier(container)) containers.insert(container);
   }
   return {containers.begin(), containers.end()};
+}
+
+std::vector<base::IpAddress> addresses_of(const cni::Request& request) {
+  const auto store = DiskStore::open(store_directory(request), DiskStore::Mode::look, Machine());
+  if (!store) return {};
+  for (const std::string& mark : {lease_mark(request.attachment), legacy_mark(request.attachment)})
+    if (auto addresses = store->held_by(mark); !addresses.empty()) return addresses;
+  return {};
 }
 
 bool is_leased_to(const cni::Request& request, const base::IpAddress& address) {

@@ -9,6 +9,7 @@
 #include "cni-flannel/bridge/host_veth.h"
 #include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
@@ -108,7 +109,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
 
   Plan plan = make_plan(conf, addresses->finish(), born_mac);
   if (!ready) check_other_use(host, conf, plan.gateway_addresses);
-  const netlink::Link bridge = ready ? ready->link : ensure_bridge(host, conf, request.network);
+  const auto [bridge, is_new_bridge] =
+      ready ? EnsuredPodBridge{ready->link, false} : ensure_bridge(host, conf, request.network);
   // Both follow from an address, and the bridge's may be of another one than its own by now.
   if (plan.container_mac == bridge.mac) plan.container_mac = born_mac;
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;
@@ -118,8 +120,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
                    [&](const base::IpNet& subnet) { return ipam::containers_within(request, subnet); });
   if (!ready) host_veth = make_veth(bridge);
   if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families, expected);
-  configure_container(container, ifname, conf, plan);
-  if (conf.is_gateway) correct_neighbours(host, gateway_link, plan);
+  protect_pod(host, conf, plan, node_of(conf, bridge, gateway_link), host_veth, is_new_bridge, undo);
+  configure_container(container, ifname, conf, plan, gateway_link.mac);
   add_filters(request, conf, plan, host_veth, undo);
 
   const netlink::Link host_end = wait_for_port(host, host_veth, bridge);

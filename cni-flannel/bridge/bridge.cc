@@ -8,6 +8,7 @@
 #include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/take_over.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
@@ -28,20 +29,13 @@ using netlink::NetlinkSocket;
 
 constexpr const char* kOtherName = "set delegate.bridge to another name, or remove that link";
 
-/// As of a container that had the gateway's address: those that remember a bridge which was removed find the
-/// next one.
-std::optional<base::MacAddress> mac_of_gateway(const BridgeConf& conf) {
-  if (!conf.is_gateway || conf.vlan != 0 || conf.subnets.empty()) return std::nullopt;
-  return mac_of_address(conf.subnets.front().network().address.next());
-}
-
 /// Finds or makes it; says why when the kernel refuses.
 netlink::EnsuredBridge find_or_create(NetlinkSocket& host, const BridgeConf& conf) {
   try {
     return netlink::ensure_bridge(host, {.name = conf.bridge,
                                          .mtu = conf.mtu,
                                          .vlan_filtering = conf.needs_vlan_filtering(),
-                                         .mac = mac_of_gateway(conf)});
+                                         .mac = conf.vlan == 0 ? mac_of_gateway(conf) : std::nullopt});
   } catch (const netlink::NetlinkError& error) {
     if (error.error_number() == EOPNOTSUPP && conf.needs_vlan_filtering())
       throw Error(ErrorCode::unsupported_field,
@@ -102,16 +96,17 @@ void check_is_bridge(const Link& link) {
     throw Error(ErrorCode::conflict, fmt::format("link '{}' is not a bridge", link.name), kOtherName);
 }
 
-Link ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::string& network) {
+EnsuredPodBridge ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, const std::string& network) {
   check_node_settings(conf, netlink::find_link(host, conf.bridge));
   ensure_node_forwards(host, conf);
   const netlink::EnsuredBridge bridge = find_or_create(host, conf);
   ensure_link_settings(conf, bridge.link);
-  Link link = is_taken_over(bridge.link) ? bridge.link : take_over(host, conf, network, bridge);
+  const bool was_ready = is_taken_over(bridge.link);
+  Link link = was_ready ? bridge.link : take_over(host, conf, network, bridge);
   if (!bridge.created && bridge.link.ipv6 && bridge.link.ipv6->accepts_ra()) forget_routers(host, link);
   ensure_mtu(host, conf, link);
   if (conf.promiscuous && !link.is_promiscuous()) netlink::set_promiscuous(host, link);
-  return link;
+  return {.link = std::move(link), .taken_over = !was_ready};
 }
 
 std::optional<ReadyBridge> find_ready_bridge(NetlinkSocket& host, const BridgeConf& conf) {

@@ -15,11 +15,17 @@ namespace flannel {
 /// Throws cni::Error(conflict) if the link is of another kind.
 void check_is_bridge(const netlink::Link& link);
 
+struct EnsuredPodBridge {
+  netlink::Link link;
+  bool taken_over = false;  ///< by this call: it may have ports of before
+};
+
 /// The bridge, up, taken over (take_over.h) and set as `conf` says, with forwarding on. Its MTU is that of
 /// `conf` only if there are no containers whose MTU it has to keep. Throws cni::Error: before anything is
 /// made unsupported_field when the kernel cannot filter VLANs and `conf` needs it, and kernel_refused when a
 /// setting of the node cannot be made right; conflict when another kind of link has the name.
-netlink::Link ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const std::string& network);
+EnsuredPodBridge ensure_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf,
+                               const std::string& network);
 
 /// A bridge to which a port can be added before the container's address is known.
 struct ReadyBridge {

@@ -5,6 +5,7 @@
 
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "common/base/text.h"
@@ -50,7 +51,7 @@ Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected,
 }
 
 /// The host's end: the interface of the host whose peer is the container's.
-void check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, const Link& bridge,
+Link check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, const Link& bridge,
                     const Link& container) {
   for (const cni::Interface& listed : result.interfaces) {
     if (!listed.sandbox.empty() || listed.name == bridge.name) continue;
@@ -61,7 +62,7 @@ void check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, con
     if (link->master != bridge.ifindex)
       fail(fmt::format("interface {} is no port of bridge {}", base::quoted(link->name),
                        base::quoted(bridge.name)));
-    return;
+    return *link;
   }
   fail(fmt::format("no interface of the node in prevResult is the other end of {}",
                    base::quoted(container.name)));
@@ -105,11 +106,12 @@ void check_routes(netlink::NetlinkSocket& inside, const cni::Result& result, con
   }
 }
 
-void check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
+/// Returns the link that has the gateway's address; the bridge without a gateway.
+Link check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
   if (conf.promiscuous && !bridge.is_promiscuous())
     fail(fmt::format("bridge {} is not promiscuous", base::quoted(bridge.name)));
-  if (!conf.is_gateway) return;
+  if (!conf.is_gateway) return bridge;
   const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(host, conf.vlan_gateway());
   if (!gateway || !gateway->is_up())
     fail(fmt::format("interface {} is gone or down", base::quoted(conf.vlan_gateway())));
@@ -124,6 +126,7 @@ void check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cn
     if (netlink::read_sysctl(forwarding) != "1")
       fail(fmt::format("the node does not forward: {} is not 1", forwarding));
   }
+  return *gateway;
 }
 
 }  // namespace
@@ -148,13 +151,14 @@ void check(const cni::Request& request, const Ipam& ipam) {
   netlink::NetlinkSocket inside = netlink::NetlinkSocket::open_in(*netns);
   const Link bridge = expect_link(host, *bridge_entry, "bridge");
   const Link container = expect_link(inside, *container_entry, "veth");
-  check_bridge(host, conf, *result, bridge);
-  check_host_end(host, *result, bridge, container);
+  const Link gateway = check_bridge(host, conf, *result, bridge);
+  const Link port = check_host_end(host, *result, bridge, container);
   check_addresses(inside, *result, container);
   check_routes(inside, *result, container);
   if (conf.ip_masq && !has_masquerade(conf.masquerade_backend, request.network, request.attachment,
                                       addresses_of_container(*result, container)))
     fail("the masquerade rules of the attachment are gone");
+  repair_protection(host, conf, *result, node_of(conf, bridge, gateway), port, container);
 }
 
 }  // namespace flannel::bridge

@@ -50,6 +50,32 @@ netlink::Vlan parse_trunk_item(const json::Value& item) {
   return {static_cast<uint16_t>(id ? *id : *first), static_cast<uint16_t>(id ? *id : *last), false};
 }
 
+/// Each address of the list's addresses and networks.
+std::vector<base::IpAddress> parse_allowed_sources(const json::Value& config) {
+  constexpr size_t kMost = 256;
+  std::vector<base::IpAddress> addresses;
+  for (const json::Value& item : json::get_array(config, "allowedSources", "delegate")) {
+    const std::string text = item.is_string() ? item.get<std::string>() : std::string();
+    const auto address = base::IpAddress::parse(text);
+    const auto net =
+        address ? base::IpNet{*address, static_cast<uint8_t>(address->bits())} : base::IpNet::parse(text);
+    if (!net)
+      throw Error(
+          item.is_string() ? ErrorCode::invalid_config : ErrorCode::decoding_failure,
+          fmt::format("'delegate.allowedSources': {} is no address or network",
+                      base::quoted(item.is_string() ? text.substr(0, 64) : item.dump().substr(0, 64))),
+          "write addresses such as 10.244.0.250 or networks such as 192.0.2.0/28");
+    const unsigned host_bits = net->address.bits() - net->prefix;
+    if (host_bits > 8 || addresses.size() + (size_t{1} << host_bits) > kMost)
+      throw Error(ErrorCode::invalid_config,
+                  fmt::format("'delegate.allowedSources' has more than {} addresses", kMost),
+                  "name fewer of them, or set delegate.allowAnySource to true for pods that route");
+    for (size_t place = 0; place < size_t{1} << host_bits; ++place)
+      addresses.push_back(net->network().address.plus(place));
+  }
+  return addresses;
+}
+
 /// The subnets in ipam.ranges. Anything malformed there is left to the IPAM plugin.
 std::vector<base::IpNet> parse_subnets(const json::Value& config) {
   std::vector<base::IpNet> subnets;
@@ -128,6 +154,9 @@ BridgeConf parse_bridge_conf(const cni::Request& request) {
   conf.mac_spoof_check = flag("macspoofchk");
   conf.duplicate_address_detection = flag("enabledad");
   conf.port_isolation = flag("portIsolation");
+  conf.allow_nested_macs = flag("allowNestedMacs");
+  conf.allow_any_source = flag("allowAnySource");
+  conf.allowed_sources = parse_allowed_sources(config);
   conf.subnets = parse_subnets(config);
   conf.dns = cni::parse_dns(json::get_object(config, "dns", "delegate"), "delegate.dns");
   conf.mac = parse_mac(request);

@@ -41,12 +41,19 @@ struct BridgeConf {
   bool mac_spoof_check = false;
   bool duplicate_address_detection = false;
   bool port_isolation = false;
-  std::vector<base::IpNet> networks;    ///< ADD: the pods of all nodes are in these
+  bool allow_nested_macs = false;                ///< the pod may use other MACs than its own
+  bool allow_any_source = false;                 ///< and send from any address, as one that routes does
+  std::vector<base::IpAddress> allowed_sources;  ///< or from these besides its own
+  std::vector<base::IpNet> networks;             ///< ADD: the pods of all nodes are in these
   std::vector<base::IpNet> subnets;     ///< of ipam.ranges: expect the container's addresses in these
   cni::Dns dns;                         ///< replaces IPAM's when not empty
   std::optional<base::MacAddress> mac;  ///< of the container's interface
 
   [[nodiscard]] bool needs_vlan_filtering() const { return vlan != 0 || !vlan_trunk.empty(); }
+  /// Whether the pod may send more than its own MAC and addresses.
+  [[nodiscard]] bool allows_more() const {
+    return allow_nested_macs || allow_any_source || !allowed_sources.empty();
+  }
   /// Whether the next container with the same IPv4 address has the same MAC. Without a gateway the bridge may
   /// reach further than this host, where others use the same scheme.
   [[nodiscard]] bool mac_follows_address(Families families) const {

@@ -6,10 +6,12 @@
 #include <cerrno>
 #include <chrono>
 
+#include "cni-flannel/bridge/protection.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
+#include "common/netlink/neighbour.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/sysctl.h"
 
@@ -71,6 +73,10 @@ void set_interface_options(Container& container, const std::string& ifname, cons
   if (!mac_follows_address) netlink::try_sysctl(fmt::format("{}/arp_notify", v4), "1");
   netlink::try_sysctl(fmt::format("{}/accept_ra", v6),
                       "0");  // any pod of the bridge could say that it is a router
+  // From the gateway alone could they come, and it has no other router to name.
+  netlink::try_sysctl("net/ipv4/conf/all/accept_redirects", "0");  // one of both is enough
+  netlink::try_sysctl(fmt::format("{}/accept_redirects", v4), "0");
+  netlink::try_sysctl(fmt::format("{}/accept_redirects", v6), "0");
   const std::string link_local = fmt::format("{}/addr_gen_mode", v6);
   if (!families.v6 && conf.is_gateway) {
     netlink::try_sysctl(link_local, "1");  // none
@@ -87,7 +93,7 @@ void set_interface_options(Container& container, const std::string& ifname, cons
 }
 
 void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
-                         const Plan& plan) {
+                         const Plan& plan, const base::MacAddress& gateway_mac) {
   const auto ifindex = netlink::find_ifindex(container.socket, ifname);
   if (!ifindex)
     throw netlink::NetlinkError(
@@ -105,6 +111,10 @@ void configure_container(Container& container, const std::string& ifname, const 
     steps.run(container.socket, EEXIST);
     netlink::wait_addresses_settled(container.socket, container.netns, *ifindex, kSettleTime);
   }
+  if (conf.is_gateway && gateway_mac == mac_of_gateway(conf))
+    for (const base::IpNet& gateway : plan.gateway_addresses)
+      steps.add(netlink::put_neighbour_request({*ifindex, gateway.address, gateway_mac}),
+                fmt::format("fix the neighbour entry of gateway {}", gateway.address));
   add_container_routes(steps, *ifindex, plan);
   steps.run(container.socket, EEXIST);
 }

@@ -28,8 +28,9 @@ void check_ifname_free(Container& container, const cni::Attachment& attachment);
 void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
                            Families families, Families expected = {});
 
-/// Gives the container's interface its addresses and routes, and brings it up.
+/// Gives the container's interface its addresses and routes, and brings it up. The gateways have
+/// `gateway_mac`, which the container asks nobody for if it follows from the subnet and so stays.
 void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
-                         const Plan& plan);
+                         const Plan& plan, const base::MacAddress& gateway_mac);
 
 }  // namespace flannel

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/remove_pair.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
@@ -29,9 +30,13 @@ MasqueradeBackend lenient_backend(const json::Value& config) {
 
 void del(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
+  std::optional<std::string> port;
   attempts.run(fmt::format("remove interface {}", base::quoted(request.attachment.ifname)),
-               [&] { remove_pair(request); });
-  // An address must not go to another container while the interface that has it is up.
+               [&] { port = remove_pair(request); });
+  // An address must not go to another container while the interface that has it is up. Its entries go before
+  // it can be another's.
+  if (attempts.all_succeeded())
+    attempts.run("remove what protects others from the pod", [&] { unprotect_pod(request, port); });
   if (attempts.all_succeeded()) attempts.run("release addresses", [&] { ipam.del(request); });
   if (lenient_flag(request.config, "ipMasq"))
     attempts.run("remove masquerade rules", [&] {

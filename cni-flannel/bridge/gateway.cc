@@ -10,11 +10,11 @@
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/take_over.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
-#include "common/netlink/neighbour.h"
 #include "common/netlink/route.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/veth.h"
@@ -174,7 +174,7 @@ Link ensure_gateway_link(NetlinkSocket& host, const BridgeConf& conf, const Link
   const std::string name = conf.vlan_gateway();
   if (!netlink::find_link(host, name))
     netlink::create_veth(host, {.local = {gateway_port_name(conf.bridge, name), base::MacAddress::random()},
-                                .peer = {name, base::MacAddress::random()},
+                                .peer = {name, mac_of_gateway(conf).value_or(base::MacAddress::random())},
                                 .peer_netns = nullptr,
                                 .master = bridge.ifindex,
                                 .mtu = bridge.mtu});
@@ -221,14 +221,6 @@ void ensure_gateway(NetlinkSocket& host, const BridgeConf& conf, const Link& bri
     if (const Family family = address.address.family(); !families_of(conf.subnets).has(family))
       ensure_node_forwards(host, family);
   }
-}
-
-void correct_neighbours(NetlinkSocket& host, const Link& gateway_link, const Plan& plan) {
-  netlink::Steps steps;
-  for (const IpNet& address : plan.container_addresses)
-    steps.add(netlink::correct_neighbour_request({gateway_link.ifindex, address.address, plan.container_mac}),
-              fmt::format("correct the node's neighbour entry of {}", address.address));
-  steps.run(host, ENOENT);
 }
 
 }  // namespace flannel

@@ -41,8 +41,4 @@ void ensure_gateway(netlink::NetlinkSocket& host, const BridgeConf& conf, const 
                     const netlink::Link& gateway_link, const std::vector<base::IpNet>& addresses,
                     const std::vector<netlink::Address>& present, const ContainersWithin& containers_within);
 
-/// Corrects the MAC in the host's own neighbour entries of the container's addresses, if it has any: they
-/// may be of an earlier container, and frames to its MAC are lost until the kernel gives up on it, after 8 s.
-void correct_neighbours(netlink::NetlinkSocket& host, const netlink::Link& gateway_link, const Plan& plan);
-
 }  // namespace flannel

@@ -5,6 +5,7 @@
 
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
@@ -37,6 +38,7 @@ void gc(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
   attempts.run(fmt::format("remove ports of bridge '{}'", conf.bridge),
                [&] { remove_stale_ports(request, conf.bridge, valid); });
+  attempts.run("remove what protected others from pods that are gone", [&] { collect_protection(conf); });
   attempts.run("GC of addresses", [&] { ipam.gc(request); });
   attempts.run("remove masquerade rules",
                [&] { collect_masquerade(conf.masquerade_backend, request.network, valid); });

@@ -7,6 +7,7 @@
 
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
+#include "cni-flannel/bridge/protection.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"
@@ -64,8 +65,7 @@ HostVeth create_host_veth(netlink::NetlinkSocket& host, const BridgeConf& conf, 
                      .peer_netns = &netns,
                      .master = bridge.ifindex,
                      .mtu = bridge.mtu})) {
-      netlink::set_port_options(host, veth.name,
-                                {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = alias});
+      netlink::set_port_options(host, veth.name, pod_port_options(conf, alias));
       configure_port_vlans(host, conf, veth.name);
       // A port of a bridge hears no router; when somebody removes the bridge it is a link like any other.
       netlink::try_sysctl(fmt::format("net/ipv6/conf/{}/accept_ra", veth.name), "0");

@@ -82,6 +82,18 @@ void check_link_settings(const std::string& link, const netlink::Ipv6Conf& prese
            kRoutersHeard);
 }
 
+/// Whether the node drops packets that come in by another link than the way back to their source: 1 says by
+/// no other, 2 by any other way that there is. Containers that may send from more addresses need the latter.
+int wanted_path_check(const BridgeConf& conf) {
+  return conf.allow_any_source || !conf.allowed_sources.empty() ? 2 : 1;
+}
+
+bool checks_paths(const BridgeConf& conf, const Link& link) {
+  return link.rp_filter >= wanted_path_check(conf);
+}
+
+std::string path_check(const Link& link) { return fmt::format("net/ipv4/conf/{}/rp_filter", link.name); }
+
 }  // namespace
 
 void check_node_settings(const BridgeConf& conf, const std::optional<Link>& bridge) {
@@ -110,6 +122,7 @@ void ensure_node_forwards(netlink::NetlinkSocket& host, const BridgeConf& conf) 
 }
 
 bool has_link_settings(const BridgeConf& conf, const Link& link) {
+  if (!checks_paths(conf, link) && netlink::can_write_sysctl(path_check(link))) return false;
   if (link.ipv6 && link.ipv6->accept_ra != 0) return false;
   const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();
   return (!families.v4 || link.forwards_ipv4) &&
@@ -117,6 +130,10 @@ bool has_link_settings(const BridgeConf& conf, const Link& link) {
 }
 
 void ensure_link_settings(const BridgeConf& conf, const Link& link) {
+  if (!checks_paths(conf, link))
+    netlink::try_sysctl(path_check(link), fmt::format("{}", wanted_path_check(conf)));
+  // No other host has the gateway's MAC: it answers the first container at once.
+  netlink::try_sysctl(link_setting(link.name, "accept_dad"), "0");
   if (!netlink::refuse_router_advertisements(link))
     refuse(link_setting(link.name, "accept_ra"), "0", "it is not writable", kRoutersHeard);
   const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();

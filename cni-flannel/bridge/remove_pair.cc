@@ -16,15 +16,6 @@ namespace {
 using netlink::Link;
 using netlink::NetlinkSocket;
 
-/// nullopt also for one that cannot be read: that must not keep an attachment alive.
-std::optional<cni::Result> lenient_result(const cni::Request& request) {
-  try {
-    return request.prev_result();
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-}
-
 /// A port of a bridge with that MAC and without a mark of ours. The gateway's link, which a result may list
 /// too, is no port.
 bool is_listed_port(const Link& link, const cni::Interface& listed) {
@@ -86,32 +77,37 @@ bool is_of_attachment(const cni::Request& request, const std::optional<cni::Resu
   });
 }
 
-void remove_from_within(NetlinkSocket& host, const cni::Request& request,
-                        const std::optional<cni::Result>& result) {
-  if (request.netns.empty()) return;
+std::optional<std::string> remove_from_within(NetlinkSocket& host, const cni::Request& request,
+                                              const std::optional<cni::Result>& result) {
+  if (request.netns.empty()) return std::nullopt;
   const auto netns = netlink::Netns::look_up(request.netns).netns;
-  if (!netns) return;
+  if (!netns) return std::nullopt;
   NetlinkSocket inside = NetlinkSocket::open_in(*netns);
   const auto link = netlink::find_link(inside, request.attachment.ifname);
-  if (link && is_of_attachment(request, result, host, inside, *link))
-    netlink::remove_link(inside, link->name);
+  if (!link || !is_of_attachment(request, result, host, inside, *link)) return std::nullopt;
+  const auto host_end = find_host_end(host, *link);
+  netlink::remove_link(inside, link->name);
+  return host_end ? std::optional(host_end->name) : std::nullopt;
 }
 
 }  // namespace
 
-void remove_pair(const cni::Request& request) {
+std::optional<cni::Result> lenient_result(const cni::Request& request) {
+  try {
+    return request.prev_result();
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<std::string> remove_pair(const cni::Request& request) {
   NetlinkSocket host = NetlinkSocket::open();
   auto port = find_host_veth(host, request.network, request.attachment);
-  if (port) {
-    netlink::remove_link(host, port->name);
-    return;
-  }
-  const auto result = lenient_result(request);
-  port = find_listed_port(host, result);
-  if (port)
-    netlink::remove_link(host, port->name);
-  else
-    remove_from_within(host, request, result);
+  const auto result = port ? std::nullopt : lenient_result(request);
+  if (!port) port = find_listed_port(host, result);
+  if (!port) return remove_from_within(host, request, result);
+  netlink::remove_link(host, port->name);
+  return port->name;
 }
 
 }  // namespace flannel

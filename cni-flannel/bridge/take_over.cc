@@ -55,6 +55,7 @@ bool take_back_ports(NetlinkSocket& host, const BridgeConf& conf, const Link& br
   bool all = true;
   for (const Link& port : ports) try {
       netlink::set_master(host, port, bridge.ifindex);
+      // Open as yet: what it is to take is not known here (protection.h).
       netlink::set_port_options(host, port.name,
                                 {.hairpin = conf.hairpin, .isolated = conf.port_isolation, .alias = {}});
       configure_port_vlans(host, conf, port.name);

@@ -60,10 +60,6 @@ Message remove_neighbour_request(const Neighbour& neighbour) {
   return build(rtnl_neigh_build_delete_request, neighbour_object(neighbour, NUD_PERMANENT));
 }
 
-Message correct_neighbour_request(const Neighbour& neighbour) {
-  return neighbour_request(neighbour, NUD_STALE, NLM_F_REPLACE);
-}
-
 void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neighbours) {
   Steps steps;
   for (const Neighbour& one : neighbours)

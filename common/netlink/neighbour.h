@@ -43,8 +43,6 @@ Message put_neighbour_request(const Neighbour& neighbour);
 Message remove_neighbour_request(const Neighbour& neighbour);
 /// Removes those of the entries that are there.
 void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neighbours);
-/// Gives an existing entry another MAC, which the kernel confirms at the next use. ENOENT if there is none.
-Message correct_neighbour_request(const Neighbour& neighbour);
 /// The entry of an address; nullopt when there is none.
 std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, const base::IpAddress& address);
 

@@ -208,15 +208,17 @@ TEST_CASE_FIXTURE(ScopedNetns, "netlink objects: the kernel's neighbours and FDB
   steps.add(netlink::put_fdb_request(entry), "fdb");
   for (const auto& refusal : steps.send(socket)) FAIL(refusal.error.what());
   CHECK(netlink::neighbours_of(socket, device.ifindex, base::Family::v4) == std::vector{neighbour});
+  CHECK(netlink::find_neighbour(socket, device.ifindex, neighbour.address) == neighbour);
   const auto entries = netlink::fdb_of(socket, device.ifindex);
   CHECK(std::count(entries.begin(), entries.end(), entry) == 1);
 
   steps.add(netlink::remove_neighbour_request(neighbour), "neighbour");
   steps.add(netlink::remove_fdb_request(entry), "fdb");
   CHECK(steps.send(socket).empty());
-  steps.add(netlink::correct_neighbour_request(neighbour), "correct a neighbour that is not there");
+  CHECK_FALSE(netlink::find_neighbour(socket, device.ifindex, neighbour.address));
+  steps.add(netlink::remove_neighbour_request(neighbour), "remove a neighbour that is not there");
   CHECK_THROWS_WITH_AS(steps.run(socket, EEXIST),
-                       "correct a neighbour that is not there: No such file or directory",
+                       "remove a neighbour that is not there: No such file or directory",
                        netlink::NetlinkError);
 }
 

@@ -1,0 +1,129 @@
+// What DEL and GC remove of protection.h.
+#include <algorithm>
+#include <set>
+
+#include "cni-flannel/bridge/attachment_names.h"
+#include "cni-flannel/bridge/protection.h"
+#include "cni-flannel/bridge/remove_pair.h"
+#include "cni-flannel/filter/nft_socket.h"
+#include "cni-ipam/holders.h"
+#include "common/cni/error.h"
+#include "common/guard/frame.h"
+#include "common/netlink/neighbour.h"
+
+namespace flannel {
+namespace {
+
+using base::IpAddress;
+using base::MacAddress;
+using netlink::Link;
+using netlink::Neighbour;
+using netlink::NetlinkSocket;
+
+/// The configuration as DEL reads it: whatever is wrong with a key must not keep an attachment alive.
+BridgeConf lenient_conf(const cni::Request& request) {
+  try {
+    return parse_bridge_conf(request);
+  } catch (const std::exception&) {
+    BridgeConf conf;
+    conf.is_gateway = true;
+    return conf;
+  }
+}
+
+std::optional<Link> gateway_link(NetlinkSocket& host, const BridgeConf& conf) {
+  return netlink::find_link(host, conf.vlan != 0 && conf.is_gateway ? conf.vlan_gateway() : conf.bridge);
+}
+
+std::set<MacAddress, decltype([](const MacAddress& a, const MacAddress& b) { return a.bytes < b.bytes; })>
+fixed_macs(NetlinkSocket& host, const std::string& bridge_name) {
+  decltype(fixed_macs(host, bridge_name)) macs;
+  const auto bridge = netlink::find_link(host, bridge_name);
+  if (!bridge) return macs;
+  for (const netlink::PortEntry& entry : netlink::port_entries_of(host, bridge->ifindex))
+    if (entry.kind == netlink::PortEntry::Kind::fixed) macs.insert(entry.mac);
+  return macs;
+}
+
+/// The node's permanent entries of the attachment's addresses, of none that another pod has by now.
+std::vector<Neighbour> find_neighbours(NetlinkSocket& host, const cni::Request& request,
+                                       const BridgeConf& conf, const std::vector<IpAddress>& addresses) {
+  const auto link = gateway_link(host, conf);
+  if (!link) return {};  // and its entries with it
+  std::vector<Neighbour> found;
+  for (const IpAddress& address : addresses) {
+    const auto entry = netlink::find_neighbour(host, link->ifindex, address);
+    if (!entry || !entry->permanent) continue;
+    if (ipam::is_leased_to(request, address) || !fixed_macs(host, conf.bridge).contains(entry->mac))
+      found.push_back(*entry);
+  }
+  return found;
+}
+
+/// Names that the host's end may have had. An element of a name that is another port's by now is left alone.
+std::vector<std::string> names_of_port(NetlinkSocket& host, const cni::Request& request,
+                                       const std::optional<cni::Result>& result,
+                                       const std::optional<std::string>& port) {
+  std::set<std::string> names;
+  if (port) names.insert(*port);
+  if (!port) names.insert(host_veth_name(request.attachment, 0));
+  if (!port && result)
+    for (const cni::Interface& listed : result->interfaces)
+      if (listed.sandbox.empty()) names.insert(listed.name);
+  std::erase_if(names,
+                [&](const std::string& name) { return netlink::find_ifindex(host, name).has_value(); });
+  return {names.begin(), names.end()};
+}
+
+std::vector<IpAddress> addresses_of(const cni::Request& request, const std::optional<cni::Result>& result) {
+  std::vector<IpAddress> addresses = ipam::addresses_of(request);
+  if (result)
+    for (const cni::IpConfig& ip : result->ips)
+      if (std::find(addresses.begin(), addresses.end(), ip.address.address) == addresses.end())
+        addresses.push_back(ip.address.address);
+  return addresses;
+}
+
+}  // namespace
+
+void unprotect_pod(const cni::Request& request, const std::optional<std::string>& port) {
+  const BridgeConf conf = lenient_conf(request);
+  const auto result = lenient_result(request);
+  const std::vector<IpAddress> addresses = addresses_of(request, result);
+  NetlinkSocket host = NetlinkSocket::open();
+  const std::vector<Neighbour> neighbours = find_neighbours(host, request, conf, addresses);
+  guard::Port gone{.name = {},
+                   .sources = addresses,
+                   .checks_sources = !conf.allow_any_source,
+                   .has_nested_macs = conf.allow_nested_macs};
+  gone.sources.insert(gone.sources.end(), conf.allowed_sources.begin(), conf.allowed_sources.end());
+  if (!neighbours.empty()) {
+    const MacAddress mac = neighbours.front().mac;
+    const bool has_v6 =
+        std::any_of(addresses.begin(), addresses.end(), [](const IpAddress& ip) { return !ip.is_v4(); });
+    if (has_v6 || !conf.is_gateway) gone.sources.push_back(guard::link_local_of(mac));
+  }
+  if (auto nft = open_nft_socket())
+    for (const std::string& name : names_of_port(host, request, result, port)) {
+      gone.name = name;
+      guard::release_ports(*nft, {gone});
+    }
+  netlink::remove_neighbours(host, neighbours);
+}
+
+void collect_protection(const BridgeConf& conf) {
+  NetlinkSocket host = NetlinkSocket::open();
+  if (auto nft = open_nft_socket()) guard::collect(*nft, host);
+  const auto link = gateway_link(host, conf);
+  if (!link) return;
+  std::vector<Neighbour> stale;
+  for (const base::IpNet& subnet : conf.subnets)
+    for (const Neighbour& one : netlink::neighbours_of(host, link->ifindex, subnet.address.family()))
+      if (one.permanent && subnet.contains(one.address)) stale.push_back(one);
+  // After the neighbours: an ADD fixes the MAC to its port first.
+  const auto macs = fixed_macs(host, conf.bridge);
+  std::erase_if(stale, [&](const Neighbour& one) { return macs.contains(one.mac); });
+  netlink::remove_neighbours(host, stale);
+}
+
+}  // namespace flannel
