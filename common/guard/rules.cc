@@ -39,10 +39,11 @@ const base::IpNet kLinkLocal = base::link_local(base::Family::v6);
 const base::IpAddress kNoAddress4 = base::IpAddress::v4(0);
 
 constexpr const char* kBase = "prerouting";
-constexpr const char* kIp4 = "ip4";
-constexpr const char* kIp6 = "ip6";
-constexpr const char* kArp = "arp";
-constexpr const char* kIcmp6 = "icmp6";
+// None is a word of the nft tool's language, whose users name them.
+constexpr const char* kIp4 = "pods-ip4";
+constexpr const char* kIp6 = "pods-ip6";
+constexpr const char* kArp = "pods-arp";
+constexpr const char* kIcmp6 = "pods-icmp6";
 
 /// Most packets end at the rule that accepts their source, after one look into a set.
 std::vector<ChainRule> rules() {

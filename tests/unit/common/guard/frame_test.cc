@@ -50,7 +50,7 @@ TEST_CASE_FIXTURE(Node, "guard: rules that somebody changed are made anew, and e
   if (!ready()) return;
   guard::guard_ports(*nft, {kPort});
   netfilter::NftTransaction damage(guard::table());
-  damage.flush_chain("ip4");
+  damage.flush_chain("pods-ip4");
   REQUIRE(damage.commit(*nft, "flush a chain"));
   CHECK_FALSE(guard::has_frame(*nft));
   CHECK(guard::ensure_frame(*nft));
