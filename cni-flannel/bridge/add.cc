@@ -119,7 +119,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
                    ready ? ready->addresses : std::vector<netlink::Address>(),
                    [&](const base::IpNet& subnet) { return ipam::containers_within(request, subnet); });
   if (!ready) host_veth = make_veth(bridge);
-  if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families, expected);
+  if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families);
   protect_pod(host, conf, plan, node_of(conf, bridge, gateway_link), host_veth, is_new_bridge, undo);
   configure_container(container, ifname, conf, plan, gateway_link.mac);
   add_filters(request, conf, plan, host_veth, undo);

@@ -158,7 +158,8 @@ void check(const cni::Request& request, const Ipam& ipam) {
   if (conf.ip_masq && !has_masquerade(conf.masquerade_backend, request.network, request.attachment,
                                       addresses_of_container(*result, container)))
     fail("the masquerade rules of the attachment are gone");
-  repair_protection(host, conf, *result, node_of(conf, bridge, gateway), port, container);
+  repair_protection(host, conf, addresses_of_container(*result, container), node_of(conf, bridge, gateway),
+                    port, container);
 }
 
 }  // namespace flannel::bridge

@@ -64,7 +64,7 @@ void check_ifname_free(Container& container, const cni::Attachment& attachment) 
 }
 
 void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
-                           Families families, Families expected) {
+                           Families families) {
   const netlink::NetnsScope inside = container.netns.enter();  // /proc/sys/net is the caller's
   const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
   const std::string v6 = fmt::format("net/ipv6/conf/{}", ifname);
@@ -82,7 +82,7 @@ void set_interface_options(Container& container, const std::string& ifname, cons
     netlink::try_sysctl(link_local, "1");  // none
     return;
   }
-  if (expected.v4 && !expected.v6) netlink::try_sysctl(link_local, "0");  // as it was
+  netlink::try_sysctl(link_local, "0");  // that of the MAC, which its port lets through
   if (conf.duplicate_address_detection) netlink::try_sysctl(fmt::format("{}/enhanced_dad", v6), "1");
   netlink::try_sysctl(fmt::format("{}/accept_dad", v6), conf.duplicate_address_detection ? "1" : "0");
   if (!families.v6) return;

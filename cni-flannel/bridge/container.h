@@ -23,10 +23,9 @@ Container open_container(const std::string& path);
 /// end before it touches anything of the first.
 void check_ifname_free(Container& container, const cni::Attachment& attachment);
 
-/// Makes the settings of the container's interface, which is down. `expected` is what an earlier call took
-/// for the families of its addresses, if there was one.
+/// Makes the settings of the container's interface, which is down, for addresses of those families.
 void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
-                           Families families, Families expected = {});
+                           Families families);
 
 /// Gives the container's interface its addresses and routes, and brings it up. The gateways have
 /// `gateway_mac`, which the container asks nobody for if it follows from the subnet and so stays.

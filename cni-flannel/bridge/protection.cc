@@ -89,16 +89,16 @@ void protect_pod(NetlinkSocket& host, const BridgeConf& conf, const Plan& plan, 
   if (frame == guard::Frame::made || is_new_bridge) guard::guard_existing(host, nft ? &*nft : nullptr, node);
 }
 
-void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
+void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const std::vector<base::IpNet>& addresses,
                        const guard::Node& node, const Link& port, const Link& container) {
+  // An entry for either would take what is for the node.
+  if (container.mac == node.bridge.mac || container.mac == node.gateway.mac) return;
   auto nft = open_nft_socket();
   const bool is_ours = port.refuses_bpdu || conf.allows_more();
   if (!is_ours) {
     guard::guard_existing_port(host, nft ? &*nft : nullptr, node, port.name);
     return;
   }
-  std::vector<base::IpNet> addresses;
-  for (const cni::IpConfig& ip : result.ips) addresses.push_back(ip.address);
   if (nft && guard::guard_ports(*nft, {guarded_port(conf, port.name, addresses, container.mac)}) ==
                  guard::Frame::made)
     guard::guard_existing(host, &*nft, node);

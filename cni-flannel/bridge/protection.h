@@ -38,8 +38,9 @@ void protect_pod(netlink::NetlinkSocket& host, const BridgeConf& conf, const Pla
 void unprotect_pod(const cni::Request& request, const std::optional<std::string>& port);
 
 /// Guards a pod that CHECK finds without: of ours from before, or whose rules somebody removed.
-void repair_protection(netlink::NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
-                       const guard::Node& node, const netlink::Link& port, const netlink::Link& container);
+void repair_protection(netlink::NetlinkSocket& host, const BridgeConf& conf,
+                       const std::vector<base::IpNet>& addresses, const guard::Node& node,
+                       const netlink::Link& port, const netlink::Link& container);
 
 /// GC: removes the entries of pods that are gone.
 void collect_protection(const BridgeConf& conf);

@@ -27,7 +27,8 @@ struct Wanted {
   Port port;
   int ifindex = 0;
   MacAddress mac;
-  bool is_new = false;  ///< not made by an ADD of ours on this bridge: its entries have to be made too
+  bool is_new = false;    ///< not made by an ADD of ours on this bridge: its entries have to be made too
+  bool has_more = false;  ///< the rules let it send more than this
 };
 
 bool is_pod_port(const Link& link) { return link.kind == "veth" && link.peer_netns.has_value(); }
@@ -80,8 +81,18 @@ std::optional<Wanted> from_pod(NetlinkSocket& host, const Record& record, const 
   return std::nullopt;
 }
 
-/// Takes from each the addresses that another has too. One that is left without any stays open.
+/// Leaves those open that have the same MAC, and takes from each the addresses that another has too. One that
+/// is left without any stays open.
 void settle_claims(const Record& record, std::vector<Wanted>& all, std::vector<LeftOpen>& open) {
+  const std::vector<Wanted> everybody = all;
+  std::erase_if(all, [&](const Wanted& one) {
+    const bool is_twin =
+        one.is_new && std::any_of(everybody.begin(), everybody.end(), [&](const Wanted& other) {
+          return other.ifindex != one.ifindex && other.mac == one.mac;
+        });
+    if (is_twin) open.push_back({one.port.name, fmt::format("another pod has its MAC {} too", one.mac)});
+    return is_twin;
+  });
   std::map<IpAddress, size_t> claims;
   for (const Wanted& one : all)
     for (const IpAddress& address : one.port.sources) ++claims[address];
@@ -97,11 +108,24 @@ void settle_claims(const Record& record, std::vector<Wanted>& all, std::vector<L
   std::erase_if(all, [](const Wanted& one) { return one.is_new && !has_address(one.port); });
 }
 
+/// The rules outlast a bridge. By its configuration a pod may send from more addresses than its own, or from
+/// any: then it is on record but not guarded.
+void keep_what_it_may(const Elements& present, Wanted& wanted) {
+  wanted.port.checks_sources = present.guarded.contains(wanted.port.name);
+  const auto known = present.sources.find(wanted.port.name);
+  const std::vector<IpAddress>& own = wanted.port.sources;
+  wanted.has_more = !wanted.port.checks_sources ||
+                    (known != present.sources.end() &&
+                     std::any_of(known->second.begin(), known->second.end(), [&](const IpAddress& address) {
+                       return std::find(own.begin(), own.end(), address) == own.end();
+                     }));
+}
+
 void add_entries(netlink::Steps& steps, const Node& node, const Wanted& wanted) {
   // The entry first: a locked port without one lets nothing through.
   steps.add(netlink::put_port_entry_request(wanted.ifindex, wanted.mac),
             fmt::format("fix {} to bridge port {}", wanted.mac, wanted.port.name));
-  steps.add(netlink::port_macs_request(wanted.ifindex, netlink::PortMacs::fixed, true),
+  steps.add(netlink::port_macs_request(wanted.ifindex, netlink::PortMacs::fixed, !wanted.has_more),
             fmt::format("lock bridge port {} to its MAC", wanted.port.name));
   for (const IpAddress& address : wanted.port.sources)
     if (!address.is_link_local())
@@ -117,18 +141,21 @@ std::vector<LeftOpen> guard_ports_of(NetlinkSocket& host, NetlinkSocket* nft, co
   std::vector<LeftOpen> open;
   std::vector<Wanted> all;
   for (const Link& port : netlink::ports_of(host, node.bridge.ifindex)) {
-    if (!is_pod_port(port) || (!only.empty() && port.name != only)) continue;
+    if (!is_pod_port(port)) continue;
     const auto mac = record.fixed_mac_of(port.ifindex);
     const bool is_known = present.guarded.contains(port.name) || present.sources.contains(port.name);
     if (mac && (is_known || !has_rules)) continue;
     if (present.nested.contains(port.name)) continue;  // by its configuration it takes any MAC
     auto wanted = mac ? from_record(record, port, *mac) : from_pod(host, record, node, port, open);
     if (!wanted) continue;
-    // Known but not guarded: by its configuration it sends from any address.
-    if (is_known && !present.guarded.contains(port.name)) wanted->port.checks_sources = false;
+    if (is_known) keep_what_it_may(present, *wanted);
     all.push_back(std::move(*wanted));
   }
   settle_claims(record, all, open);
+  if (!only.empty()) {
+    std::erase_if(all, [&](const Wanted& one) { return one.port.name != only; });
+    std::erase_if(open, [&](const LeftOpen& one) { return one.port != only; });
+  }
   netlink::Steps steps;
   std::vector<Port> ports;
   for (Wanted& wanted : all) {

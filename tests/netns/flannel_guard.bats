@@ -23,7 +23,7 @@ gateway=10.244.1.1
 two_pods() {
   flannel ADD c1 evil "$(conf "${1-"{}"}")" >/dev/null
   flannel ADD c2 web "$(conf)" >/dev/null
-  evil_mac=$(mac_of eth0 evil) web_mac=$(mac_of eth0 web) node_mac=$(mac_of cni0)
+  web_mac=$(mac_of eth0 web) node_mac=$(mac_of cni0)
 }
 
 # Closes what catch_start has opened: a packet that evil may send.

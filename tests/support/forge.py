@@ -3,8 +3,8 @@
 
 forge.py send LINK FRAME...   sends each frame once. FRAME: "LABEL KIND [KEY=VALUE]..."
     KIND: arp na ns ra redirect query udp raw. Keys: from, to (MACs; from: the link's, to: broadcast), src, dst
-    (addresses of the IP header), sport, dport, sender, target (of ARP and ND), op (of ARP), lladdr, vlan (a number,
-    or two: "5,6"), hop=1 (a hop-by-hop header), fragment=1 (the first of two), type (of raw: hexadecimal).
+    (addresses of the IP header), sport, dport, sender, target (of ARP and of neighbours), op (of ARP), lladdr, vlan (a
+    number, or two: "5,6"), hop=1 (a hop-by-hop header), fragment=1 (the first of two), type (of raw: hexadecimal).
 forge.py flood LINK COUNT     sends so many frames, each from another MAC
 forge.py catch LINK           prints "ready", then the label of each frame that comes, until that of "end" has
 """

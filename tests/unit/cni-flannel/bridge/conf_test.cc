@@ -39,20 +39,43 @@ TEST_CASE("bridge: all keys are read") {
   CHECK(conf.vlan_gateway() == "br9.100");
 }
 
+TEST_CASE("bridge: sources that a pod is allowed are addresses, each once it is written") {
+  const auto conf = bridge_conf(R"({"allowedSources":["10.244.1.250","192.0.2.0/30","2001:db8::f0/127"]})");
+  CHECK(conf.allowed_sources.size() == 7);
+  CHECK(conf.allowed_sources.front().str() == "10.244.1.250");
+  CHECK(conf.allowed_sources.back().str() == "2001:db8::f1");
+  CHECK(conf.allows_more());
+  CHECK_FALSE(bridge_conf("{}").allows_more());
+  CHECK(bridge_conf(R"({"allowedSources":["10.0.0.0/24"]})").allowed_sources.size() == 256);
+}
+
 TEST_CASE("bridge: vlan 0 needs no filtering of VLANs") {
   CHECK_FALSE(bridge_conf(R"({"vlan":0})").needs_vlan_filtering());
 }
 
 TEST_CASE("bridge: a value out of its range or at odds with another is refused") {
-  for (const char* bad :
-       {R"({"vlan":-100})", R"({"vlan":5000})", R"({"mtu":-1})", R"({"mtu":70000})", R"({"vlanTrunk":[{}]})",
-        R"({"vlanTrunk":[{"id":0}]})", R"({"vlanTrunk":[{"id":4095}]})", R"({"vlanTrunk":[{"minID":5}]})",
-        R"({"vlanTrunk":[{"maxID":5}]})", R"({"vlanTrunk":[{"minID":9,"maxID":5}]})",
-        R"({"vlanTrunk":[{"id":1,"minID":2,"maxID":3}]})", R"({"hairpinMode":true,"promiscMode":true})",
-        R"({"bridge":"a/b"})", R"({"bridge":"a-very-long-bridge"})",
-        R"({"isGateway":true,"vlan":4000,"bridge":"bridge-eleven"})", R"({"runtimeConfig":{"mac":"zz"}})",
-        R"({"runtimeConfig":{"mac":"01:00:00:00:00:01"}})",
-        R"({"args":{"cni":{"mac":"00:00:00:00:00:00"}}})"})
+  for (const char* bad : {R"({"vlan":-100})",
+                          R"({"vlan":5000})",
+                          R"({"mtu":-1})",
+                          R"({"mtu":70000})",
+                          R"({"vlanTrunk":[{}]})",
+                          R"({"vlanTrunk":[{"id":0}]})",
+                          R"({"vlanTrunk":[{"id":4095}]})",
+                          R"({"vlanTrunk":[{"minID":5}]})",
+                          R"({"vlanTrunk":[{"maxID":5}]})",
+                          R"({"vlanTrunk":[{"minID":9,"maxID":5}]})",
+                          R"({"vlanTrunk":[{"id":1,"minID":2,"maxID":3}]})",
+                          R"({"hairpinMode":true,"promiscMode":true})",
+                          R"({"allowedSources":["10.0.0.0/23"]})",
+                          R"({"allowedSources":["10.0.0.0/24","10.0.1.1"]})",
+                          R"({"allowedSources":["::/0"]})",
+                          R"({"allowedSources":["10.0.0.1/33"]})",
+                          R"({"bridge":"a/b"})",
+                          R"({"bridge":"a-very-long-bridge"})",
+                          R"({"isGateway":true,"vlan":4000,"bridge":"bridge-eleven"})",
+                          R"({"runtimeConfig":{"mac":"zz"}})",
+                          R"({"runtimeConfig":{"mac":"01:00:00:00:00:01"}})",
+                          R"({"args":{"cni":{"mac":"00:00:00:00:00:00"}}})"})
     CHECK_MESSAGE(bridge_error(bad) == ErrorCode::invalid_config, bad);
 }
 
