@@ -82,6 +82,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                   {.changed = [this] { status_changed(); }, .host_changed = [this] { host_changed(); }}),
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
+      runtime_config_(loop, options, [this] { status_changed(); }),
       pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
       job_(loop, options,
            {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
@@ -269,6 +270,7 @@ void Agent::status_changed() {
   if (!readiness_.announce(state_.own ? state_.own->key.str() : "none")) return;
   const size_t peers = state_.peers.plans().size();
   base::log_info(fmt::format("ready: {} {} reached", peers, peers == 1 ? "peer is" : "peers are"));
+  if (state_.own) runtime_config_.start();
   confine_timer_.start(milliseconds(0));
   store_->serve();
 }

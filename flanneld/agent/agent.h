@@ -13,6 +13,7 @@
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/node_watch.h"
 #include "flanneld/agent/readiness.h"
+#include "flanneld/agent/runtime_config.h"
 #include "flanneld/agent/saved_leases.h"
 #include "flanneld/agent/status.h"
 #include "flanneld/agent/status_pages.h"
@@ -91,6 +92,7 @@ class Agent final {
   std::unique_ptr<TrafficRules> rules_;
   Fight fight_;
   NodeWatch node_watch_;
+  RuntimeConfig runtime_config_;
   StatusPages pages_;
   NodeJob job_;
   EventLoop::Clock::time_point peers_applied_;

@@ -18,7 +18,7 @@ struct Copy {
   std::string source, target;
 };
 
-std::string_view name_of(std::string_view program) { return program.substr(program.rfind('/') + 1); }
+std::string_view called_name(std::string_view program) { return program.substr(program.rfind('/') + 1); }
 
 Copy parse_copy(std::string_view name, const std::vector<std::string>& arguments) {
   const bool is_cp = name == "cp";
@@ -41,11 +41,11 @@ Copy parse_copy(std::string_view name, const std::vector<std::string>& arguments
 }  // namespace
 
 bool is_install_name(std::string_view program) {
-  return name_of(program) == "install-conf" || name_of(program) == "cp";
+  return called_name(program) == "install-conf" || called_name(program) == "cp";
 }
 
 int run_install(std::string_view program, const std::vector<std::string>& arguments) {
-  const std::string_view name = name_of(program);
+  const std::string_view name = called_name(program);
   try {
     const Copy copy = parse_copy(name, arguments);
     ::umask(kNothing);  // the copy has just the mode that install_file() gives it

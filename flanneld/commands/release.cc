@@ -15,11 +15,11 @@
 namespace flanneld {
 namespace {
 
-constexpr std::chrono::seconds kAgentLimit(2);
+constexpr std::chrono::seconds kOwnerLimit(2);
 
 bool agent_runs(const Options& options) {
   return options.status_listen &&
-         http_get(fmt::format("http://{}/healthz", *options.status_listen), kAgentLimit).status != 0;
+         http_get(fmt::format("http://{}/healthz", *options.status_listen), kOwnerLimit).status != 0;
 }
 
 /// Whether the node itself has had the subnet last.

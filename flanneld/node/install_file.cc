@@ -19,7 +19,7 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxBytes = 256 << 20;
+constexpr size_t kMaxInstalledBytes = 256 << 20;
 constexpr size_t kMaxConfigurationBytes = 1 << 20;
 constexpr mode_t kModeMask = 0755;
 
@@ -54,7 +54,7 @@ File read_source(const std::string& path) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) base::throw_errno(fmt::format("stat file {}", base::quoted(path)));
   if (!S_ISREG(status.st_mode)) throw base::ParseError(fmt::format("{} is no file", base::quoted(path)));
-  File file{.bytes = base::read_all(fd.get(), kMaxBytes, fmt::format("file {}", base::quoted(path))),
+  File file{.bytes = base::read_all(fd.get(), kMaxInstalledBytes, fmt::format("file {}", base::quoted(path))),
             .mode = status.st_mode & kModeMask};
   if (file.bytes.empty()) throw base::ParseError(fmt::format("file {} is empty", base::quoted(path)));
   return file;

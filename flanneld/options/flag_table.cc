@@ -54,6 +54,10 @@ constexpr std::array kFlags{
          "where the node's subnet is written to"},
     Flag{"state-file", "FILE", "/var/lib/flannel/leases.json", text<&Options::state_file>,
          "the leases last seen, for a start while etcd does not answer; empty: none"},
+    Flag{"cni-conf", "FILE", "", text<&Options::cni_conf>,
+         "keep this network configuration for the container runtime, from when the node is ready for pods"},
+    Flag{"cni-conf-source", "FILE", "/etc/kube-flannel/cni-conf.json", path<&Options::cni_conf_source>,
+         "what --cni-conf is a copy of"},
     Flag{"subnet-lease-renew-margin", "MINUTES", "60", number<&Options::subnet_lease_renew_margin, 1, 1439>,
          "renew the lease so long before its end, 1-1439"},
 

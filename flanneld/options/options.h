@@ -46,6 +46,8 @@ struct Options {
 
   std::string subnet_file;
   std::string state_file;  ///< empty: the leases last seen are not saved
+  std::string cni_conf;    ///< the container runtime's network configuration; empty: somebody else's business
+  std::string cni_conf_source;
   std::chrono::minutes subnet_lease_renew_margin{};
   bool ip_masq = false;
   bool ip_masq_fully_random_disable = false;
