@@ -15,7 +15,7 @@ node_packages=(
 image_packages=(jq ca-certificates iptables)
 bench_packages=(strace valgrind iperf3 bsdextrautils)
 plot_packages=(gnuplot-nox)
-check_packages=(bats strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
+check_packages=(bats yq strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
 fuzz_packages=(clang libclang-rt-14-dev)
 
 # Installs those of the given packages that are missing and says which; needs root and Debian then.
