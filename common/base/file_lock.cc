@@ -89,6 +89,13 @@ FileLock FileLock::acquire(int dir_fd, const std::string& name, mode_t mode, std
   return FileLock(std::move(fd));
 }
 
+std::optional<FileLock> FileLock::try_acquire(int dir_fd, const std::string& name, mode_t mode) {
+  UniqueFd fd = open_lock(dir_fd, name, mode);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return FileLock(std::move(fd));
+  if (errno != EWOULDBLOCK) throw_errno(fmt::format("lock file {}", base::quoted(name)));
+  return std::nullopt;
+}
+
 std::optional<FileLock> FileLock::try_acquire(const std::string& path, mode_t mode) {
   UniqueFd fd(::open(path.c_str(), O_CREAT | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, mode));
   if (!fd.valid()) throw_errno(fmt::format("open lock file {}", base::quoted(path)));

@@ -21,6 +21,8 @@ class FileLock {
   /// While it waits, SIGALRM and the process' interval timer are its own: the
   /// kernel has no lock with a timeout, and only a signal ends the wait without polling.
   static FileLock acquire(int dir_fd, const std::string& name, mode_t mode, std::chrono::seconds timeout);
+  /// As acquire(), without waiting; nullopt if another process has it.
+  static std::optional<FileLock> try_acquire(int dir_fd, const std::string& name, mode_t mode);
   /// Locks `path`, which is created with `mode` if absent, without waiting; nullopt if another process has
   /// it. Throws SystemError.
   static std::optional<FileLock> try_acquire(const std::string& path, mode_t mode);

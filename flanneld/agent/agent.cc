@@ -32,6 +32,11 @@ void log_loss(const std::string& reason) {
   base::log_warning(fmt::format("the external interface must change: {}", reason));
 }
 
+void log_sleep(std::chrono::seconds time) {
+  base::log_info(
+      fmt::format("the machine was asleep for {} s; what fell due meanwhile is done now", time.count()));
+}
+
 std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   try {
     const auto previous = read_previous_lease(subnet_file);
@@ -70,7 +75,8 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       saved_(loop, options,
              {.use = [this](const SavedState& saved) { return use_saved(saved); },
               .collect = [this] { return state_to_save(); },
-              .settled = [] { give_memory_back(); }},
+              .settled = [] { give_memory_back(); },
+              .changed = [this] { status_changed(); }},
              store_grace),
       store_events_(options, *store_, state_, readiness_, saved_,
                     {.use_config = [this](const std::string& text) { use_config(text); },
@@ -88,6 +94,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
            {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
             .taken_over = [this] { pages_.listen_again(); },
             .changed = [this] { status_changed(); }}),
+      sleep_watch_(loop, &log_sleep),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
       peers_timer_(loop,
@@ -96,7 +103,8 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      peers_applied_ = EventLoop::Clock::now();
                      status_changed();
                    }),
-      confine_timer_(loop, [this] { this->confine(); }) {}
+      confine_timer_(loop, [this] { this->confine(); }),
+      announce_timer_(loop, [this] { status_changed(); }) {}
 
 void Agent::start() {
   pages_.listen(loop_, options_);
@@ -267,7 +275,8 @@ bool Agent::use_saved(const SavedState& saved) {
 
 void Agent::status_changed() {
   if (find_not_ready(readiness_, reconciler_.status(), rules_status())) return;
-  if (!readiness_.announce(state_.own ? state_.own->key.str() : "none")) return;
+  if (readiness_.is_announced()) return;
+  if (!readiness_.announce(state_.own ? state_.own->key.str() : "none")) return announce_timer_.start(kRetry);
   const size_t peers = state_.peers.plans().size();
   base::log_info(fmt::format("ready: {} {} reached", peers, peers == 1 ? "peer is" : "peers are"));
   if (state_.own) runtime_config_.start();

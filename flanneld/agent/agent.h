@@ -19,6 +19,7 @@
 #include "flanneld/agent/status_pages.h"
 #include "flanneld/agent/store_events.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/io/sleep_watch.h"
 #include "flanneld/kernel/reconciler.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/lease_store.h"
@@ -95,10 +96,11 @@ class Agent final {
   RuntimeConfig runtime_config_;
   StatusPages pages_;
   NodeJob job_;
+  SleepWatch sleep_watch_;
   EventLoop::Clock::time_point peers_applied_;
   std::optional<std::string> last_failure_;  ///< of a step that is tried again
   bool applies_rules_ = false;               ///< finish_attach() is called by attach(), not later
-  Timer configure_timer_, attach_timer_, peers_timer_, confine_timer_;
+  Timer configure_timer_, attach_timer_, peers_timer_, confine_timer_, announce_timer_;
 };
 
 }  // namespace flanneld

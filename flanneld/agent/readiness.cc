@@ -23,9 +23,9 @@ void Readiness::restart() { phase_ = Phase::config; }
 
 bool Readiness::announce(const std::string& subnet) {
   if (is_announced_) return false;
-  is_announced_ = true;
-  notify_service_manager(fmt::format("READY=1\nSTATUS=subnet {}", subnet));
-  return true;
+  is_announced_ =
+      notify_service_manager(fmt::format("READY=1\nSTATUS=subnet {}", subnet)) != Notified::not_now;
+  return is_announced_;
 }
 
 }  // namespace flanneld

@@ -31,8 +31,10 @@ class Readiness {
   /// nullopt: the agent waits for nothing.
   [[nodiscard]] const std::optional<std::string>& reason() const { return reason_; }
 
-  /// Tells systemd, once, that the node is ready. True if it was this call.
+  /// Tells systemd, once, that the node is ready. True if it was this call; false also when systemd takes
+  /// nothing now.
   bool announce(const std::string& subnet);
+  [[nodiscard]] bool is_announced() const { return is_announced_; }
 
  private:
   Phase phase_ = Phase::config;

@@ -23,7 +23,8 @@ SavedLeases::SavedLeases(EventLoop& loop, const Options& options, Events events,
       events_(std::move(events)),
       grace_(grace),
       grace_timer_(loop, [this] { use(); }),
-      save_timer_(loop, [this] { save(); }) {}
+      save_timer_(loop, [this] { save(); }),
+      worker_(loop, [this] { events_.changed(); }) {}
 
 void SavedLeases::load() {
   if (options_.state_file.empty() || !take_file()) return;
@@ -88,10 +89,26 @@ void SavedLeases::save_soon() {
 
 void SavedLeases::save() {
   const bool saves = !options_.state_file.empty() && !is_taken_;
-  const auto state = saves && !in_use_ ? events_.collect() : std::nullopt;
-  try {
-    if (state) save_state(options_.state_file, *state);
+  auto state = saves && !in_use_ ? events_.collect() : std::nullopt;
+  if (!state) {
     if (saves) problem_.reset();
+    return events_.settled();
+  }
+  if (worker_.is_busy()) return save_timer_.start(kSaveRetry);
+  try {
+    worker_.begin(
+        fmt::format("write {}", options_.state_file),
+        [path = options_.state_file, state = std::move(*state)] { save_state(path, state); },
+        [this](const std::exception_ptr& failure) { saved(failure); });
+  } catch (const base::SystemError&) {
+    saved(std::current_exception());
+  }
+}
+
+void SavedLeases::saved(const std::exception_ptr& failure) {
+  try {
+    if (failure) std::rethrow_exception(failure);
+    problem_.reset();
   } catch (const base::SystemError& error) {
     if (!problem_) base::log_warning(fmt::format("save the leases: {}", error.what()));
     problem_ = fmt::format("the leases cannot be saved: {}", error.what());

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
 
 #include "common/base/file_lock.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/io/file_worker.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/saved_leases.h"
 
@@ -23,6 +25,8 @@ class SavedLeases {
     std::function<std::optional<SavedState>()> collect;
     /// Everything has been saved, and nothing changes any more.
     std::function<void()> settled;
+    /// problem() says something else, though nothing was asked of this.
+    std::function<void()> changed;
   };
   static constexpr std::chrono::milliseconds kStoreGrace{3000};
 
@@ -44,11 +48,15 @@ class SavedLeases {
   /// Saves within two seconds, together with further changes until then.
   void save_soon();
   /// Why the leases cannot be saved; nullopt: they can.
-  [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
+  [[nodiscard]] std::optional<std::string> problem() const {
+    const auto hangs = worker_.problem();
+    return hangs ? hangs : problem_;
+  }
 
  private:
   void use();
   void save();
+  void saved(const std::exception_ptr& failure);
   /// Makes the file this agent's for its life; false if it is another's.
   bool take_file();
 
@@ -62,6 +70,7 @@ class SavedLeases {
   bool is_taken_ = false;  ///< the file is another agent's
   std::optional<std::string> problem_;
   Timer grace_timer_, save_timer_;
+  FileWorker worker_;
 };
 
 }  // namespace flanneld

@@ -6,10 +6,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 namespace flanneld {
+
+BootClock::time_point BootClock::now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return time_point(duration(base::nanoseconds(now)));
+}
 
 EventLoop::EventLoop(Now now) : now_(std::move(now)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_.valid()) base::throw_errno("create epoll descriptor");

@@ -15,10 +15,20 @@
 
 namespace flanneld {
 
+/// Counts while the machine sleeps, as the world outside does, and cannot be set.
+struct BootClock {
+  using duration = std::chrono::nanoseconds;
+  using rep = duration::rep;
+  using period = duration::period;
+  using time_point = std::chrono::time_point<BootClock>;
+  static constexpr bool is_steady = true;
+  static time_point now();
+};
+
 /// Must outlive the timers and watches made on it.
 class EventLoop {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = BootClock;
   using Callback = std::function<void()>;
   /// Gets the EPOLL* bits that are ready.
   using FdCallback = std::function<void(uint32_t events)>;

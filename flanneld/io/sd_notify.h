@@ -5,8 +5,13 @@
 
 namespace flanneld {
 
-/// Sends for example "READY=1\nSTATUS=…". False if there is no socket or it cannot be sent, which is no
-/// failure.
-bool notify_service_manager(std::string_view state);
+enum class Notified {
+  yes,
+  nobody,  ///< there is no socket, or nobody listens there: no failure
+  not_now  ///< it has taken nothing for so long that its queue is full
+};
+
+/// Sends for example "READY=1\nSTATUS=…". Never blocks.
+Notified notify_service_manager(std::string_view state);
 
 }  // namespace flanneld

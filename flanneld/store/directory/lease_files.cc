@@ -21,7 +21,7 @@ namespace {
 
 constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
 constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755, kLockMode = 0600;
-constexpr seconds kLockTimeout{1};  // the event loop stands still meanwhile
+constexpr seconds kLockTimeout{1};
 
 /// The modification time; nullopt when there is no such file.
 std::optional<sys_seconds> expiry_of(int dir_fd, const std::string& name) {
@@ -60,6 +60,10 @@ std::optional<std::string> LeaseFiles::read_config() const {
 
 base::FileLock LeaseFiles::lock() const {
   return base::FileLock::acquire(directory_.get(), "lock", kLockMode, kLockTimeout);
+}
+
+std::optional<base::FileLock> LeaseFiles::try_lock() const {
+  return base::FileLock::try_acquire(directory_.get(), "lock", kLockMode);
 }
 
 std::vector<Lease> LeaseFiles::read(const std::vector<Lease>& known, Unreadable unreadable) {

@@ -44,7 +44,9 @@ class LeaseFiles {
 
   /// nullopt when there is no such file.
   [[nodiscard]] std::optional<std::string> read_config() const;
-  /// Held while the leases are read and changed. Waits a second at most.
+  /// Held while the leases are read and changed; nullopt: another process has it.
+  [[nodiscard]] std::optional<base::FileLock> try_lock() const;
+  /// Likewise, after a second's wait at most.
   [[nodiscard]] base::FileLock lock() const;
   /// All leases that have not ended, by name. The files of ended ones are removed. A file that cannot be read
   /// stands for its lease in `known`, or is an error.

@@ -21,6 +21,8 @@ using std::chrono::sys_seconds;
 namespace {
 
 constexpr seconds kScanAgain = seconds(1);
+constexpr std::chrono::milliseconds kLockAgain{20};
+constexpr int kLockTries = 50;
 /// So often the first list waits for a lease that cannot be read: without it that peer would be cut off.
 constexpr int kPatientLooks = 5;
 
@@ -86,7 +88,7 @@ void DirectoryStore::watch() {
 
 void DirectoryStore::look_safely() {
   try {
-    look();
+    if (!look()) return;
     if (std::exchange(is_unreachable_, false)) listener_(StoreConnected{});
   } catch (const std::exception& error) {
     if (!std::exchange(is_unreachable_, true)) listener_(StoreUnreachable{error.what()});
@@ -94,14 +96,19 @@ void DirectoryStore::look_safely() {
   }
 }
 
-void DirectoryStore::look() {
+bool DirectoryStore::look() {
   timer_.cancel();  // schedule() finds out when to look next
   open();
   read_config();
-  if (!claim_) return;
+  if (!claim_) return true;
   Holding holding;
   {
-    const base::FileLock lock = files_.lock();
+    const auto lock = files_.try_lock();
+    if (!lock) {
+      wait_for_lock();
+      return false;
+    }
+    failed_locks_ = 0;
     const bool holds_one = claim_->kind == Claim::Kind::subnet;
     holding = holds_one ? hold(read_leases()) : Holding{read_leases()};
   }
@@ -111,6 +118,15 @@ void DirectoryStore::look() {
   }
   if (holding.event) listener_(*holding.event);
   schedule(holding.leases);
+  return true;
+}
+
+/// An agent has the lock for a moment; whoever has it for long is told of.
+void DirectoryStore::wait_for_lock() {
+  if (failed_locks_++ == kLockTries)
+    throw base::SystemError(ETIMEDOUT,
+                            fmt::format("lock file {}/lock, which another process holds", files_.path()));
+  timer_.start(failed_locks_ <= kLockTries ? kLockAgain : kScanAgain);
 }
 
 void DirectoryStore::read_config() {

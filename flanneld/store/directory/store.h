@@ -39,8 +39,10 @@ class DirectoryStore final : public LeaseStore {
   void watch();
   void unwatch();
   /// Reads everything and does what is due: when inotify reports a change, or a lease ends.
-  void look();
+  /// False: another process has the lock, and it will be tried again.
+  bool look();
   void look_safely();
+  void wait_for_lock();
   void read_config();
   [[nodiscard]] std::vector<Lease> read_leases();
   Holding hold(std::vector<Lease> leases);
@@ -62,7 +64,7 @@ class DirectoryStore final : public LeaseStore {
   bool claim_changed_ = false;  ///< or the lease is to be claimed again
   std::optional<Lease> own_;
   std::optional<std::vector<Lease>> listed_;  ///< what the listener was sent last
-  int failed_first_looks_ = 0;
+  int failed_first_looks_ = 0, failed_locks_ = 0;
   bool is_unreachable_ = false;
   bool is_full_ = false;  ///< no subnet is free, and the listener knows
 };

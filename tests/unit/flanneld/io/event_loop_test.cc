@@ -80,3 +80,31 @@ TEST_CASE("timers go by the loop's clock, in the order of their deadlines") {
   CHECK(calls == "early late ");
   CHECK_FALSE(time.loop.next_deadline());
 }
+
+TEST_CASE("a timer that fell due while the machine slept runs as soon as it wakes") {
+  EventLoop::Clock::duration slept{};
+  EventLoop loop([&] { return EventLoop::Clock::now() + slept; });
+  const Pipe wake;
+  std::string calls;
+  Timer renewal(loop, [&] { calls += "renewal "; });
+  Timer later(loop, [&] { calls += "later "; });
+  Timer end(loop, [&] { loop.stop(); });
+  renewal.start(std::chrono::hours(1));
+  later.start(std::chrono::hours(3));
+  loop.watch(wake.read.get(), EPOLLIN, [&](uint32_t) {
+    loop.unwatch(wake.read.get());
+    slept = std::chrono::hours(2);
+    end.start(milliseconds(1));
+  });
+  wake.fill();
+  loop.run();
+  CHECK(calls == "renewal ");
+}
+
+TEST_CASE("timers go by a clock that counts the machine's sleep") {
+  timespec now{};
+  REQUIRE(::clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+  const auto since = EventLoop::Clock::now().time_since_epoch() - std::chrono::seconds(now.tv_sec);
+  CHECK(since >= std::chrono::seconds(0));
+  CHECK(since < std::chrono::seconds(5));
+}
