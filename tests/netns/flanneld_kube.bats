@@ -189,6 +189,9 @@ peer() {
   wait_until 5 waits_for a 'ClusterRole of this agent must allow nodes: list'
   on m1 kube_order '{"order": "wrong"}'
   wait_until 15 waits_for a "there is no Node 'a'"
+  on m1 kube_node a 10.99.1.0/24 192.168.1.10
+  wait_until 3 waits_for a "the podCIDR 10.99.1.0/24 of the Node 'a' is not within the network 10.244.0.0/16"
+  assert_empty "$(on m1 kube_patches)" patches
   on m1 kube_node a "" 192.168.1.10
   wait_until 3 waits_for a "the Node 'a' has no podCIDR: .*--allocate-node-cidrs=true and --cluster-cidr=10.244.0.0/16"
   on m1 kube_order '{"order": "wrong", "forbid": ["patch"]}'

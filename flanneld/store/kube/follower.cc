@@ -55,12 +55,12 @@ NodeFollower::NodeFollower(EventLoop& loop, KubeClient& client, std::string pref
       late_backoff_(kFirstLateLook, kMostLateLook),
       refusal_backoff_(kFirstRefusal, kMostRefusal),
       list_(kMaxNode),
-      lines_(kMaxNode) {}
+      events_(kMaxNode) {}
 
 void NodeFollower::next_soon(Step step, milliseconds delay) {
   call_.reset();
   silence_timer_.cancel();
-  lines_.clear();
+  events_.clear();
   step_ = step;
   next_timer_.start(delay);
 }
@@ -208,9 +208,9 @@ void NodeFollower::take_watch_bytes(std::string_view bytes) {
   silence_timer_.start(kWatchSilence);
   const KubeClient::Call* mine = call_.get();
   try {
-    lines_.take(bytes);
-    while (const auto line = lines_.next()) {
-      take_event(parse_kube_event(*line, prefix_));
+    events_.take(bytes);
+    while (const auto event = events_.next()) {
+      take_event(parse_kube_event(*event, prefix_));
       if (call_.get() != mine) return;
     }
   } catch (const base::ParseError& error) {

@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "flanneld/io/event_loop.h"
-#include "flanneld/io/line_splitter.h"
 #include "flanneld/store/kube/client.h"
+#include "flanneld/store/kube/document_splitter.h"
 #include "flanneld/store/kube/list_splitter.h"
 #include "flanneld/store/kube/node.h"
 
@@ -81,7 +81,7 @@ class NodeFollower {
   Age age_ = Age::any;
   std::string version_;  ///< up to which all changes are known; empty: none
   ListSplitter list_;
-  LineSplitter lines_;
+  DocumentSplitter events_;
   KubeClient::CallPtr call_;
   bool metadata_suffices_ = true;  ///< the server sends Nodes without their spec and status
   bool has_event_ = false;         ///< the watch has brought something

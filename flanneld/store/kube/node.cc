@@ -139,9 +139,9 @@ KubeNode parse_kube_node(std::string_view text, const std::string& prefix) {
   });
 }
 
-KubeEvent parse_kube_event(std::string_view line, const std::string& prefix) {
+KubeEvent parse_kube_event(std::string_view text, const std::string& prefix) {
   return decoding("an event", [&] {
-    JsonCursor at(line);
+    JsonCursor at(text);
     std::string type;
     std::string_view object;
     at.members([&](const std::string& key) {

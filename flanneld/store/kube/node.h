@@ -29,7 +29,7 @@ struct KubeNode {
 /// without a name.
 KubeNode parse_kube_node(std::string_view text, const std::string& prefix);
 
-/// One line of a watch.
+/// One object of a watch.
 struct KubeEvent {
   enum class Kind { changed, deleted, bookmark, error };
   Kind kind = Kind::changed;
@@ -38,7 +38,7 @@ struct KubeEvent {
   std::string message;
 };
 /// Throws base::ParseError.
-KubeEvent parse_kube_event(std::string_view line, const std::string& prefix);
+KubeEvent parse_kube_event(std::string_view text, const std::string& prefix);
 
 /// What goes before the items of a list.
 struct KubeListHead {

@@ -1,0 +1,58 @@
+#include "flanneld/store/kube/document_splitter.h"
+
+#include <fmt/format.h>
+
+#include "common/base/error.h"
+
+namespace flanneld {
+
+void DocumentSplitter::take(std::string_view piece) {
+  bytes_.erase(0, begin_);
+  at_ -= begin_;
+  begin_ = 0;
+  bytes_.append(piece);
+}
+
+std::optional<std::string> DocumentSplitter::next() {
+  for (; at_ < bytes_.size(); ++at_) {
+    const char one = bytes_[at_];
+    if (in_string_) {
+      if (one == '\n') throw base::ParseError("a text breaks off");
+      if (is_escaped_)
+        is_escaped_ = false;
+      else if (one == '\\')
+        is_escaped_ = true;
+      else if (one == '"')
+        in_string_ = false;
+    } else if (depth_ == 0) {
+      const bool is_space = one == '\n' || one == ' ' || one == '\r' || one == '\t';
+      if (!is_space && one != '{') throw base::ParseError("what is sent is no stream of JSON objects");
+      begin_ = is_space ? at_ + 1 : at_;
+      if (!is_space) depth_ = 1;
+    } else if (one == '"') {
+      in_string_ = true;
+    } else if (one == '{' || one == '[') {
+      // Of an object over several lines only the first begins so: the one before has no end.
+      if (one == '{' && bytes_[at_ - 1] == '\n') throw base::ParseError("an object breaks off");
+      ++depth_;
+    } else if ((one == '}' || one == ']') && --depth_ == 0) {
+      std::string document = bytes_.substr(begin_, at_ + 1 - begin_);
+      begin_ = ++at_;
+      return document;
+    }
+    if (begin_ <= at_ && at_ - begin_ >= max_bytes_)
+      throw base::ParseError(fmt::format("an object is longer than {} bytes", max_bytes_));
+  }
+  if (begin_ == bytes_.size()) clear();  // a burst's memory need not stay
+  return std::nullopt;
+}
+
+void DocumentSplitter::clear() {
+  bytes_.clear();
+  bytes_.shrink_to_fit();
+  begin_ = at_ = 0;
+  depth_ = 0;
+  in_string_ = is_escaped_ = false;
+}
+
+}  // namespace flanneld
