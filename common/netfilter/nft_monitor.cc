@@ -26,27 +26,39 @@ void show(const nlmsghdr* message, const std::function<void(const NftChange&)>& 
   const auto family = family_of(static_cast<const nfgenmsg*>(nlmsg_data(message))->nfgen_family);
   if (!family) return;
   const Attributes attributes = Attributes::of(message, sizeof(nfgenmsg));
+  NftChange change;
+  change.family = *family;
+  change.by_port = message->nlmsg_pid;
   switch (type) {
     case NFT_MSG_NEWTABLE:
     case NFT_MSG_DELTABLE:
-      visit({.family = *family, .table = view(attributes, NFTA_TABLE_NAME), .chain = {}});
+      change.table = view(attributes, NFTA_TABLE_NAME);
       break;
     case NFT_MSG_NEWCHAIN:
     case NFT_MSG_DELCHAIN:
-      visit({.family = *family,
-             .table = view(attributes, NFTA_CHAIN_TABLE),
-             .chain = view(attributes, NFTA_CHAIN_NAME),
-             .is_base = attributes.find(NFTA_CHAIN_HOOK) != nullptr});
+      change.table = view(attributes, NFTA_CHAIN_TABLE);
+      change.chain = view(attributes, NFTA_CHAIN_NAME);
+      change.is_base = attributes.find(NFTA_CHAIN_HOOK) != nullptr;
       break;
     case NFT_MSG_NEWRULE:
     case NFT_MSG_DELRULE:
-      visit({.family = *family,
-             .table = view(attributes, NFTA_RULE_TABLE),
-             .chain = view(attributes, NFTA_RULE_CHAIN)});
+      change.table = view(attributes, NFTA_RULE_TABLE);
+      change.chain = view(attributes, NFTA_RULE_CHAIN);
       break;
-    default:  // sets and their elements, generations
+    case NFT_MSG_NEWSET:
+    case NFT_MSG_DELSET:
+      change.table = view(attributes, NFTA_SET_TABLE);
+      change.is_set = true;
       break;
+    case NFT_MSG_NEWSETELEM:
+    case NFT_MSG_DELSETELEM:
+      change.table = view(attributes, NFTA_SET_ELEM_LIST_TABLE);
+      change.is_set = true;
+      break;
+    default:  // other objects, generations
+      return;
   }
+  visit(change);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // may change its tables hundreds of times a second, and listeners to another table must skip that fast.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct NftChange {
   std::string_view table;
   std::string_view chain;  ///< empty: the table itself, or a set
   bool is_base = false;    ///< a base chain was made, changed or deleted
+  bool is_set = false;     ///< a set, or elements of one
+  uint32_t by_port = 0;    ///< port_id() of the socket that asked for it
 };
 
 class NftMonitor {

@@ -151,6 +151,11 @@ NftRule& NftRule::udp_has(uint32_t offset, uint16_t port) {
 NftRule& NftRule::udp_source_is(uint16_t port) { return udp_has(0, port); }
 NftRule& NftRule::udp_port_is(uint16_t port) { return udp_has(2, port); }  // RFC 768: behind the source port
 
+NftRule& NftRule::udp_source_below(uint16_t port) {
+  const uint16_t wire = htobe16(port);
+  return load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2).compare(NFT_CMP_LT, &wire, sizeof wire);
+}
+
 NftRule& NftRule::interface_is(uint32_t key, const std::string& name, bool is) {
   std::array<char, IFNAMSIZ> padded{};
   std::memcpy(padded.data(), name.data(), std::min(name.size(), padded.size() - 1));

@@ -60,6 +60,8 @@ class NftRule {
   NftRule& nd_target(const base::IpNet& net);
   /// `udp sport port`.
   NftRule& udp_source_is(uint16_t port);
+  /// `udp sport < port`. Test that it is UDP first.
+  NftRule& udp_source_below(uint16_t port);
   /// `udp dport port`.
   NftRule& udp_port_is(uint16_t port);
   /// `field @set`, several as `field . field @set`; `!= @set` unless `is_in`. The order is that of the set's

@@ -99,6 +99,8 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       attach_timer_(loop, [this] { attach(); }),
       peers_timer_(loop,
                    [this] {
+                     if (rules_)
+                       rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
                      reconciler_.apply(state_.peers.plans());
                      peers_applied_ = EventLoop::Clock::now();
                      status_changed();

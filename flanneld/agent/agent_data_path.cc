@@ -61,6 +61,7 @@ void Agent::apply_rules() {
                                 options_.iptables_resync, [this] { rules_changed(); });
   if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
   applies_rules_ = true;
+  rules_->set_nodes(tunnel_senders(state_));
   rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
   applies_rules_ = false;
 }

@@ -16,13 +16,19 @@ std::vector<base::IpAddress> tunnel_addresses(const ExternalInterface& external,
   return addresses;
 }
 
-std::optional<Tunnel> find_tunnel(const NodeState& state, base::Family family) {
+std::vector<base::IpNet> of_family(std::vector<base::IpNet> networks, base::Family family) {
+  std::erase_if(networks, [&](const base::IpNet& net) { return net.address.family() != family; });
+  return networks;
+}
+
+std::optional<Tunnel> find_tunnel(const NodeState& state, base::Family family, const Options& options) {
   for (const TunnelPort& one : state.backend->tunnel_ports())
     if (one.family == family)
       return Tunnel{.link = one.device,
                     .port = one.port,
                     .addresses = tunnel_addresses(*state.external, family),
-                    .uplinks = state.host.uplinks};
+                    .uplinks = state.host.uplinks,
+                    .sources = of_family(options.tunnel_sources, family)};
   return std::nullopt;
 }
 
@@ -102,13 +108,21 @@ NodePlan node_plan(const NodeState& state, const Options& options) {
   return plan;
 }
 
+std::vector<base::IpAddress> tunnel_senders(const NodeState& state) {
+  std::vector<base::IpAddress> senders;
+  for (const auto& [key, peer] : state.peers.plans())
+    senders.insert(senders.end(), peer.plan->senders.begin(), peer.plan->senders.end());
+  return senders;
+}
+
 TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
   TrafficSpec spec;
   std::vector<base::IpNet> networks = state.former;
   for (const base::Family family : base::kFamilies) {
     const auto& config = state.config->of(family);
     const auto& subnet = state.own->key.of(family);
-    if (config && subnet) spec.networks.push_back({config->network, *subnet, find_tunnel(state, family)});
+    if (config && subnet)
+      spec.networks.push_back({config->network, *subnet, find_tunnel(state, family, options)});
     if (config) networks.push_back(config->network);
   }
   spec.owner = rule_owner(options.subnet_file, std::move(networks));

@@ -83,6 +83,8 @@ std::optional<std::string> describe_collisions(const NodeState& state);
 
 /// What the node needs in the kernel, for the lease that it has. There must be a backend.
 NodePlan node_plan(const NodeState& state, const Options& options);
+/// Where tunnel packets of the peers that are used come from.
+std::vector<base::IpAddress> tunnel_senders(const NodeState& state);
 /// What the packet filter is to do. There must be a backend and a lease.
 TrafficSpec traffic_spec(const NodeState& state, const Options& options);
 

@@ -44,6 +44,7 @@ struct PeerPlan {
   std::vector<PlannedRoute> routes;
   std::vector<PlannedNeighbour> neighbours;
   std::vector<PlannedFdbEntry> fdb;
+  std::vector<base::IpAddress> senders = {};  ///< where its packets of the tunnel come from; without one none
   bool operator==(const PeerPlan&) const = default;
 };
 

@@ -86,8 +86,10 @@ VxlanBackend::VxlanBackend(const BackendContext& context)
       routes_(context.routes) {
   for (const Family family : families_of(context.config)) {
     devices_.push_back(make_device(context, family));
-    const std::string data = VxlanLeaseData{options_.vni, *devices_.back().mac}.format();
-    (family == Family::v4 ? attributes_.backend_data : attributes_.backend_v6_data) = data;
+    VxlanLeaseData data{.vni = options_.vni, .vtep_mac = *devices_.back().mac};
+    const auto& own = interface_address(context.external, family);
+    if (own != public_address(context.external, family)) data.source = own;
+    (family == Family::v4 ? attributes_.backend_data : attributes_.backend_v6_data) = data.format();
   }
 }
 
@@ -168,12 +170,14 @@ void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan
   const base::IpAddress remote = peer_address(peer, family);
   const std::string& text =
       family == Family::v4 ? peer.attributes.backend_data : peer.attributes.backend_v6_data;
-  const base::MacAddress mac = decoding(fmt::format("lease of {}", peer.key.str()), [&] {
-                                 return VxlanLeaseData::parse(text);
-                               }).vtep_mac;
+  const auto data =
+      decoding(fmt::format("lease of {}", peer.key.str()), [&] { return VxlanLeaseData::parse(text); });
+  const base::MacAddress mac = data.vtep_mac;
   if (mac == device.mac)
     throw base::ParseError(fmt::format("lease of {}: VTEP MAC {} is that of this node's own '{}'",
                                        peer.key.str(), mac, device.name));
+  plan.senders.push_back(remote);
+  if (data.source) plan.senders.push_back(*data.source);
   if (options_.direct_routing && is_directly_connected(routes_, remote)) {
     plan.routes.push_back({.dst = subnet, .gw = remote, .link = external_});
     return;

@@ -29,12 +29,15 @@ VxlanLeaseData VxlanLeaseData::parse(std::string_view text) {
     VxlanLeaseData data;
     data.vni = static_cast<uint32_t>(get_unsigned(document, "VNI", kMaxVni).value_or(0));
     data.vtep_mac = parse_vtep_mac(json::get_string(document, "VtepMAC", ""));
+    if (const std::string source = json::get_string(document, "Source", ""); !source.empty())
+      data.source = base::IpAddress::parse(source);
     return data;
   });
 }
 
 std::string VxlanLeaseData::format() const {
-  return fmt::format(R"({{"VNI":{},"VtepMAC":"{}"}})", vni, vtep_mac);
+  const std::string from = source ? fmt::format(R"(,"Source":"{}")", *source) : std::string();
+  return fmt::format(R"({{"VNI":{},"VtepMAC":"{}"{}}})", vni, vtep_mac, from);
 }
 
 }  // namespace flanneld

@@ -72,6 +72,8 @@ constexpr std::array kFlags{
          "keep a blackhole route for the node's own subnet"},
     Flag{"pod-sources", "CIDR,…", "", networks<&Options::pod_sources>,
          "further sources that pods may send from, such as floating addresses; repeatable"},
+    Flag{"tunnel-sources", "CIDR,…", "", networks<&Options::tunnel_sources>,
+         "further sources of tunnel packets, beside the nodes that hold a lease; repeatable"},
     Flag{"no-subnet", "", "false", boolean<&Options::no_subnet>,
          "route to the other nodes' pods and take no subnet, as a gateway does"},
     Flag{"heal", "", "true", boolean<&Options::heal>,

@@ -54,9 +54,10 @@ struct Options {
   bool iptables_forward_rules = false;
   std::chrono::seconds iptables_resync{};
   bool ip_blackhole_route = false;
-  std::vector<base::IpNet> pod_sources;  ///< that pods may send from beside the node's subnet
-  bool no_subnet = false;                ///< routes to the pods of other nodes, and has none itself
-  bool heal = true;                      ///< undo what others change in the kernel
+  std::vector<base::IpNet> pod_sources;     ///< that pods may send from beside the node's subnet
+  std::vector<base::IpNet> tunnel_sources;  ///< of nodes without a lease that may send into the tunnel
+  bool no_subnet = false;                   ///< routes to the pods of other nodes, and has none itself
+  bool heal = true;                         ///< undo what others change in the kernel
 
   std::optional<base::IpAddress> healthz_ip;
   uint16_t healthz_port = 0;

@@ -101,7 +101,8 @@ std::string choose_suffix(netlink::NetlinkSocket& socket, Family family, const R
   return are_of_another(all, owner) ? owner.suffix : std::string();
 }
 
-NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& suffix, bool fully_random) {
+NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& suffix, bool fully_random,
+                                  const NodeSet& nodes) {
   const netfilter::NftTable table = flannel_table(plan.family, suffix);
   NftTransaction transaction(table);
   // Deleted and made again at once: nothing survives of what others put in or changed, flags and chains'
@@ -109,6 +110,7 @@ NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& su
   transaction.ensure_table();
   transaction.delete_table();
   transaction.ensure_table(fmt::format("rules for {}", table.name));
+  if (plan.tunnel) nodes.add_to(transaction, plan.family);
   for (const PlannedChain& chain : planned_chains(plan)) {
     transaction.ensure_base_chain(chain.name, chain.hook, chain.comment);
     for (const TrafficRule& rule : *chain.rules)

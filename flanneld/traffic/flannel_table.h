@@ -9,6 +9,7 @@
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
 #include "common/netlink/socket.h"
+#include "flanneld/traffic/node_set.h"
 #include "flanneld/traffic/traffic_plan.h"
 
 namespace flanneld {
@@ -26,7 +27,7 @@ std::string choose_suffix(netlink::NetlinkSocket& socket, base::Family family, c
 
 /// Replaces the table by one as planned.
 netfilter::NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& suffix,
-                                             bool fully_random);
+                                             bool fully_random, const NodeSet& nodes);
 
 /// False if the table cannot be what was written just now, because another program was quicker.
 bool is_as_planned(const netfilter::NftTableInfo& table, const TrafficPlan& plan);

@@ -31,6 +31,12 @@ std::string link_text(const TrafficRule& rule) {
   return fmt::format("{}-i {} ", rule.is_by_input_link ? "" : "! ", rule.input_link);
 }
 
+std::string port_text(const TrafficRule& rule) {
+  if (rule.udp_port == 0) return {};
+  return fmt::format("-p udp -m udp {}--dport {} ",
+                     rule.by_server ? fmt::format("--sport 0:{} ", kFirstUserPort - 1) : "", rule.udp_port);
+}
+
 const char* target_of(const TrafficRule& rule, bool fully_random) {
   switch (rule.action) {
     case TrafficAction::return_:
@@ -58,8 +64,7 @@ std::string end_text(const TrafficRule& rule, const TrafficPlan& plan) {
 std::string rule_line(const IptablesPlace& place, const std::string& chain, const TrafficRule& rule,
                       const TrafficPlan& plan) {
   return fmt::format("-A {} {}{}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
-                     address_text("-d", rule.destination), link_text(rule),
-                     rule.udp_port == 0 ? "" : fmt::format("-p udp -m udp --dport {} ", rule.udp_port),
+                     address_text("-d", rule.destination), link_text(rule), port_text(rule),
                      rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", end_text(rule, plan),
                      match_text(place), target_of(rule, plan.fully_random));
 }

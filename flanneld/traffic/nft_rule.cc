@@ -14,6 +14,10 @@ NftTable iptables_nft_table(base::Family family, const char* name) {
   return {.family = nft_family(family), .name = name};
 }
 
+netfilter::NftField source_field(base::Family family) {
+  return family == base::Family::v4 ? netfilter::NftField::source_v4 : netfilter::NftField::source_v6;
+}
+
 NftRule make_nft_rule(const TrafficRule& rule, base::Family family, NftRuleOptions options) {
   NftRule result(nft_family(family));
   if (rule.kube_mark) result.mark_is(kKubeMasqueradeMark, kKubeMasqueradeMark);
@@ -21,6 +25,8 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, NftRuleOptio
   if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
   if (!rule.input_link.empty()) result.input_interface_is(rule.input_link, rule.is_by_input_link);
   if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
+  if (rule.by_server) result.udp_source_below(kFirstUserPort);
+  if (rule.by_node) result.in_set(kNodeSet, {source_field(family)});
   const bool ends = rule.action == TrafficAction::drop || rule.action == TrafficAction::masquerade;
   if (options.until && ends) result.before(*options.until);
   if (options.counted) result.counter();

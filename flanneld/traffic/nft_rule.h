@@ -12,6 +12,9 @@ netfilter::NftFamily nft_family(base::Family family);
 /// One of iptables' tables as its nf_tables variant has it: "ip nat", "ip6 filter".
 netfilter::NftTable iptables_nft_table(base::Family family, const char* name);
 
+/// A packet's source, in what is looked up in a set.
+netfilter::NftField source_field(base::Family family);
+
 struct NftRuleOptions {
   bool fully_random = false;                           ///< masquerade to random ports
   bool counted = false;                                ///< count packets, as iptables does

@@ -13,9 +13,6 @@
 #include "common/base/text.h"
 #include "flanneld/lease/clock.h"
 #include "flanneld/traffic/flannel_table.h"
-#include "flanneld/traffic/forward_policy.h"
-#include "flanneld/traffic/input_policy.h"
-#include "flanneld/traffic/iptables_nft.h"
 #include "flanneld/traffic/iptables_programs.h"
 
 namespace flanneld {
@@ -71,8 +68,10 @@ void NftablesRules::open() {
 void NftablesRules::read_changes() {
   bool look = false, any = false;
   const bool complete = monitor_->drain([&](const netfilter::NftChange& change) {
+    const bool is_own = is_flannel_table(change.table);
+    if (is_own && change.is_set && change.by_port == socket_->port_id()) return;
     any = true;
-    look = look || change.is_base || is_flannel_table(change.table) ||
+    look = look || change.is_base || is_own ||
            (change.table == "filter" && (change.chain == "FORWARD" || change.chain == "INPUT" ||
                                          change.chain.starts_with(kIptablesForwardChain)));
   });
@@ -139,12 +138,33 @@ bool NftablesRules::reconcile_family(Family family) {
     written_.erase(family);
     return remove_flannel_tables(*socket_, family, owner_);
   }
-  const auto known = written_.find(family);
-  if (known != written_.end() &&
-      find_nft_table(*socket_, flannel_table(family, suffixes_[family])) == known->second)
-    return false;
+  if (is_as_written(family)) return false;
   write(*plan);
   return true;
+}
+
+bool NftablesRules::is_as_written(Family family) {
+  const auto known = written_.find(family);
+  if (known == written_.end()) return false;
+  const auto table = flannel_table(family, suffixes_[family]);
+  return find_nft_table(*socket_, table) == known->second &&
+         (!plan_of(plans_, family)->tunnel || nodes_.is_intact(*socket_, family, table));
+}
+
+void NftablesRules::set_nodes(const std::vector<base::IpAddress>& nodes) {
+  nodes_.want(nodes);
+  for (const TrafficPlan& plan : plans_)
+    if (plan.tunnel && written_.contains(plan.family)) update_nodes(plan);
+}
+
+void NftablesRules::update_nodes(const TrafficPlan& plan) {
+  try {
+    if (nodes_.update(*socket_, plan.family, flannel_table(plan.family, suffixes_[plan.family]))) return;
+  } catch (const base::SystemError&) {
+    // The look that follows will fail for the same reason, and tell it.
+  }
+  written_.erase(plan.family);
+  settle_.start(settle_delay_);
 }
 
 bool NftablesRules::prolong() {
@@ -175,8 +195,9 @@ bool NftablesRules::try_write(const TrafficPlan& plan, const std::string& suffix
   if (end_refused_) asked.until.reset();
   const bool random = plan.fully_random && !fully_random_refused_;
   try {
-    if (!make_flannel_table(asked, suffix, random).commit(*socket_, doing))
+    if (!make_flannel_table(asked, suffix, random, nodes_).commit(*socket_, doing))
       throw base::SystemError(ENOENT, doing);
+    nodes_.note_written(plan.family);
     return true;
   } catch (const base::KernelError& error) {
     const bool may_be_old = error.error_number() == EINVAL || error.error_number() == EOPNOTSUPP ||
@@ -204,94 +225,6 @@ void NftablesRules::write(const TrafficPlan& plan) {
     throw base::SystemError(EAGAIN, fmt::format("{}: another program changes it at the same time", doing));
   written_[plan.family] = std::move(*now);
   if (suffix.empty() && !owner_.suffix.empty()) remove_flannel_table(*socket_, plan.family, owner_.suffix);
-}
-
-/// The rules of iptables do the same as ours, so both may be there for a while. They are removed when ours
-/// are in place: no packet meets neither.
-void NftablesRules::settle_others() {
-  try {
-    if (!iptables_leftovers_removed_)
-      for (const Family family : base::kFamilies)
-        for (const IptablesPlace& place : {kNatPlace, kSourcePlace, kTunnelInputPlace, kTunnelForwardPlace})
-          remove_iptables_nft_chains(*socket_, family, place, owner_);
-    open_nft_forward_chains(*socket_, plans_, owner_);
-  } catch (const base::SystemError& error) {
-    pass_.failure = error.what();
-    return finish();
-  }
-  for (const Family family : base::kFamilies) settle_legacy(family);
-  queue_.then([this] { finish(); });
-}
-
-/// The legacy variant's tables, which only its programs can read.
-void NftablesRules::settle_legacy(Family family) {
-  if (!has_legacy_tables(family)) return;
-  if (!has_iptables(family, IptablesVariant::legacy)) {
-    pass_.legacy_notes.push_back(fmt::format(
-        "the kernel has rules of {}-legacy, and the program to look at them is missing: install it",
-        iptables_name(family)));
-    return;
-  }
-  queue_.update(
-      family, IptablesVariant::legacy,
-      [plan = plan_or_nothing(plans_, owner_, family), nothing = plan_or_nothing({}, owner_, family),
-       is_leftover = !iptables_leftovers_removed_](IptablesSaved actual) {
-        std::string changes = iptables_forward_changes(actual, has_legacy_drop(actual) ? plan : nothing);
-        actual.erase("filter");
-        return is_leftover ? fmt::format("{}{}", iptables_changes(actual, nothing), changes) : changes;
-      },
-      [this, family](const IptablesOutcome& outcome) { legacy_settled(family, outcome); });
-}
-
-void NftablesRules::legacy_settled(Family family, const IptablesOutcome& outcome) {
-  switch (outcome.kind) {
-    case IptablesOutcome::Kind::unchanged:
-    case IptablesOutcome::Kind::changed:
-      break;
-    case IptablesOutcome::Kind::refused:
-      if (iptables_leftovers_removed_) {
-        pass_.legacy_notes.push_back(fmt::format("{}-legacy refused a change of its FORWARD chain: {}",
-                                                 iptables_name(family), outcome.reason));
-        break;
-      }
-      [[fallthrough]];
-    case IptablesOutcome::Kind::failed:
-      pass_.failure = fmt::format("settle the rules of {}-legacy: {}", iptables_name(family), outcome.reason);
-      break;
-    case IptablesOutcome::Kind::forbidden:
-      pass_.legacy_notes.push_back(fmt::format(
-          "the kernel has had rules of {}-legacy since flanneld gave up starting programs: restart "
-          "it, and it looks at them",
-          iptables_name(family)));
-      break;
-  }
-}
-
-void NftablesRules::finish() {
-  try {
-    if (!pass_.failure) status_.blocked = find_blocked();
-  } catch (const base::SystemError& error) {
-    pass_.failure = error.what();
-  }
-  status_.failure = pass_.failure;
-  if (pass_.failure) {
-    check_.start(retry_.next());
-  } else {
-    iptables_leftovers_removed_ = true;
-    retry_.reset();
-  }
-  end_pass();
-}
-
-std::optional<std::string> NftablesRules::find_blocked() {
-  std::vector<std::string> all;
-  if (auto text = obstacle_text(find_nft_input_obstacles(*socket_, plans_))) all.push_back(std::move(*text));
-  if (forwards(plans_)) {  // else opening the way is the operator's business
-    all.insert(all.end(), pass_.legacy_notes.begin(), pass_.legacy_notes.end());
-    if (auto text = obstacle_text(find_nft_obstacles(*socket_, plans_))) all.push_back(std::move(*text));
-  }
-  if (all.empty()) return std::nullopt;
-  return fmt::format("{}", fmt::join(all, "; "));
 }
 
 }  // namespace flanneld

@@ -14,6 +14,7 @@
 #include "common/netfilter/nft_monitor.h"
 #include "common/netfilter/nft_query.h"
 #include "flanneld/traffic/iptables_queue.h"
+#include "flanneld/traffic/node_set.h"
 #include "flanneld/traffic/traffic_plan.h"
 #include "flanneld/traffic/traffic_rules.h"
 
@@ -27,6 +28,7 @@ class NftablesRules : public TrafficRules {
   NftablesRules& operator=(const NftablesRules&) = delete;
 
   void apply(const TrafficSpec& spec, std::function<void()> applied) override;
+  void set_nodes(const std::vector<base::IpAddress>& nodes) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
   [[nodiscard]] bool needs_programs() const override;
 
@@ -44,6 +46,8 @@ class NftablesRules : public TrafficRules {
   void reconcile(Cause cause);
   void count_restored();
   bool reconcile_family(base::Family family);
+  [[nodiscard]] bool is_as_written(base::Family family);
+  void update_nodes(const TrafficPlan& plan);
   void write(const TrafficPlan& plan);
   bool try_write(const TrafficPlan& plan, const std::string& suffix, const std::string& doing);
   /// Lets the rules last longer; true if they have to be written for that.
@@ -65,6 +69,7 @@ class NftablesRules : public TrafficRules {
   RuleOwner owner_;
   std::map<base::Family, std::string> suffixes_;             ///< of the tables that were written
   std::map<base::Family, netfilter::NftTableInfo> written_;  ///< as the kernel showed it afterwards
+  NodeSet nodes_;
   bool fully_random_refused_ = false, end_refused_ = false;
   base::UniqueFd clock_;  ///< readable when somebody sets the system's clock
   bool iptables_leftovers_removed_ = false;

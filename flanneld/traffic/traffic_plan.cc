@@ -49,9 +49,11 @@ bool holds_nodes(const TrafficNetwork& family) {
                      [&](const base::IpAddress& ip) { return family.network.contains(ip); });
 }
 
-/// What nodes send to this one passes, and nothing else: no packet of a stranger to another address or by
-/// another link, none of a pod here, and none out of the tunnel, from other nodes' pods. Pods elsewhere may
-/// reach the uplink, so that their addresses are refused before.
+/// What nodes send to this one passes, and nothing else: no packet of a stranger or of this node's own
+/// programs, none to another address or by another link, none of a pod here, and none out of the tunnel, from
+/// other nodes' pods. Pods elsewhere may reach the uplink, so that their addresses are refused before. What a
+/// server answers to a packet with a forged source comes from a port that the kernel's tunnels do not send
+/// from.
 std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
   const Tunnel& tunnel = *family.tunnel;
   std::vector<TrafficRule> rules;
@@ -60,13 +62,17 @@ std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
   if (!family.network.address.is_v4()) add().source = AddressMatch{.net = base::link_local(base::Family::v6)};
   if (tunnel.uplinks.empty())
     for (const std::string& link : {std::string(kPodBridge), tunnel.link}) add().input_link = link;
+  if (!tunnel.addresses.empty()) add().by_server = true;
   for (const base::IpAddress& address : tunnel.addresses) {
     const AddressMatch to{.net = {address, static_cast<uint8_t>(address.bits())}};
     for (const std::string& link : tunnel.uplinks.empty() ? std::vector<std::string>{""} : tunnel.uplinks) {
-      TrafficRule& rule = add();
-      rule.action = TrafficAction::return_;
-      rule.destination = to;
-      rule.input_link = link;
+      TrafficRule pass = drop_tunnel(tunnel);
+      pass.action = TrafficAction::return_;
+      pass.destination = to;
+      pass.input_link = link;
+      for (const base::IpNet& source : tunnel.sources)
+        rules.emplace_back(pass).source = AddressMatch{.net = source.network()};
+      rules.emplace_back(pass).by_node = true;
     }
   }
   if (!tunnel.addresses.empty()) add();

@@ -14,6 +14,9 @@
 
 namespace flanneld {
 
+/// Programs without privileges send from this port or one above it.
+inline constexpr uint16_t kFirstUserPort = 1024;
+
 /// kube-proxy's mark on packets that it will masquerade itself.
 inline constexpr uint32_t kKubeMasqueradeMark = 0x4000;
 
@@ -40,6 +43,9 @@ inline constexpr IptablesPlace kSourcePlace{"mangle", "FLANNEL-SOURCES", "PREROU
 inline constexpr std::array kIptablesPlaces{kNatPlace, kSourcePlace, kTunnelInputPlace, kTunnelForwardPlace,
                                             kForwardPlace};
 
+/// The set of the nodes' addresses in our table of nf_tables.
+inline constexpr const char* kNodeSet = "nodes";
+
 /// The bridge that pods are on if their network names no other.
 using flannel::kPodBridge;
 
@@ -60,6 +66,8 @@ struct TrafficRule {
   std::string input_link = {};   ///< empty: any
   bool is_by_input_link = true;  ///< comes in by that link; false: by any other
   uint16_t udp_port = 0;         ///< UDP to this port; 0: any packet
+  bool by_server = false;        ///< UDP from a port below 1024, as servers answer
+  bool by_node = false;          ///< from a node that holds a lease; by the engine that knows them
   bool operator==(const TrafficRule&) const = default;
 };
 

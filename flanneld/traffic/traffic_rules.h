@@ -25,6 +25,9 @@ class TrafficRules {
   /// Writes the rules and watches over them from now on. Calls `applied` once they are written or the first
   /// attempt has failed: at once if no program is needed. Failures are in status(), and are retried.
   virtual void apply(const TrafficSpec& spec, std::function<void()> applied) = 0;
+  /// The addresses that tunnel packets are taken from, from now on: beside the spec, as they change often.
+  /// Before the first apply() they are noted.
+  virtual void set_nodes(const std::vector<base::IpAddress>& nodes) = 0;
   [[nodiscard]] virtual const TrafficStatus& status() const = 0;
   /// True if keeping the rules needs other programs, as the node is now.
   [[nodiscard]] virtual bool needs_programs() const = 0;

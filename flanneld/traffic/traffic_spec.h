@@ -17,6 +17,7 @@ struct Tunnel {
   uint16_t port = 0;
   std::vector<base::IpAddress> addresses = {};  ///< of this node, that the others send to; empty: any
   std::vector<std::string> uplinks = {};        ///< the links that their packets come in by; empty: any
+  std::vector<base::IpNet> sources = {};        ///< of those that hold no lease and may send nevertheless
   bool operator==(const Tunnel&) const = default;
 };
 

@@ -55,7 +55,7 @@ wanted_iptables() {
     "-A FLANNEL-SOURCES -d 127.0.0.0/8 ! -i lo $source DROP" "-A FLANNEL-SOURCES -s 127.0.0.0/8 ! -i lo $source DROP" \
     "-A FLANNEL-SOURCES -s $1 -i cni0 $source RETURN" "-A FLANNEL-SOURCES -s $net -i cni0 $source DROP" "-A FLANNEL-SOURCES -i cni0 $source DROP" \
     "-A FLANNEL-TUNNEL-FWD -s $net ! -d $net $tunnel DROP" "-A FLANNEL-TUNNEL-FWD ! -d $net -i cni0 $tunnel DROP" \
-    "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN -d 192.168.1.10/32 -i eth0 $tunnel RETURN" "-A FLANNEL-TUNNEL-IN $tunnel DROP"
+    "-A FLANNEL-TUNNEL-IN -s $net $tunnel DROP" "-A FLANNEL-TUNNEL-IN ${tunnel/--dport/--sport 0:1023 --dport} DROP" "-A FLANNEL-TUNNEL-IN -d 192.168.1.10/32 -i eth0 $tunnel RETURN" "-A FLANNEL-TUNNEL-IN $tunnel DROP"
   printf '*filter %s\n' "-A FORWARD $fwd FLANNEL-FWD" "-A FLANNEL-FWD -s $net $fwd ACCEPT" "-A FLANNEL-FWD -d $net $fwd ACCEPT"
   printf '*nat %s\n' "-A POSTROUTING $masq FLANNEL-POSTRTG" \
     "$nat -m mark --mark 0x4000/0x4000 $masq RETURN" \
@@ -95,6 +95,11 @@ sources_are_right() {
   wanted=$(flannel_table a)
   assert_equal "$wanted" "table ip flannel-ipv4 {
 	comment \"rules for flannel-ipv4\"
+	set nodes {
+		type ipv4_addr
+		elements = { 192.168.1.20 }
+	}
+
 	chain postrtg {
 		comment \"chain to manage traffic masquerading by flannel\"
 		type nat hook postrouting priority srcnat; policy accept;
@@ -127,7 +132,8 @@ sources_are_right() {
 		comment \"chain to drop tunnel packets that pods forge\"
 		type filter hook input priority filter; policy accept;
 		ip saddr 10.5.0.0/16 udp dport 8472 drop comment \"flanneld tunnel\"
-		ip daddr 192.168.1.10 iifname \"eth0\" udp dport 8472 return comment \"flanneld tunnel\"
+		udp dport 8472 udp sport < 1024 drop comment \"flanneld tunnel\"
+		ip daddr 192.168.1.10 iifname \"eth0\" udp dport 8472 ip saddr @nodes return comment \"flanneld tunnel\"
 		udp dport 8472 drop comment \"flanneld tunnel\"
 	}
 

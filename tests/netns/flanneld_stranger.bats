@@ -1,4 +1,5 @@
 # Who may send into the tunnel.
+# shellcheck disable=SC2030,SC2031 # each test runs in a shell of its own
 
 load ../support/flanneld_test.bash
 
@@ -34,6 +35,77 @@ stranger() {
   on a node_exec nft flush ruleset
   stranger 10.88.0.1 192.168.1.10 192.168.1.77
   wait_until 2 are_forged 3 || fail "without the rules $(forged_packets ip) come: is this test blind?"
+}
+
+# own_programs: unprivileged ones on host a, which send to the tunnel by its own addresses.
+own_programs() {
+  local to
+  for to in 127.0.0.1 192.168.1.10; do
+    on a node_exec setpriv --reuid 65534 --clear-groups perl "$repo/tests/support/forge-vxlan.perl" "$to" 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB" || return
+  done
+}
+
+# neighbour_sends: a machine on the nodes' own network, which holds no lease.
+neighbour_sends() {
+  on c node_exec perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.10 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB"
+}
+
+nodes_are() {
+  [[ $(on a node_exec nft -j list set ip flannel-ipv4 nodes | jq -c '.nftables[1].set.elem // [] | sort') == "$1" ]]
+}
+
+@test "with nftables the tunnel takes packets of nodes that hold a lease, and nobody else's, the node's own programs included" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  two_pods
+  host_add c 192.168.1.30/24
+  TUNNEL_MAC=$(on a mac_of flannel.1)
+  forged_packets_count ip icmp
+  neighbour_sends
+  own_programs
+  heals_within 2 # sent later, come later
+  assert_equal "$(forged_packets ip)" 0
+  # With a lease it is a node, and one without its lease is none; only the set's elements change.
+  local handle
+  handle=$(on a node_exec nft -a list table ip flannel-ipv4 | grep 'chain tunnel-input')
+  lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44","Source":"192.168.1.31"}}'
+  wait_until 2 nodes_are '["192.168.1.20","192.168.1.30","192.168.1.31"]'
+  neighbour_sends
+  wait_until 2 are_forged 1
+  assert_equal "$(on a node_exec nft -a list table ip flannel-ipv4 | grep 'chain tunnel-input')" "$handle"
+  rm "$NODE_DIR/leases/subnets/10.5.250.0-24"
+  wait_until 2 nodes_are '["192.168.1.20"]'
+  neighbour_sends
+  # What somebody else takes out of the set, or puts into it, is undone.
+  on a node_exec nft flush set ip flannel-ipv4 nodes
+  wait_until 2 nodes_are '["192.168.1.20"]'
+  assert_equal "$(forged_packets ip)" 1
+  on a node_exec nft add element ip flannel-ipv4 nodes '{ 192.168.1.30 }'
+  wait_until 2 nodes_are '["192.168.1.20"]'
+  heals_within 2
+  on a flanneld_stop
+  agent_start a --tunnel-sources 192.168.1.28/30
+  neighbour_sends
+  wait_until 2 are_forged 2
+}
+
+# A server answers to whoever asks, and the asker's address may be a lie: here that of the tunnel on host a.
+@test "what a server on another node answers to a forged question does not enter the tunnel" {
+  local engine
+  for engine in true false; do
+    network_config '{"Network": "10.5.0.0/16", "EnableNFTables": '"$engine"', "Backend": {"Type": "vxlan"}}'
+    if [[ $engine == true ]]; then
+      two_pods
+      TUNNEL_MAC=$(on a mac_of flannel.1)
+      forged_packets_count ip icmp
+    else
+      on a flanneld_stop && agent_start a
+    fi
+    on b node_exec perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.10 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB" "" 7
+    heals_within 2
+    assert_equal "$(forged_packets ip)" 0
+  done
+  on b node_exec perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.10 8472 1 "$TUNNEL_MAC" "$CLIENT" "$WEB" "" 40000
+  wait_until 2 are_forged 1 # a node's own programs can still: nothing tells them from its kernel
 }
 
 # are_forged COUNT: at least.

@@ -79,7 +79,7 @@ twins_are_told() {
 @test "with --no-subnet a gateway reaches all pods, follows the leases, and takes none" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   agent_start b --no-subnet
-  agent_start a
+  agent_start a --tunnel-sources 192.168.1.20/31
   local web
   web=$(on a pod_run web)
   wait_until 3 peers_are b 1
@@ -113,7 +113,7 @@ gateway_is_well() {
   on b node_exec sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=0
   on a node_exec sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0
   agent_start b --no-subnet
-  agent_start a
+  agent_start a --tunnel-sources 192.168.1.20/31
   local web
   web=$(on a pod_run web)
   wait_until 5 gateway_loses all

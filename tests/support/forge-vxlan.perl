@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
 # Sends one hand-made VXLAN packet, as a pod might: an echo request that seems to come from another pod.
-# Usage: forge-vxlan.perl DESTINATION PORT VNI VTEP_MAC INNER_SOURCE INNER_DESTINATION [OUTER_SOURCE]
+# Usage: forge-vxlan.perl DESTINATION PORT VNI VTEP_MAC INNER_SOURCE INNER_DESTINATION [OUTER_SOURCE [SOURCE_PORT]]
 # Addresses of either family, the inner two of one. With an outer source (IPv4) that is not its own it needs
 # CAP_NET_RAW.
 use strict;
@@ -8,7 +8,7 @@ use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6);
 
 my ($icmp, $udp_protocol, $icmp6) = (1, 17, 58);
-my ($destination, $port, $vni, $mac, $inner_source, $inner_destination, $outer_source) = @ARGV;
+my ($destination, $port, $vni, $mac, $inner_source, $inner_destination, $outer_source, $source_port) = @ARGV;
 
 sub is_v6 { return $_[0] =~ /:/ }
 
@@ -43,12 +43,13 @@ my $type = is_v6($inner_destination) ? 0x86dd : 0x0800;
 my $frame = pack('H12 H12 n', $mac =~ tr/://dr, '0200000000aa', $type) . echo_request($inner_source, $inner_destination);
 my $vxlan = pack('CxxxN', 0x08, $vni << 8) . $frame;    # RFC 7348
 
-if (defined $outer_source) {
+if ($outer_source) {
     my $udp = pack('nnnn', 50000, $port, 8 + length $vxlan, 0) . $vxlan;
     socket my $raw, PF_INET, SOCK_RAW, 255 or die "raw socket: $!";
     send $raw, ipv4($outer_source, $destination, $udp_protocol, $udp), 0, pack_sockaddr_in(0, inet_aton($destination)) or die "send: $!";
 } else {
     my $to = is_v6($destination) ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $destination)) : pack_sockaddr_in($port, inet_aton($destination));
     socket my $socket, is_v6($destination) ? PF_INET6 : PF_INET, SOCK_DGRAM, $udp_protocol or die "socket: $!";
+    bind $socket, pack_sockaddr_in($source_port, INADDR_ANY) or die "bind: $!" if $source_port;
     send $socket, $vxlan, 0, $to or die "send: $!";
 }

@@ -42,15 +42,17 @@ TEST_CASE("tunnel packets pass where nodes send them, and are dropped from every
   both.masquerade = both.forward = false;
   const auto plans = plan_traffic(both);
   const auto& input = plans[0].tunnel_input;
-  REQUIRE(input.size() == 6);
+  REQUIRE(input.size() == 7);
   CHECK(input[0].source->net == net("10.244.0.0/16"));
   CHECK(input[0].action == TrafficAction::drop);
-  CHECK(input[1].destination->net == net("192.0.2.1/32"));
-  CHECK(input[1].input_link == "eth0");
-  CHECK(input[4].input_link == "eth1");
-  CHECK(input[4].destination->net == net("203.0.113.1/32"));
-  CHECK(input[5] == TrafficRule{.action = TrafficAction::drop, .udp_port = 8472});
-  REQUIRE(plans[1].tunnel_input.size() == 4);
+  CHECK(input[1] == TrafficRule{.action = TrafficAction::drop, .udp_port = 8472, .by_server = true});
+  CHECK(input[2].destination->net == net("192.0.2.1/32"));
+  CHECK(input[2].input_link == "eth0");
+  CHECK(input[2].by_node);
+  CHECK(input[5].input_link == "eth1");
+  CHECK(input[5].destination->net == net("203.0.113.1/32"));
+  CHECK(input[6] == TrafficRule{.action = TrafficAction::drop, .udp_port = 8472});
+  REQUIRE(plans[1].tunnel_input.size() == 5);
   CHECK(plans[1].tunnel_input[1].source->net == net("fe80::/10"));
   CHECK(plans[1].tunnel_forward[0].destination == AddressMatch{net("fd00:10:244::/48"), false});
   for (const auto* rules : {&plans[1].tunnel_input, &plans[1].tunnel_forward})
@@ -64,18 +66,18 @@ TEST_CASE("where packets may come in by any link, those of pods are dropped by t
   TrafficSpec any = spec();
   any.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {}};
   const auto input = plan_traffic(any)[0].tunnel_input;
-  REQUIRE(input.size() == 5);
+  REQUIRE(input.size() == 6);
   CHECK(input[1].input_link == "cni0");
   CHECK(input[2].input_link == "flannel.1");
-  CHECK(input[3].action == TrafficAction::return_);
+  CHECK(input[4].action == TrafficAction::return_);
 }
 
 TEST_CASE("nodes within the pod network, outside of all subnets, are not taken for pods") {
   TrafficSpec inside = spec();
   inside.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("10.244.255.1")}, {"eth0"}};
   const auto plan = plan_traffic(inside)[0];
-  REQUIRE(plan.tunnel_input.size() == 2);
-  CHECK(plan.tunnel_input[0].action == TrafficAction::return_);
+  REQUIRE(plan.tunnel_input.size() == 3);
+  CHECK(plan.tunnel_input[1].action == TrafficAction::return_);
   CHECK_FALSE(plan.tunnel_forward[0].destination);
 }
 
@@ -102,4 +104,20 @@ TEST_CASE("IPv6 pods may send what a link needs; without a known bridge no sourc
   CHECK(sources[3].destination->net == net("ff00::/8"));
   CHECK(sources[4] == TrafficRule{.action = TrafficAction::drop, .input_link = "cni0"});
   CHECK(plan_traffic(spec()).front().sources.size() == 2);  // the node's loopback, of IPv4
+}
+
+TEST_CASE("tunnel packets pass from nodes that hold a lease, and from sources that the operator names") {
+  TrafficSpec named = spec();
+  named.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {"eth0"}, {net("198.51.100.7/24")}};
+  const auto input = plan_traffic(named)[0].tunnel_input;
+  REQUIRE(input.size() == 5);
+  CHECK(input[2].source->net == net("198.51.100.0/24"));
+  CHECK_FALSE(input[2].by_node);
+  CHECK_FALSE(input[3].source);
+  CHECK(input[3].by_node);
+  for (const TrafficRule& pass : {input[2], input[3]}) {
+    CHECK(pass.action == TrafficAction::return_);
+    CHECK(pass.destination->net == net("192.0.2.1/32"));
+    CHECK(pass.input_link == "eth0");
+  }
 }
