@@ -29,10 +29,14 @@ std::optional<std::string> DocumentSplitter::next() {
       if (!is_space && one != '{') throw base::ParseError("what is sent is no stream of JSON objects");
       begin_ = is_space ? at_ + 1 : at_;
       if (!is_space) depth_ = 1;
+      spans_lines_ = false;
+    } else if (one == '\n') {
+      if (!spans_lines_ && at_ != begin_ + 1) throw base::ParseError("an object breaks off");
+      spans_lines_ = true;
     } else if (one == '"') {
       in_string_ = true;
     } else if (one == '{' || one == '[') {
-      // Of an object over several lines only the first begins so: the one before has no end.
+      // Only the first line of an object begins so: the one before has no end.
       if (one == '{' && bytes_[at_ - 1] == '\n') throw base::ParseError("an object breaks off");
       ++depth_;
     } else if ((one == '}' || one == ']') && --depth_ == 0) {

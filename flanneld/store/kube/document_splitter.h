@@ -29,6 +29,7 @@ class DocumentSplitter {
   size_t at_ = 0;     ///< what has been looked at
   int depth_ = 0;     ///< open brackets there
   bool in_string_ = false, is_escaped_ = false;
+  bool spans_lines_ = false;  ///< its first line is the bracket alone; any other ends where the object does
 };
 
 }  // namespace flanneld
