@@ -17,8 +17,7 @@ link_is_up() {
 
 # heals_and_answers: a link that somebody sets down is up again, and probes are answered.
 heals_and_answers() {
-  local i
-  for i in 1 2; do
+  for _ in 1 2; do
     on a node_exec ip link set flannel.1 down
     wait_until 2 link_is_up || fail "not healed: $(on a node_exec tail -3 /run/flanneld.log)"
     assert_equal "$(on a node_exec curl -s --max-time 1 http://127.0.0.1:7000/healthz)" "flanneld is running"
