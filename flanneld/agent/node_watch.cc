@@ -116,6 +116,7 @@ void NodeWatch::look_at_bridge(std::vector<std::string>& problems) {
     problems.push_back(
         fmt::format("the bridge '{0}' is down: its pods are cut off; ip link set {0} up", kPodBridge));
   add_missing_addresses(*bridge, problems);
+  if (heal_ == Heal::yes && !own_subnets_.empty()) guard_.look(socket_, *bridge, own_subnets_);
 }
 
 /// A bridge that is being made has none for a moment.

@@ -11,6 +11,7 @@
 #include "common/base/ip.h"
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
+#include "flanneld/agent/pod_guard.h"
 #include "flanneld/io/event_loop.h"
 
 namespace flanneld {
@@ -28,7 +29,7 @@ class NodeWatch {
   /// What keeps pods from talking, with what to do.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
   /// How often something was put right.
-  [[nodiscard]] uint64_t repairs() const { return repairs_; }
+  [[nodiscard]] uint64_t repairs() const { return repairs_ + guard_.repairs(); }
 
  private:
   void look();
@@ -40,6 +41,7 @@ class NodeWatch {
   void tell(std::vector<std::string> problems);
 
   Heal heal_;
+  PodGuard guard_;
   std::function<void()> changed_;
   netlink::NetlinkSocket socket_;
   std::vector<base::IpNet> own_subnets_;
