@@ -109,8 +109,10 @@ add_for_check() {
   run flannel STATUS '' '' "$(conf)"
   assert_error 50 'subnet.env'
   flannel ADD c1 pod "$(subnet_env_write && conf)"
-  node_exec bash -c 'rm /run/flannel/subnet.env; touch -d "2021-01-01" /var/lib/cni/flannel/*'
-  run flannel STATUS '' '' "$(conf)" # the pod died with an earlier boot
+  # The pod died with an earlier boot, which no mark of this one denies.
+  node_exec bash -c 'rm -r /run/flannel/subnet.env /run/cni; cd /var/lib/cni
+    mkdir copy && cp flannel/* copy && rm -r flannel && mv copy flannel && touch -d "2021-01-01" flannel/*'
+  run flannel STATUS '' '' "$(conf)"
   assert_error 50 'subnet.env'
 }
 
