@@ -14,6 +14,7 @@ std::optional<SavedState> Agent::state_to_save() const {
 Health Agent::health() const {
   Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
                 .problems = find_problems(state_, readiness_, saved_, reconciler_.status(), rules_status())};
+  add_skipped(store_->skipped(), health.problems);
   for (const auto& problem :
        {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()), runtime_config_.problem()})
     if (problem) health.problems.push_back(*problem);
@@ -40,6 +41,8 @@ AgentStatus Agent::status() const {
   status.kernel = reconciler_.status();
   if (rules_) status.rules = rules_->status();
   status.counters = state_.counters;
+  const PassedOver skipped = store_->skipped();
+  status.unusable_entries = skipped.named.size() + skipped.unnamed;
   status.node_repairs = node_watch_.repairs();
   return status;
 }

@@ -21,6 +21,13 @@ void add_rejected(const PeerSet& peers, std::vector<std::string>& problems) {
 
 }  // namespace
 
+void add_skipped(const PassedOver& skipped, std::vector<std::string>& problems) {
+  for (const std::string& entry : skipped.named)
+    problems.push_back(fmt::format("the store's entry {}", entry));
+  if (skipped.unnamed != 0)
+    problems.push_back(fmt::format("{} more entries of the store cannot be used", skipped.unnamed));
+}
+
 std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,
                                           const TrafficStatus* rules) {
   if (!readiness.is_done()) return fmt::format("waiting for {}", readiness.reason().value_or("a lease"));

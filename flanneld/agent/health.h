@@ -9,6 +9,7 @@
 #include "flanneld/agent/readiness.h"
 #include "flanneld/agent/saved_leases.h"
 #include "flanneld/kernel/reconciler.h"
+#include "flanneld/store/skipped_entries.h"
 #include "flanneld/traffic/traffic_rules.h"
 
 namespace flanneld {
@@ -17,6 +18,9 @@ struct Health {
   std::optional<std::string> not_ready;  ///< what the node waits for; nullopt: pods can be made
   std::vector<std::string> problems;     ///< what does not keep it from working
 };
+
+/// What the store has and nobody can use, for people.
+void add_skipped(const PassedOver& skipped, std::vector<std::string>& problems);
 
 /// `rules` is null before there are any.
 std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,

@@ -60,6 +60,8 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
                   status.counters.changes);
   metrics.counter("store_skipped_total", "Entries of the store that could not be read.",
                   status.counters.skipped);
+  metrics.gauge("store_unusable_entries", "Entries of the store that are passed over.",
+                status.unusable_entries);
   metrics.counter("store_disconnects_total", "Times that the store went away.", status.counters.disconnects);
   metrics.counter("lease_claims_total", "Times that the own lease was claimed.", status.counters.claims);
   metrics.counter("lease_renewals_total", "Times that the own lease was renewed.", status.counters.renewals);

@@ -35,7 +35,8 @@ struct AgentStatus {
   ReconcilerStatus kernel;
   std::optional<TrafficStatus> rules;
   AgentCounters counters;
-  uint64_t node_repairs = 0;  ///< times that a setting of the node was put right
+  size_t unusable_entries = 0;  ///< of the store
+  uint64_t node_repairs = 0;    ///< times that a setting of the node was put right
 
   /// Of kernel objects, packet filter rules and settings of the node.
   [[nodiscard]] uint64_t repairs() const {

@@ -14,7 +14,6 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxBody = 16 << 20;  // a list of 25,000 leases
 constexpr long kConnectMilliseconds = 3000;
 constexpr long kKeepSeconds = 600;
 
@@ -48,6 +47,8 @@ class HttpClient::Exchange {
   curl_slist* headers = nullptr;
   curl_slist* connect_to = nullptr;
   std::string request_body, body;
+  size_t most_bytes;
+  bool is_too_long = false;
   std::array<char, CURL_ERROR_SIZE> error{};
   OnData on_data;
   Done done;
@@ -80,7 +81,11 @@ struct HttpClient::Multi {
 
 HttpClient::Exchange::Exchange(Multi& owner, const HttpRequest& request, const HttpSettings& settings,
                                OnData data, Done finished)
-    : multi(owner), request_body(request.body), on_data(std::move(data)), done(std::move(finished)) {
+    : multi(owner),
+      request_body(request.body),
+      most_bytes(request.most_bytes),
+      on_data(std::move(data)),
+      done(std::move(finished)) {
   set(CURLOPT_URL, request.url.c_str());
   set(CURLOPT_QUICK_EXIT, 1L);  // else a request that is given up would wait for its resolver thread
   set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMilliseconds);
@@ -160,9 +165,10 @@ HttpClient::Exchange::~Exchange() {
 }
 
 size_t HttpClient::Exchange::take(char* bytes, size_t size, size_t count, void* context) noexcept {
-  auto& body = static_cast<Exchange*>(context)->body;
-  if (body.size() + size * count > kMaxBody) return 0;  // ends the transfer with an error
-  body.append(bytes, size * count);
+  auto& exchange = *static_cast<Exchange*>(context);
+  exchange.is_too_long = exchange.body.size() + size * count > exchange.most_bytes;
+  if (exchange.is_too_long) return 0;  // ends the transfer with an error
+  exchange.body.append(bytes, size * count);
   return size * count;
 }
 
@@ -252,7 +258,10 @@ void HttpClient::Multi::deliver() {
     curl_off_t pause = 0;
     curl_easy_getinfo(exchange->easy.get(), CURLINFO_RETRY_AFTER, &pause);
     result.retry_after = std::chrono::seconds(pause);
-    if (code != CURLE_OK)
+    result.is_too_long = exchange->is_too_long;
+    if (exchange->is_too_long)
+      result.error = fmt::format("the answer is longer than {} bytes", exchange->most_bytes);
+    else if (code != CURLE_OK)
       result.error = exchange->error[0] != '\0' ? exchange->error.data() : curl_easy_strerror(code);
     const Done done = std::move(exchange->done);
     done(result);  // may destroy the exchange

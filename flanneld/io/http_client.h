@@ -39,6 +39,7 @@ struct HttpRequest {
   std::string content_type = "application/json";
   std::vector<std::string> headers = {};
   std::chrono::milliseconds timeout{0};  ///< for the whole exchange; 0: for connecting only, 3 s
+  size_t most_bytes = 16 << 20;          ///< of the answer, or of what a stream sends at once
 };
 
 struct HttpResult {
@@ -46,6 +47,7 @@ struct HttpResult {
   std::string body = {};                ///< of a stream: what was not given to `on_data` yet
   std::string error = {};               ///< also set when an answer broke off
   std::chrono::seconds retry_after{0};  ///< what the server asked for; 0: nothing
+  bool is_too_long = false;             ///< the answer has more bytes than were allowed, an error
 };
 
 class HttpClient {
@@ -68,7 +70,7 @@ class HttpClient {
   /// The PEM texts of the client certificate and key that exchanges begun from now on present.
   void present(const std::string& certificate, const std::string& key);
 
-  /// Calls `done` from the loop. An answer of more than 16 MiB is an error.
+  /// Calls `done` from the loop.
   ExchangePtr send(const HttpRequest& request, Done done);
   /// The same for an answer without an end: `on_data` gets the bytes as they arrive while the status is 200,
   /// and `done` is called at the end. Both may destroy the exchange.

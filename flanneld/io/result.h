@@ -1,20 +1,29 @@
 // A value, or the reason why there is none.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 namespace flanneld {
 
+/// What a caller may have to tell apart.
+enum class Failure : uint8_t {
+  other,
+  too_long,  ///< the answer has more bytes than were allowed
+  outdated,  ///< what was asked for is no longer kept
+};
+
 template <class T>
 class Result {
  public:
   // NOLINTNEXTLINE(google-explicit-constructor): a value is a result
   Result(T value) : value_(std::move(value)) {}
-  static Result failure(const std::string& reason) {
+  static Result failure(const std::string& reason, Failure kind = Failure::other) {
     Result result;
     result.reason_ = reason;
+    result.kind_ = kind;
     return result;
   }
 
@@ -24,12 +33,14 @@ class Result {
   const T* operator->() const { return &*value_; }
   /// Empty if there is a value.
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] Failure kind() const { return kind_; }
 
  private:
   Result() = default;
 
   std::optional<T> value_;
   std::string reason_;
+  Failure kind_ = Failure::other;
 };
 
 }  // namespace flanneld

@@ -15,7 +15,6 @@ using base::IpAddress;
 using base::IpNet;
 using base::ParseError;
 
-constexpr size_t kMaxAttributesBytes = 64 << 10;
 constexpr unsigned kMaxLen = 31, kMaxIpv6Len = 127;  // upstream reads 5 and 7 bits
 constexpr std::string_view kNoSubnet = "0.0.0.0-0";
 constexpr const char* kPublicIp = "PublicIP";
@@ -153,7 +152,7 @@ std::string LeaseKey::str() const {
 
 LeaseAttributes LeaseAttributes::parse(std::string_view text) {
   return decoding("lease attributes", [&] {
-    const json::Value document = parse_object(text, kMaxAttributesBytes);
+    const json::Value document = parse_object(text, kMaxLeaseBytes);
     if (is_null(document, kPublicIp)) throw ParseError("key 'PublicIP' is null, must be an IPv4 address");
     LeaseAttributes attributes;
     attributes.public_ip = get_family_address(document, kPublicIp, Family::v4).value_or(IpAddress::v4(0));

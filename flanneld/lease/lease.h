@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct LeaseKey {
   /// "10.5.34.0/24" or "10.5.34.0/24 and fd00:10:5::/64", for people.
   [[nodiscard]] std::string str() const;
 };
+
+/// What is longer is no lease: a node publishes some hundred bytes.
+inline constexpr size_t kMaxLeaseBytes = 4096;
 
 /// What a node publishes about itself.
 struct LeaseAttributes {

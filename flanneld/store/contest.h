@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "flanneld/lease/lease.h"
 
@@ -14,5 +15,7 @@ inline constexpr std::chrono::milliseconds kFirstContest{1000}, kMostContest{600
 
 /// Who has written `written` over `own`, and what the operator should look at.
 std::string describe_contest(const Lease& own, const LeaseAttributes& written);
+/// Likewise for what may be no lease at all.
+std::string describe_contest(const Lease& own, std::string_view written);
 
 }  // namespace flanneld

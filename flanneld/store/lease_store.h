@@ -12,6 +12,7 @@
 #include "flanneld/lease/lease_table.h"
 #include "flanneld/lease/network_config.h"
 #include "flanneld/lease/subnet_allocator.h"
+#include "flanneld/store/skipped_entries.h"
 
 namespace flanneld {
 
@@ -73,7 +74,7 @@ struct LeasesChanged {
   std::vector<LeaseEvent> events;
 };
 
-/// One entry cannot be read and is passed over. Sent once for each value of the entry.
+/// One entry cannot be read and is passed over. Sent once for each value of the entry, for not too many.
 struct EntrySkipped {
   std::string entry;
   std::string reason;
@@ -127,6 +128,9 @@ class LeaseStore {
 
   /// Whether it starts programs for its work, also later on.
   [[nodiscard]] virtual bool needs_programs() const { return false; }
+
+  /// Which entries are passed over now.
+  [[nodiscard]] virtual PassedOver skipped() const { return {}; }
 
   /// "etcd at http://…", "lease directory /…", for people.
   [[nodiscard]] virtual std::string describe() const = 0;

@@ -12,6 +12,7 @@
 #include "flanneld/store/directory/lease_files.h"
 #include "flanneld/store/etcd/client.h"
 #include "flanneld/store/etcd/entries.h"
+#include "flanneld/store/etcd/list.h"
 #include "flanneld/store/etcd/store.h"
 #include "flanneld/store/factory.h"
 
@@ -55,26 +56,28 @@ class EtcdRelease {
         etcd_(loop_, etcd_access(options)) {}
 
   Result<Lease> run() {
-    etcd_.list(entries_.subnets(), [this](const Result<EtcdRange>& answer) {
-      if (answer)
-        take_list(*answer);
-      else
-        end(Result<Lease>::failure(answer.reason()));
-    });
+    EtcdList list(etcd_, entries_.subnets(),
+                  {.begins = [this] { there_.clear(); },
+                   .entry = [this](const EtcdKeyValue& kv) { take_entry(kv); },
+                   .too_long = [](const EtcdKeyValue&) {},
+                   .done = [this](const Result<EtcdListEnd>& answer) { take_list(answer); }});
+    list.begin();
     loop_.run();
     return *outcome_;
   }
 
  private:
-  void take_list(const EtcdRange& range) {
-    std::vector<LeaseKey> there;
-    for (const EtcdKeyValue& kv : range.kvs) {
-      const auto lease = entries_.read(kv);
-      if (!lease) continue;
-      there.push_back(lease->key);
-      if (holds(lease->key, subnet_)) return remove(kv, *lease);
-    }
-    end(Result<Lease>::failure(not_found(subnet_, there)));
+  void take_entry(const EtcdKeyValue& kv) {
+    const auto lease = entries_.read(kv);
+    if (!lease) return;
+    there_.push_back(lease->key);
+    if (holds(lease->key, subnet_)) found_.emplace(kv, *lease);
+  }
+
+  void take_list(const Result<EtcdListEnd>& answer) {
+    if (!answer) return end(Result<Lease>::failure(answer.reason()));
+    if (!found_) return end(Result<Lease>::failure(not_found(subnet_, there_)));
+    remove(found_->first, found_->second);
   }
 
   void remove(const EtcdKeyValue& kv, const Lease& lease) {
@@ -96,6 +99,8 @@ class EtcdRelease {
   EventLoop loop_;
   LeaseEntries entries_;
   EtcdClient etcd_;
+  std::vector<LeaseKey> there_;
+  std::optional<std::pair<EtcdKeyValue, Lease>> found_;
   std::optional<Result<Lease>> outcome_;
 };
 

@@ -18,9 +18,12 @@ namespace test {
 using flanneld::EtcdEvent;
 using flanneld::EtcdKeyValue;
 using flanneld::EtcdLease;
+using flanneld::EtcdPage;
+using flanneld::EtcdProbe;
 using flanneld::EtcdRange;
 using flanneld::EtcdTxn;
 using flanneld::EtcdWatchResponse;
+using flanneld::Failure;
 using flanneld::Result;
 
 class FakeEtcd {
@@ -52,6 +55,19 @@ class FakeEtcd {
     revision = 1;
     cluster += "'";
   }
+  /// Tells the watch of what has not happened.
+  void lie(const EtcdEvent& event) {
+    EtcdWatchResponse response;
+    response.revision = revision;
+    response.events.push_back(event);
+    send(response);
+  }
+  /// As if a copy of an earlier state had been put in the place of the present one.
+  void turn_back(int64_t to) {
+    std::erase_if(keys, [to](const auto& one) { return one.second.mod_revision > to; });
+    history_.clear();
+    revision = to;
+  }
   /// Forgets the history, and cancels the watch.
   void compact() {
     history_.clear();
@@ -73,6 +89,8 @@ class FakeEtcd {
   std::optional<std::string> write_failure;  ///< that puts have
   std::function<void()> before_put;          ///< what happens between a list and a put
   std::string calls;                         ///< "range list grant put " as they came
+  std::function<void(const EtcdPage&)> before_page;
+  size_t most_page_bytes = flanneld::kEtcdPageBytes;
 
  private:
   friend class FakeEtcdClient;
@@ -132,11 +150,33 @@ class FakeEtcdClient final : public flanneld::EtcdCalls {
   void read(const std::string& key, Done<EtcdRange> done) override {
     answer<EtcdRange>("read", std::move(done), [this, key] { return range(key, key + '\0'); });
   }
-  void list(const std::string& prefix, Done<EtcdRange> done) override {
-    answer<EtcdRange>("list", std::move(done), [this, prefix] { return range(prefix, prefix + '\xff'); });
+  void page(const EtcdPage& page, Done<EtcdRange> done) override {
+    note(page.from.back() == '/' ? "list" : "page");
+    etcd_.later([this, page, done = std::move(done)] {
+      if (etcd_.before_page) etcd_.before_page(page);
+      if (etcd_.failure) return done(Result<EtcdRange>::failure(*etcd_.failure));
+      if (page.revision != 0 && page.revision < etcd_.compacted_)
+        return done(Result<EtcdRange>::failure("compacted", Failure::outdated));
+      EtcdRange all = range(page.from, page.end), part{all.revision, all.cluster, {}, 0, false};
+      size_t bytes = 0;
+      for (EtcdKeyValue& kv : all.kvs) {
+        part.has_more = part.kvs.size() == static_cast<size_t>(page.limit);
+        if (part.has_more) break;
+        if (page.keys_only) kv.value.clear();
+        bytes += kv.key.size() + kv.value.size();
+        part.kvs.push_back(kv);
+      }
+      part.count = static_cast<int64_t>(all.kvs.size());
+      if (bytes > etcd_.most_page_bytes)
+        return done(Result<EtcdRange>::failure("too long", Failure::too_long));
+      done(part);
+    });
   }
-  void probe(const std::string& key, Done<EtcdRange> done) override {
-    answer<EtcdRange>("probe", std::move(done), [this, key] { return range(key, key + '\0'); });
+  void probe(const std::string& key, const std::string& prefix, Done<EtcdProbe> done) override {
+    answer<EtcdProbe>("probe", std::move(done), [this, key, prefix] {
+      const auto count = static_cast<int64_t>(range(prefix, prefix + '\xff').kvs.size());
+      return EtcdProbe{etcd_.revision, etcd_.cluster, etcd_.keys.contains(key), count};
+    });
   }
   void put_if(const EtcdKeyValue& kv, int64_t mod_revision, Done<EtcdTxn> done) override {
     if (etcd_.write_failure) {
@@ -204,7 +244,7 @@ class FakeEtcdClient final : public flanneld::EtcdCalls {
     });
   }
   [[nodiscard]] EtcdRange range(const std::string& first, const std::string& end) const {
-    EtcdRange range{etcd_.revision, etcd_.cluster, {}};
+    EtcdRange range{etcd_.revision, etcd_.cluster, {}, 0, false};
     for (auto entry = etcd_.keys.lower_bound(first); entry != etcd_.keys.end() && entry->first < end; ++entry)
       range.kvs.push_back(entry->second);
     return range;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <map>
 #include <utility>
 
 #include "common/base/error.h"
@@ -19,7 +20,7 @@ using std::chrono::sys_seconds;
 
 namespace {
 
-constexpr size_t kMaxLeaseBytes = 64 << 10, kMaxConfigBytes = 1 << 20;
+constexpr size_t kMaxConfigBytes = 1 << 20;
 constexpr mode_t kEntryMode = 0644, kDirectoryMode = 0755, kLockMode = 0600;
 constexpr seconds kLockTimeout{1};
 
@@ -67,18 +68,21 @@ std::optional<base::FileLock> LeaseFiles::try_lock() const {
 }
 
 std::vector<Lease> LeaseFiles::read(const std::vector<Lease>& known, Unreadable unreadable) {
-  std::vector<std::string> names = base::list_directory(subnets_.get());
-  std::sort(names.begin(), names.end());
-  std::vector<Lease> leases;
-  for (const std::string& name : names) {
-    if (name.front() == '.') continue;  // being written
+  unreadable_.begin_list();
+  std::map<std::string, LeaseKey> files;  // not the names of junk, of which there may be any number
+  base::for_each_name(subnets_.get(), [&](std::string_view one) {
+    if (one.front() == '.') return;  // being written
+    const std::string name(one);
     const auto key = LeaseKey::parse(name);
-    if (!key || key->format() != name) {
+    if (key && key->format() == name)
+      files.emplace(name, *key);
+    else
       skip(name, "the name is not the key of a lease");
-      continue;
-    }
+  });
+  std::vector<Lease> leases;
+  for (const auto& [name, key] : files) {
     try {
-      if (auto lease = read_lease(name, *key)) leases.push_back(std::move(*lease));
+      if (auto lease = read_lease(name, key)) leases.push_back(std::move(*lease));
     } catch (const base::SystemError& error) {
       if (error.error_number() == EFBIG) {
         skip(name, error.what());
@@ -86,11 +90,13 @@ std::vector<Lease> LeaseFiles::read(const std::vector<Lease>& known, Unreadable 
       }
       if (unreadable == Unreadable::is_error) throw;
       skip(name, fmt::format("{}; what was read from it last stays in force", error.what()));
-      const auto last =
-          std::find_if(known.begin(), known.end(), [&](const Lease& lease) { return lease.key == *key; });
+      const auto last = std::find_if(known.begin(), known.end(),
+                                     [&wanted = key](const Lease& lease) { return lease.key == wanted; });
       if (last != known.end()) leases.push_back(*last);
     }
   }
+  if (unreadable_.end_list())
+    skipped_({subnets_path(), fmt::format("{} more files in it cannot be used", unreadable_.unnamed())});
   return leases;
 }
 
@@ -109,7 +115,7 @@ std::optional<Lease> LeaseFiles::read_lease(const std::string& name, const Lease
   }
   try {
     Lease lease{key, LeaseAttributes::parse(*text), is_reservation ? std::nullopt : expiry};
-    unreadable_.erase(name);
+    unreadable_.remove(fmt::format("{}/{}", subnets_path(), name));
     return lease;
   } catch (const base::ParseError& error) {
     skip(name, error.what(), *text);
@@ -118,9 +124,8 @@ std::optional<Lease> LeaseFiles::read_lease(const std::string& name, const Lease
 }
 
 void LeaseFiles::skip(const std::string& name, const std::string& reason, const std::string& value) {
-  const auto [known, is_new] = unreadable_.emplace(name, value);
-  if (is_new || std::exchange(known->second, value) != value)
-    skipped_({fmt::format("{}/{}", subnets_path(), name), reason});
+  const std::string path = fmt::format("{}/{}", subnets_path(), name);
+  if (unreadable_.add(path, value, reason)) skipped_({path, reason});
 }
 
 void LeaseFiles::write(const Lease& lease) {

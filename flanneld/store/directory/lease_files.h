@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +20,7 @@
 #include "flanneld/lease/clock.h"
 #include "flanneld/lease/lease.h"
 #include "flanneld/store/lease_store.h"
+#include "flanneld/store/skipped_entries.h"
 
 namespace flanneld {
 
@@ -59,6 +59,9 @@ class LeaseFiles {
   [[nodiscard]] bool is_as_written(const LeaseKey& key) const;
   void remove(const LeaseKey& key) const;
 
+  /// What the last read() has passed over.
+  [[nodiscard]] PassedOver skipped() const { return unreadable_.view(); }
+
  private:
   /// nullopt: it has gone or ended, or is not a lease.
   std::optional<Lease> read_lease(const std::string& name, const LeaseKey& key);
@@ -68,8 +71,8 @@ class LeaseFiles {
   WallClock now_;
   Skipped skipped_;
   base::UniqueFd directory_, subnets_;
-  ino_t written_ = 0;                              ///< the file's number
-  std::map<std::string, std::string> unreadable_;  ///< name -> value, of entries that are passed over
+  ino_t written_ = 0;  ///< the file's number
+  SkippedEntries unreadable_;
 };
 
 }  // namespace flanneld

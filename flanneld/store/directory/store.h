@@ -26,6 +26,7 @@ class DirectoryStore final : public LeaseStore {
 
   void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
+  [[nodiscard]] PassedOver skipped() const override { return files_.skipped(); }
   [[nodiscard]] std::string describe() const override;
 
  private:

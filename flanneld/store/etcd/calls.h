@@ -22,11 +22,11 @@ class EtcdCalls {
 
   virtual ~EtcdCalls() = default;
 
-  /// Reads one key / all keys that begin with `prefix`.
   virtual void read(const std::string& key, Done<EtcdRange> done) = 0;
-  virtual void list(const std::string& prefix, Done<EtcdRange> done) = 0;
-  /// Reads whether there is such a key, without its value, by the word of a majority of members.
-  virtual void probe(const std::string& key, Done<EtcdRange> done) = 0;
+  /// Reads a part of a list. Fails as too_long past kEtcdPageBytes, as outdated when its revision is gone.
+  virtual void page(const EtcdPage& page, Done<EtcdRange> done) = 0;
+  /// Whether there is such a key, and how many below `prefix`, by the word of a majority of members.
+  virtual void probe(const std::string& key, const std::string& prefix, Done<EtcdProbe> done) = 0;
 
   /// Puts `kv` if its key has that mod_revision; 0: if there is no such key. Otherwise answers with the entry
   /// that there is.

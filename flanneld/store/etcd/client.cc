@@ -11,10 +11,12 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxAnswer = 16 << 20;  // some 40,000 leases
+constexpr size_t kMaxAnswer = 4 << 20;
+/// etcd cuts what a watch sends into pieces of what one request may have, 2 MiB; base64 makes more of it.
+constexpr size_t kMaxWatchLine = 4 << 20;
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
-constexpr int kUnknown = 2, kDeadlineExceeded = 4, kUnavailable = 14, kUnauthenticated = 16;
+constexpr int kUnknown = 2, kDeadlineExceeded = 4, kOutOfRange = 11, kUnavailable = 14, kUnauthenticated = 16;
 
 /// True if another member may do better.
 bool is_member_trouble(const EtcdError& error) {
@@ -31,7 +33,7 @@ bool is_token_trouble(const EtcdError& error) {
 }  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_lines_(kMaxAnswer) {
+    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_lines_(kMaxWatchLine) {
   must_discover_ = !access_.discovery.empty();
   if (must_discover_) discovery_.emplace(loop, access_.discovery);
 }
@@ -49,7 +51,7 @@ template <class T>
 // NOLINTNEXTLINE(performance-unnecessary-value-param): begin() keeps it
 void EtcdClient::call(EtcdCall call, T (*parse)(const json::Value&), Done<T> done) {
   begin(std::move(call), [this, parse, done = std::move(done)](const Result<json::Value>& answer) {
-    if (!answer) return done(Result<T>::failure(answer.reason()));
+    if (!answer) return done(Result<T>::failure(answer.reason(), answer.kind()));
     std::optional<Result<T>> parsed;
     try {
       parsed = parse(*answer);
@@ -63,11 +65,11 @@ void EtcdClient::call(EtcdCall call, T (*parse)(const json::Value&), Done<T> don
 void EtcdClient::read(const std::string& key, Done<EtcdRange> done) {
   call(range_key(key), &parse_range, std::move(done));
 }
-void EtcdClient::list(const std::string& prefix, Done<EtcdRange> done) {
-  call(range_prefix(prefix), &parse_range, std::move(done));
+void EtcdClient::page(const EtcdPage& page, Done<EtcdRange> done) {
+  call(range_page(page), &parse_range, std::move(done));
 }
-void EtcdClient::probe(const std::string& key, Done<EtcdRange> done) {
-  call(probe_key(key), &parse_range, std::move(done));
+void EtcdClient::probe(const std::string& key, const std::string& prefix, Done<EtcdProbe> done) {
+  call(probe_keys(key, prefix), &parse_probe, std::move(done));
 }
 void EtcdClient::put_if(const EtcdKeyValue& kv, int64_t mod_revision, Done<EtcdTxn> done) {
   call(flanneld::put_if(kv, mod_revision), &parse_txn, std::move(done));
@@ -91,6 +93,7 @@ HttpRequest EtcdClient::request(const EtcdCall& call, size_t member) const {
   HttpRequest request;
   request.url = fmt::format("{}/v3/{}", access_.endpoints[member], call.path);
   request.body = call.body.dump(-1, ' ', false, json::Value::error_handler_t::replace);
+  request.most_bytes = call.most_bytes;
   if (!token_.empty()) request.headers.push_back(fmt::format("Authorization: {}", token_));
   return request;
 }
@@ -140,13 +143,18 @@ void EtcdClient::send(Calls::iterator call) {
 }
 
 void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
+  if (result.is_too_long && call->call.is_page)
+    return finish(call,
+                  Result<json::Value>::failure(by_member(call->member, result.error), Failure::too_long));
   if (!result.error.empty() || result.status == 0) return try_next(call, result.error);
   if (result.status >= 400) {
     const EtcdError error = parse_error(result.status, result.body);
     if (!access_.username.empty() && is_token_trouble(error) && !std::exchange(call->has_new_token, true))
       return get_token(call);
     if (is_member_trouble(error)) return try_next(call, error.text);
-    return finish(call, Result<json::Value>::failure(by_member(call->member, error.text)));
+    const bool is_compacted = error.code == kOutOfRange && error.text.find("compacted") != std::string::npos;
+    return finish(call, Result<json::Value>::failure(by_member(call->member, error.text),
+                                                     is_compacted ? Failure::outdated : Failure::other));
   }
   json::Value answer;
   try {
@@ -217,6 +225,7 @@ void EtcdClient::watch(const std::string& prefix, int64_t from_revision, OnWatch
   HttpRequest http_request = request(watch_prefix(prefix, from_revision), watched_);
   // A member that is cut off from the others shall end the watch rather than say nothing.
   http_request.headers.emplace_back("Grpc-Metadata-hasleader: true");
+  http_request.most_bytes = kMaxWatchLine;
   watch_ = http_.stream(
       http_request, [this](std::string_view bytes) { take_watch_bytes(bytes); },
       [this](const HttpResult&) { fail_watch(); });
@@ -243,8 +252,11 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
       on_watch(parse_watch_response(*line));
       if (watch_.get() != mine) return;  // the listener has ended it, or begun another
     }
-  } catch (const base::ParseError&) {
-    fail_watch();
+  } catch (const base::ParseError& error) {
+    EtcdWatchResponse garbled;
+    garbled.is_garbled = true;
+    garbled.cancel_reason = error.what();
+    on_watch(garbled);
   }
 }
 

@@ -32,8 +32,8 @@ class EtcdClient final : public EtcdCalls {
   EtcdClient(EventLoop& loop, EtcdAccess access);
 
   void read(const std::string& key, Done<EtcdRange> done) override;
-  void list(const std::string& prefix, Done<EtcdRange> done) override;
-  void probe(const std::string& key, Done<EtcdRange> done) override;
+  void page(const EtcdPage& page, Done<EtcdRange> done) override;
+  void probe(const std::string& key, const std::string& prefix, Done<EtcdProbe> done) override;
   void put_if(const EtcdKeyValue& kv, int64_t mod_revision, Done<EtcdTxn> done) override;
   void delete_if(const std::string& key, int64_t mod_revision, Done<EtcdTxn> done) override;
   void grant(int64_t ttl_seconds, Done<EtcdLease> done) override;

@@ -39,7 +39,7 @@ std::optional<Lease> LeaseEntries::read(const EtcdKeyValue& kv) {
   try {
     Lease lease{*key, LeaseAttributes::parse(kv.value), std::nullopt};
     if (kv.lease != 0) lease.expiry = now_() + kLeaseTime;
-    unreadable_.erase(kv.key);
+    unreadable_.remove(kv.key);
     return lease;
   } catch (const base::ParseError& error) {
     skip(kv, error.what());
@@ -52,17 +52,23 @@ std::optional<LeaseEvent> LeaseEntries::read(const EtcdEvent& event) {
     const auto lease = read(event.kv);
     return lease ? std::optional(LeaseEvent{LeaseEvent::Kind::put, *lease}) : std::nullopt;
   }
-  unreadable_.erase(event.kv.key);
+  unreadable_.remove(event.kv.key);
   const auto key = key_of(event.kv.key);
   if (!key) return std::nullopt;
   return LeaseEvent{LeaseEvent::Kind::removed, {*key, {}, std::nullopt}};
 }
 
 void LeaseEntries::skip(const EtcdKeyValue& kv, const std::string& reason) {
-  const auto [entry, is_new] = unreadable_.try_emplace(kv.key, kv.value);
-  if (!is_new && entry->second == kv.value) return;
-  entry->second = kv.value;
-  skipped_({kv.key, reason});
+  if (unreadable_.add(kv.key, kv.value, reason)) skipped_({kv.key, reason});
+}
+
+void LeaseEntries::pass_over(const EtcdKeyValue& kv) {
+  skip(kv, fmt::format("it is longer than {} bytes", kEtcdPageBytes));
+}
+
+void LeaseEntries::end_list() {
+  if (unreadable_.end_list())
+    skipped_({subnets(), fmt::format("{} more entries below it cannot be used", unreadable_.unnamed())});
 }
 
 }  // namespace flanneld

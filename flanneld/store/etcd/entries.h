@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "flanneld/lease/lease_table.h"
 #include "flanneld/store/etcd/messages.h"
 #include "flanneld/store/lease_store.h"
+#include "flanneld/store/skipped_entries.h"
 
 namespace flanneld {
 
@@ -34,6 +34,15 @@ class LeaseEntries {
   [[nodiscard]] std::string subnets() const;
   [[nodiscard]] std::string path(const LeaseKey& key) const;
 
+  /// A list of all entries begins and ends. Entries that are passed over and not read between are gone.
+  void begin_list() { unreadable_.begin_list(); }
+  void end_list();
+  /// For an entry that is too long to be asked for.
+  void pass_over(const EtcdKeyValue& kv);
+  /// The key that a path names; nullopt if it is not one that a flanneld would write.
+  [[nodiscard]] std::optional<LeaseKey> key_of(const std::string& path) const;
+  [[nodiscard]] PassedOver skipped() const { return unreadable_.view(); }
+
   /// nullopt for an entry that is not a lease. How long another node's lease still lives is not asked for:
   /// it expires a whole lease time from now, or never; its deletion will be seen.
   std::optional<Lease> read(const EtcdKeyValue& kv);
@@ -41,14 +50,12 @@ class LeaseEntries {
   std::optional<LeaseEvent> read(const EtcdEvent& event);
 
  private:
-  /// The key that a path names; nullopt if it is not one that a flanneld would write.
-  [[nodiscard]] std::optional<LeaseKey> key_of(const std::string& path) const;
   void skip(const EtcdKeyValue& kv, const std::string& reason);
 
   std::string prefix_;
   WallClock now_;
   Skipped skipped_;
-  std::map<std::string, std::string> unreadable_;  ///< path -> value
+  SkippedEntries unreadable_;
 };
 
 }  // namespace flanneld

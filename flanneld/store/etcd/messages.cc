@@ -14,19 +14,10 @@ namespace {
 
 using base::ParseError;
 
-constexpr size_t kMaxLine = 16 << 20;
 constexpr size_t kMaxError = 64 << 10;
 constexpr size_t kShownBody = 200;
 constexpr int64_t kMaxRevision = INT64_MAX / 2;  // one more must be a number, too
 constexpr int64_t kMaxTtl = 9'000'000'000;       // seconds; etcd grants no more (lease.MaxLeaseTTL)
-
-/// The key behind all that begin with `prefix` (etcd: clientv3.GetPrefixRangeEnd).
-std::string end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (prefix.empty()) return std::string(1, '\0');
-  ++prefix.back();
-  return prefix;
-}
 
 /// 0 when absent.
 int64_t number(const json::Value& object, const char* key) {
@@ -83,14 +74,34 @@ json::Value key_request(const std::string& key) { return {{"key", base64_encode(
 
 }  // namespace
 
-EtcdCall range_prefix(const std::string& prefix) {
-  return {"kv/range", {{"key", base64_encode(prefix)}, {"range_end", base64_encode(end_of_prefix(prefix))}}};
+std::string end_of_prefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
+  if (prefix.empty()) return std::string(1, '\0');
+  ++prefix.back();
+  return prefix;
+}
+
+EtcdCall range_page(const EtcdPage& page) {
+  EtcdCall call{"kv/range",
+                {{"key", base64_encode(page.from)}, {"range_end", base64_encode(page.end)}},
+                kEtcdPageBytes,
+                true};
+  call.body["limit"] = fmt::to_string(page.limit);
+  if (page.revision != 0) call.body["revision"] = fmt::to_string(page.revision);
+  if (page.keys_only) call.body["keys_only"] = true;
+  return call;
 }
 
 EtcdCall range_key(const std::string& key) { return {"kv/range", key_request(key)}; }
 
-EtcdCall probe_key(const std::string& key) {
-  return {"kv/range", {{"key", base64_encode(key)}, {"keys_only", true}, {"limit", "1"}}};
+EtcdCall probe_keys(const std::string& key, const std::string& prefix) {
+  const json::Value one{{"key", base64_encode(key)}, {"keys_only", true}, {"limit", "1"}};
+  const json::Value all{{"key", base64_encode(prefix)},
+                        {"range_end", base64_encode(end_of_prefix(prefix))},
+                        {"count_only", true}};
+  return {"kv/txn",
+          {{"success",
+            json::Value::array({json::Value{{"request_range", one}}, json::Value{{"request_range", all}}})}}};
 }
 
 EtcdCall grant_lease(int64_t ttl_seconds) { return {"lease/grant", {{"TTL", fmt::to_string(ttl_seconds)}}}; }
@@ -122,6 +133,7 @@ EtcdCall watch_prefix(const std::string& prefix, int64_t from_revision) {
             {{"key", base64_encode(prefix)},
              {"range_end", base64_encode(end_of_prefix(prefix))},
              {"start_revision", fmt::to_string(from_revision)},
+             {"fragment", true},
              {"progress_notify", true}}}}};
 }
 
@@ -131,6 +143,8 @@ EtcdRange parse_range(const json::Value& answer) {
   if (range.revision <= 0) throw ParseError("the answer to a range request has no revision");
   range.cluster = json::get_string(json::get_object(answer, "header", ""), "cluster_id", "");
   for (const json::Value& kv : json::get_array(answer, "kvs", "")) range.kvs.push_back(parse_kv(kv));
+  range.count = number(answer, "count");
+  range.has_more = json::get_bool(answer, "more", "");
   return range;
 }
 
@@ -164,9 +178,23 @@ EtcdTxn parse_txn(const json::Value& answer) {
   return txn;
 }
 
+EtcdProbe parse_probe(const json::Value& answer) {
+  EtcdProbe probe;
+  const json::Value& header = json::get_object(answer, "header", "");
+  probe.revision = revision_of(header);
+  if (probe.revision <= 0) throw ParseError("the answer to a probe has no revision");
+  probe.cluster = json::get_string(header, "cluster_id", "");
+  const auto& responses = json::get_array(answer, "responses", "");
+  if (responses.size() != 2 || !responses[0].is_object() || !responses[1].is_object())
+    throw ParseError("the answer to a probe has not two parts");
+  probe.has_key = number(json::get_object(responses[0], "response_range", ""), "count") > 0;
+  probe.count = number(json::get_object(responses[1], "response_range", ""), "count");
+  return probe;
+}
+
 EtcdWatchResponse parse_watch_response(std::string_view line) {
   const json::Value message =
-      decoding("a message of the watch", [&] { return parse_object(line, kMaxLine); });
+      decoding("a message of the watch", [&] { return parse_object(line, line.size()); });
   EtcdWatchResponse response;
   if (const auto error = message.find("error"); error != message.end()) {
     response.is_canceled = true;
@@ -177,6 +205,7 @@ EtcdWatchResponse parse_watch_response(std::string_view line) {
   response.revision = revision_of(json::get_object(result, "header", ""));
   response.is_created = json::get_bool(result, "created", "");
   response.is_canceled = json::get_bool(result, "canceled", "");
+  response.is_fragment = json::get_bool(result, "fragment", "");
   response.compact_revision = number(result, "compact_revision");
   response.cancel_reason = json::get_string(result, "cancel_reason", "");
   for (const json::Value& event : json::get_array(result, "events", "")) {

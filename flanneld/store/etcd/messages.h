@@ -17,6 +17,8 @@ namespace flanneld {
 struct EtcdCall {
   std::string path;
   json::Value body;
+  size_t most_bytes = 2 << 20;  ///< of the answer
+  bool is_page = false;         ///< an answer that is longer is no fault of the server's
 };
 
 struct EtcdKeyValue {
@@ -35,12 +37,37 @@ struct EtcdRange {
   int64_t revision = 0;
   std::string cluster;  ///< its ID as text; empty: the server did not say
   std::vector<EtcdKeyValue> kvs;
+  int64_t count = 0;      ///< of all keys that were asked for, whatever the limit
+  bool has_more = false;  ///< the limit has left some out
+};
+
+/// A part of a list.
+struct EtcdPage {
+  std::string from, end;  ///< the first key, and the key behind the last one
+  int64_t limit = 0;      ///< keys
+  int64_t revision = 0;   ///< 0: the present one
+  bool keys_only = false;
+};
+/// A longer page is not taken.
+inline constexpr size_t kEtcdPageBytes = 1 << 20;
+
+/// The key behind all that begin with `prefix` (etcd: clientv3.GetPrefixRangeEnd).
+std::string end_of_prefix(std::string prefix);
+
+/// What a store has, without the entries.
+struct EtcdProbe {
+  int64_t revision = 0;
+  std::string cluster;   ///< as in EtcdRange
+  bool has_key = false;  ///< the key that was asked for is there
+  int64_t count = 0;     ///< of the keys below the prefix that was asked for
 };
 
 /// One message of a watch.
 struct EtcdWatchResponse {
   int64_t revision = 0;
   bool is_created = false, is_canceled = false;
+  bool is_fragment = false;      ///< more events of the same revisions follow
+  bool is_garbled = false;       ///< what the server sent cannot be read, or is too long
   int64_t compact_revision = 0;  ///< not 0: the revision asked for is gone
   std::string cancel_reason;
   std::vector<EtcdEvent> events;
@@ -51,11 +78,10 @@ struct EtcdLease {
   int64_t ttl = 0;  ///< seconds; 0: there is no such lease
 };
 
-/// All keys that begin with `prefix` / one key.
-EtcdCall range_prefix(const std::string& prefix);
+EtcdCall range_page(const EtcdPage& page);
 EtcdCall range_key(const std::string& key);
-/// Whether there is such a key, by the word of a majority of members; the answer has no value.
-EtcdCall probe_key(const std::string& key);
+/// Whether there is such a key, and how many below `prefix`, by the word of a majority of members.
+EtcdCall probe_keys(const std::string& key, const std::string& prefix);
 EtcdCall grant_lease(int64_t ttl_seconds);
 EtcdCall keep_alive(int64_t lease);
 EtcdCall revoke_lease(int64_t lease);
@@ -81,6 +107,7 @@ struct EtcdTxn {
   std::optional<EtcdKeyValue> existing;  ///< what there is instead
 };
 EtcdTxn parse_txn(const json::Value& answer);
+EtcdProbe parse_probe(const json::Value& answer);
 
 /// One line of a watch.
 EtcdWatchResponse parse_watch_response(std::string_view line);

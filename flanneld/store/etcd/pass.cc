@@ -21,22 +21,48 @@ void EtcdPass::take_config(const EtcdRange& range) {
   if (!range.kvs.empty() && range.kvs.front().value != known_.config)
     return end(NewConfig{range.kvs.front().value});
   if (!known_.claim) return end(Unclaimed{});
-  etcd_.list(entries_.subnets(), then(&EtcdPass::take_list));
+  list_.emplace(etcd_, entries_.subnets(),
+                EtcdList::Handlers{.begins =
+                                       [this] {
+                                         entries_.begin_list();
+                                         result_.list.leases.clear();
+                                         listed_.clear();
+                                         junk_.clear();
+                                       },
+                                   .entry = [this](const EtcdKeyValue& kv) { take_entry(kv); },
+                                   .too_long =
+                                       [this](const EtcdKeyValue& kv) {
+                                         entries_.pass_over(kv);
+                                         take_junk(kv);
+                                       },
+                                   .done = then(&EtcdPass::take_list)});
+  list_->begin();
 }
 
-void EtcdPass::take_list(const EtcdRange& range) {
-  result_.revision = range.revision;
-  result_.list.cluster = range.cluster;
-  for (const EtcdKeyValue& kv : range.kvs) {
-    const auto lease = entries_.read(kv);
-    if (!lease) continue;
-    result_.list.leases.push_back(*lease);
-    listed_[lease->key] = kv;
-  }
+void EtcdPass::take_entry(const EtcdKeyValue& kv) {
+  const auto lease = entries_.read(kv);
+  if (!lease) return take_junk(kv);
+  result_.list.leases.push_back(*lease);
+  listed_[lease->key] = kv;
+}
+
+/// Its subnet is given to nobody, and is the own one still if it was.
+void EtcdPass::take_junk(const EtcdKeyValue& kv) {
+  const auto key = entries_.key_of(kv.key);
+  if (!key) return;
+  listed_[*key] = {kv.key, {}, kv.mod_revision, 0, kv.create_revision};
+  junk_.push_back(*key);
+}
+
+void EtcdPass::take_list(const EtcdListEnd& list) {
+  entries_.end_list();
+  result_.revision = list.revision;
+  result_.count = list.count;
+  result_.list.cluster = list.cluster;
   const auto age = [&](const Lease& lease) { return listed_.at(lease.key).create_revision; };
   std::stable_sort(result_.list.leases.begin(), result_.list.leases.end(),
                    [&](const Lease& a, const Lease& b) { return age(a) < age(b); });
-  if (looks_wiped(range)) result_.list.extent = LeasesListed::Extent::after_wipe;
+  if (looks_wiped(list)) result_.list.extent = LeasesListed::Extent::after_wipe;
   if (known_.claim->kind == Claim::Kind::none) return end(std::move(result_));
   if (is_held()) {
     result_.held = *known_.held;
@@ -49,23 +75,26 @@ void EtcdPass::take_list(const EtcdRange& range) {
 /// past that revision since, or before this start, shows it by the lack of the key that was held, whose end
 /// nobody reported. (It may also have ended while this node was away; then peers that left meanwhile stay a
 /// minute longer.)
-bool EtcdPass::looks_wiped(const EtcdRange& range) const {
-  const bool is_other = !known_.cluster.empty() && !range.cluster.empty() && known_.cluster != range.cluster;
+bool EtcdPass::looks_wiped(const EtcdListEnd& list) const {
+  const bool is_other = !known_.cluster.empty() && !list.cluster.empty() && known_.cluster != list.cluster;
   const auto had = known_.held ? std::optional(known_.held->lease.key) : known_.claim->previous;
   const bool is_deleted = known_.held && known_.held->state == HeldKey::State::deleted;
-  return range.revision < known_.revision || is_other || (had && !is_deleted && !find_entry(*had));
+  return list.revision < known_.revision || is_other || (had && !is_deleted && !find_entry(*had));
 }
 
 bool EtcdPass::is_held() const {
   if (!known_.held || known_.held->state == HeldKey::State::contested) return false;
   const EtcdKeyValue* entry = find_entry(known_.held->lease.key);
-  return entry && entry->lease == known_.held->etcd_lease &&
+  return entry && !entry->value.empty() && entry->lease == known_.held->etcd_lease &&
          LeaseAttributes::parse(entry->value) == known_.claim->attributes;
 }
 
 void EtcdPass::choose() {
   SubnetRequest request{known_.claim->attributes, known_.claim->previous};
   request.avoid = known_.claim->avoid;
+  for (const LeaseKey& key : junk_)
+    for (const auto& subnet : {key.subnet, key.ipv6_subnet})
+      if (subnet) request.avoid.push_back(*subnet);
   if (known_.held) {
     request.previous = known_.held->lease.key;
     // With other content the own key is known by its etcd lease, even when the public address is new.

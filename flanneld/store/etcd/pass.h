@@ -14,6 +14,7 @@
 #include "flanneld/lease/clock.h"
 #include "flanneld/store/etcd/calls.h"
 #include "flanneld/store/etcd/entries.h"
+#include "flanneld/store/etcd/list.h"
 #include "flanneld/store/lease_store.h"
 
 namespace flanneld {
@@ -57,6 +58,7 @@ class EtcdPass {
   struct RaceLost {};      ///< another node has taken the subnet meanwhile
   struct Complete {        ///< the own lease is held
     int64_t revision = 0;  ///< of the list
+    int64_t count = 0;     ///< of all entries below the leases' prefix
     LeasesListed list;     ///< with the own lease as it is held
     HeldKey held;
     std::optional<SubnetPlan> plan;  ///< how the lease was claimed; nullopt: it was held already
@@ -71,8 +73,10 @@ class EtcdPass {
 
  private:
   void take_config(const EtcdRange& range);
-  void take_list(const EtcdRange& range);
-  [[nodiscard]] bool looks_wiped(const EtcdRange& range) const;
+  void take_entry(const EtcdKeyValue& kv);
+  void take_junk(const EtcdKeyValue& kv);
+  void take_list(const EtcdListEnd& list);
+  [[nodiscard]] bool looks_wiped(const EtcdListEnd& list) const;
   [[nodiscard]] bool is_held() const;
   void choose();
   void remove_obsolete();
@@ -102,13 +106,16 @@ class EtcdPass {
   WallClock now_;
   EtcdKnowledge known_;
   Done done_;
+  std::optional<EtcdList> list_;
 
-  Complete result_;                          ///< as far as it is known
-  std::map<LeaseKey, EtcdKeyValue> listed_;  ///< the entries of the leases
-  int64_t etcd_lease_ = 0, ttl_ = 0;         ///< that the own key is to be bound to; seconds
-  int64_t granted_ = 0;                      ///< a new etcd lease; to be revoked if it is not used
-  EtcdKeyValue own_;                         ///< what is put
-  bool is_put_ = false;                      ///< it is there already, and is put to let others know
+  Complete result_;  ///< as far as it is known
+  /// The entries of the leases; without value and etcd lease where what a lease's key holds is none.
+  std::map<LeaseKey, EtcdKeyValue> listed_;
+  std::vector<LeaseKey> junk_;        ///< the latter
+  int64_t etcd_lease_ = 0, ttl_ = 0;  ///< that the own key is to be bound to; seconds
+  int64_t granted_ = 0;               ///< a new etcd lease; to be revoked if it is not used
+  EtcdKeyValue own_;                  ///< what is put
+  bool is_put_ = false;               ///< it is there already, and is put to let others know
 };
 
 }  // namespace flanneld

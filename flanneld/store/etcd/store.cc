@@ -16,7 +16,6 @@ namespace {
 
 constexpr milliseconds kFirstDelay(100), kMostDelay(5000);
 constexpr milliseconds kFirstRace(10), kMostRace(400);
-constexpr seconds kProbeInterval(10);
 constexpr seconds kRenewRetry(10);
 constexpr int kMaxLostRaces = 20;
 constexpr seconds kAfterRefusal(10);
@@ -32,6 +31,7 @@ EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStore
       sync_timer_(loop, [this] { sync(); }),
       probe_timer_(loop, [this] { probe(); }),
       renew_timer_(loop, [this] { renew(); }),
+      verify_timer_(loop, [this] { verify(); }),
       wipe_timer_(loop, [this] { sync(); }),
       sync_backoff_(kFirstDelay, kMostDelay),
       race_backoff_(kFirstRace, kMostRace),
@@ -89,7 +89,7 @@ void EtcdStore::sync() {
   }
   phase_ = Phase::passing;
   watch_.hold();
-  known_.revision = watch_.revision();
+  known_.revision = std::max(watch_.revision(), revision_);
   pass_ = std::make_unique<EtcdPass>(*etcd_, entries_, now_, known_,
                                      [this](const EtcdPass::Outcome& outcome) { pass_ended(outcome); });
   pass_->begin();
@@ -100,6 +100,7 @@ void EtcdStore::pass_ended(const EtcdPass::Outcome& outcome) {
   const bool is_stale = std::exchange(phase_, Phase::idle) == Phase::passing_stale;
   std::visit([this](const auto& one) { act_on(one); }, outcome);
   watch_.go_on();
+  if (!held_.empty() && !is_verifying_ && !verify_timer_.armed()) verify_timer_.start(kEtcdDoubtPause);
   if (is_stale && !problem_) sync_soon(seconds(0));
 }
 
@@ -146,6 +147,10 @@ void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
   lost_races_ = 0;
   race_backoff_.reset();
   known_.cluster = outcome.list.cluster;
+  count_ = outcome.count;
+  revision_ = outcome.revision;
+  doubts_ = 0;
+  held_.clear();  // the list has them
   if (outcome.plan)
     known_.held = outcome.held;
   else if (known_.held)
@@ -157,7 +162,7 @@ void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
   else if (wipe_timer_.armed())
     list.extent = LeasesListed::Extent::after_wipe;
   watch_.follow(outcome.revision);
-  if (!probe_timer_.armed()) probe_timer_.start(kProbeInterval);
+  if (!probe_timer_.armed()) probe_timer_.start(kEtcdProbeInterval);
   answered();
   listener_(list);
   if (outcome.plan) listener_(LeaseClaimed{known_.held->lease, outcome.plan->origin, outcome.plan->refused});
@@ -168,13 +173,14 @@ void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
 void EtcdStore::changed(const std::vector<EtcdEvent>& events) {
   std::vector<LeaseEvent> lease_events;
   std::optional<EtcdEvent> own;
+  const std::string own_path = known_.held ? entries_.path(known_.held->lease.key) : std::string();
   for (const EtcdEvent& event : events) {
-    const auto lease_event = entries_.read(event);
-    if (!lease_event) continue;
-    if (known_.held && lease_event->lease.key == known_.held->lease.key) own = event;
-    lease_events.push_back(*lease_event);
+    const bool is_new = event.kv.create_revision == event.kv.mod_revision;
+    count_ += event.is_delete ? -1 : is_new ? 1 : 0;
+    if (event.kv.key == own_path) own = event;
+    if (const auto lease_event = entries_.read(event)) lease_events.push_back(*lease_event);
   }
-  if (!lease_events.empty()) listener_(LeasesChanged{lease_events});
+  if (!lease_events.empty()) hold_or_send(std::move(lease_events));
   if (own) own_key_changed(*own);
 }
 
@@ -188,26 +194,7 @@ void EtcdStore::own_key_changed(const EtcdEvent& event) {
   const bool is_known = std::exchange(held.state, HeldKey::State::contested) == HeldKey::State::contested;
   if (is_known) return;  // it waits already
   sync_soon(contest_backoff_.next());
-  listener_(LeaseContested{describe_contest(held.lease, LeaseAttributes::parse(event.kv.value))});
-}
-
-/// A read that a majority must agree to: a stream that is silent says nothing of the cluster's health.
-void EtcdStore::probe() {
-  const std::string key = known_.held ? entries_.path(known_.held->lease.key) : entries_.config_path();
-  etcd_->probe(key, [this, key](const Result<EtcdRange>& answer) {
-    probe_timer_.start(kProbeInterval);
-    if (!answer) return fail({Problem::Kind::no_answer, answer.reason()});
-    take_probe(*answer, key);
-  });
-}
-
-void EtcdStore::take_probe(const EtcdRange& range, const std::string& key) {
-  if (problem_) return sync();  // what has happened meanwhile?
-  if (phase_ != Phase::idle) return;
-  // A watch that went on in a store that was wiped does not report it.
-  const bool is_gone = known_.held && key == entries_.path(known_.held->lease.key) && range.kvs.empty();
-  if (is_gone) return sync();
-  watch_.refresh();
+  listener_(LeaseContested{describe_contest(held.lease, event.kv.value)});
 }
 
 void EtcdStore::schedule_renewal() {

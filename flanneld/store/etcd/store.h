@@ -19,6 +19,11 @@
 
 namespace flanneld {
 
+/// How often the store is asked whether it is still the one that was listed.
+inline constexpr std::chrono::seconds kEtcdProbeInterval(10);
+/// Events that are under way explain another number of keys; they are here soon.
+inline constexpr std::chrono::milliseconds kEtcdDoubtPause(100);
+
 struct EtcdStoreOptions {
   std::string prefix;                     ///< slashes at its end and double ones do not count
   std::chrono::minutes renew_margin{60};  ///< how long before its end a lease is renewed
@@ -31,6 +36,7 @@ class EtcdStore final : public LeaseStore {
 
   void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
+  [[nodiscard]] PassedOver skipped() const override { return entries_.skipped(); }
   [[nodiscard]] std::string describe() const override;
 
  private:
@@ -59,8 +65,16 @@ class EtcdStore final : public LeaseStore {
   /// What the watch sent.
   void changed(const std::vector<EtcdEvent>& events);
   void own_key_changed(const EtcdEvent& event);
+  /// Counts what the events bring and take, and sends them on; deletions of peers once they are verified.
+  void hold_or_send(std::vector<LeaseEvent> events);
+  void verify();
+  void take_verification(const EtcdProbe& probe);
+  void send_held();
   void probe();
-  void take_probe(const EtcdRange& range, const std::string& key);
+  void take_probe(const EtcdProbe& probe, const std::string& key);
+  /// The store is another one, or an earlier state of this one.
+  [[nodiscard]] bool has_turned_back(const EtcdProbe& probe) const;
+  [[nodiscard]] std::string probed_key() const;
   void schedule_renewal();
   void renew();
   void take_renewal(const EtcdLease& lease);
@@ -73,7 +87,7 @@ class EtcdStore final : public LeaseStore {
   WallClock now_;
   std::chrono::minutes renew_margin_;
   StoreListener listener_;
-  Timer sync_timer_, probe_timer_, renew_timer_;
+  Timer sync_timer_, probe_timer_, renew_timer_, verify_timer_;
   /// Runs while a wiped store fills again: until it fires, a lease that is missing may come back.
   Timer wipe_timer_;
   Backoff sync_backoff_, race_backoff_, contest_backoff_;
@@ -82,6 +96,11 @@ class EtcdStore final : public LeaseStore {
   EtcdKnowledge known_;
   std::optional<Problem> problem_;  ///< as it was reported
   int lost_races_ = 0;
+  int64_t count_ = 0;             ///< keys below the leases' prefix, by the list and the events since
+  int64_t revision_ = 0;          ///< the latest that any answer had
+  int doubts_ = 0;                ///< times in a row that the store had another number of keys
+  std::vector<LeaseEvent> held_;  ///< until the store has been asked whether deletions among them are true
+  bool is_verifying_ = false;
   LeaseEntries entries_;
   std::unique_ptr<EtcdPass> pass_;
   std::unique_ptr<EtcdCalls> etcd_;

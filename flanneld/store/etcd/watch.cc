@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kFirstPause(100), kMostPause(5000);
+constexpr milliseconds kGarbledPause(1000);  // what comes then is a whole list
 
 }  // namespace
 
@@ -60,6 +61,11 @@ void EtcdWatch::receive(const EtcdWatchResponse& response) {
 }
 
 EtcdWatch::Next EtcdWatch::take(const EtcdWatchResponse& response) {
+  if (response.is_garbled) {
+    etcd_.end_watch();
+    handlers_.missed(kGarbledPause);
+    return Next::is_over;
+  }
   // A store that is younger than what it sent before is another one: wiped, or restored from a copy.
   const bool is_younger = response.revision < revision_;
   if (response.is_canceled || is_younger) {
@@ -69,7 +75,8 @@ EtcdWatch::Next EtcdWatch::take(const EtcdWatchResponse& response) {
     return Next::is_over;
   }
   backoff_.reset();
-  if (!response.is_created) revision_ = std::max(revision_, response.revision);
+  // Those of a fragment come again if the rest is lost.
+  if (!response.is_created && !response.is_fragment) revision_ = std::max(revision_, response.revision);
   if (!response.events.empty()) handlers_.changed(response.events);
   return Next::goes_on;
 }
