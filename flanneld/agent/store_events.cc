@@ -8,6 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/base/time_text.h"
 
 namespace flanneld {
@@ -19,20 +20,27 @@ std::string name_of(const Lease& lease) {
   return fmt::format("{} at {}", lease.key.str(), node_address(lease.attributes));
 }
 
-void log_leases(const char* what, const std::vector<Lease>& leases) {
+void log_leases(FlapLog& log, const char* what, const std::vector<Lease>& leases) {
   if (leases.empty()) return;
-  std::vector<std::string> names;
-  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i) names.push_back(name_of(leases[i]));
-  base::log_info(fmt::format("{} {} {}: {}{}", leases.size(), leases.size() == 1 ? "peer" : "peers", what,
-                             fmt::join(names, ", "), leases.size() > kNamedPeers ? ", …" : ""));
+  std::vector<std::string> names, subnets;
+  for (size_t i = 0; i < leases.size() && i < kNamedPeers; ++i) {
+    names.push_back(name_of(leases[i]));
+    subnets.push_back(leases[i].key.str());
+  }
+  const auto line = [&](const std::vector<std::string>& named) {
+    return fmt::format("{} {} {}: {}{}", leases.size(), leases.size() == 1 ? "peer" : "peers", what,
+                       fmt::join(named, ", "), leases.size() > kNamedPeers ? ", …" : "");
+  };
+  log.log(base::LogLevel::info, line(subnets), line(names));
 }
 
-void log_peers(const PeerChange& change) {
-  log_leases("joined", change.joined);
-  log_leases("changed", change.changed);
-  log_leases("left", change.left);
+void log_peers(FlapLog& log, const PeerChange& change) {
+  log_leases(log, "joined", change.joined);
+  log_leases(log, "changed", change.changed);
+  log_leases(log, "left", change.left);
   for (const auto& [lease, reason] : change.rejected)
-    base::log_warning(fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));
+    log.log(base::LogLevel::warning, fmt::format("the lease of the peer {} cannot be used", lease.key.str()),
+            fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));
 }
 
 /// Those that this node knew when it ended go before those that have come since: no newcomer shall have what
@@ -105,8 +113,9 @@ void StoreEvents::on(const LeaseClaimed& event) {
         fmt::format("the subnet {} is lost to another node; pods with its addresses cannot be "
                     "reached from other nodes and must be made anew",
                     state_.own->key.str()));
-  base::log_info(fmt::format("lease {} acquired: {}{}", own.key.str(), describe(event.origin),
-                             event.origin == SubnetOrigin::assigned ? "" : describe_expiry(own)));
+  const std::string about = fmt::format("lease {} acquired: {}", own.key.str(), describe(event.origin));
+  log_.log(base::LogLevel::info, about,
+           fmt::format("{}{}", about, event.origin == SubnetOrigin::assigned ? "" : describe_expiry(own)));
   const bool is_new = !state_.own || moves || !readiness_.is_done();
   state_.own = own;
   saved_.drop();
@@ -128,7 +137,7 @@ void StoreEvents::on(const ClaimFailed& event) {
 }
 
 void StoreEvents::on(const LeaseContested& event) {
-  base::log_warning(event.reason);
+  log_.log(base::LogLevel::warning, "another node writes to this node's lease", event.reason);
   state_.problems.contest = event.reason;
   state_.problems.contested_at = EventLoop::Clock::now();
   next_.status_changed();
@@ -163,13 +172,14 @@ void StoreEvents::on(const LeasesChanged& event) {
 void StoreEvents::peers_changed(const PeerChange& change) {
   if (options_.no_subnet && !readiness_.is_done()) return next_.attach();
   if (change.empty()) return;
-  if (readiness_.is_done()) log_peers(change);
+  if (readiness_.is_done()) log_peers(log_, change);
   next_.apply_peers();
 }
 
 void StoreEvents::on(const EntrySkipped& event) {
   ++state_.counters.skipped;
-  base::log_warning(fmt::format("skip the store's entry '{}': {}", event.entry, event.reason));
+  const std::string about = fmt::format("skip the store's entry {}", base::quoted(event.entry));
+  log_.log(base::LogLevel::warning, about, fmt::format("{}: {}", about, event.reason));
 }
 
 void StoreEvents::on(const StoreConnected& /*event*/) {

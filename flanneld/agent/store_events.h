@@ -9,6 +9,7 @@
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/readiness.h"
 #include "flanneld/agent/saved_leases.h"
+#include "flanneld/io/flap_log.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/lease_store.h"
 
@@ -59,6 +60,7 @@ class StoreEvents {
   Readiness& readiness_;
   SavedLeases& saved_;
   Next next_;
+  FlapLog log_;
 };
 
 }  // namespace flanneld

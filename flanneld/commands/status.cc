@@ -78,6 +78,12 @@ std::string kernel_text(const json::Value& status) {
 
 using Row = std::vector<std::string>;
 
+/// What a peer may have written at any length, so that it fits into a column.
+std::string shortened(const std::string& text) {
+  constexpr size_t kMostBytes = 24;
+  return text.size() > kMostBytes ? fmt::format("{}…", text.substr(0, kMostBytes)) : text;
+}
+
 /// Rows in columns, two spaces apart; the last is not padded.
 std::string columns(const std::vector<Row>& rows) {
   std::vector<size_t> widths;
@@ -108,7 +114,7 @@ std::vector<Row> peer_rows(const json::Value& status) {
     if (mac == "-") mac = vtep_mac(peer, "backendV6Data");
     const std::string rejected = text_of(peer, "rejected");
     rows.push_back({both(peer, "subnet", "ipv6Subnet"), both(peer, "publicIP", "publicIPv6"),
-                    text_of(peer, "backendType"), mac,
+                    shortened(text_of(peer, "backendType")), shortened(mac),
                     rejected == "-" ? "reached" : fmt::format("not used: {}", rejected)});
   }
   return rows;

@@ -25,6 +25,13 @@ constexpr milliseconds kPeerRetry{1000};  // at least: each pass looks at all pe
 constexpr size_t kMostLogged = 200;
 constexpr int kAnswerBufferBytes = 1 << 20;
 
+/// "add route 10.5.3.0/24" of "add route 10.5.3.0/24 via …": the rest is what a peer can change at will.
+std::string_view object_of(std::string_view failure) {
+  size_t end = 0;
+  for (int words = 0; words < 3 && end != std::string_view::npos; ++words) end = failure.find(' ', end + 1);
+  return failure.substr(0, end);
+}
+
 }  // namespace
 
 Reconciler::Reconciler(EventLoop& loop, Heal heal, Events events)
@@ -209,7 +216,7 @@ void Reconciler::log_failures() {
   for (const std::string& line : status_.failures.lines())
     if (logged_.insert(line).second) base::log_error(line);
   for (const std::string& line : status_.peer_failures.lines())
-    if (logged_.insert(line).second) base::log_warning(line);
+    if (logged_.insert(line).second) peer_log_.log(base::LogLevel::warning, object_of(line), line);
 }
 
 void Reconciler::run_timed_pass(Because why) {

@@ -14,6 +14,7 @@
 #include "common/netlink/socket.h"
 #include "flanneld/backend/plan.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/io/flap_log.h"
 #include "flanneld/kernel/desired_state.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/failures.h"
@@ -100,7 +101,8 @@ class Reconciler {
   LinkIndexes links_;         ///< as the last look found them
   HostLinks host_;
   ReconcilerStatus status_;
-  std::set<std::string> logged_;   ///< failures that the log has
+  std::set<std::string> logged_;  ///< failures that the log has
+  FlapLog peer_log_;
   std::set<std::string> refused_;  ///< what the kernel did not take for peers: no foreign change took it away
   bool leftovers_are_gone_ = false;
 
