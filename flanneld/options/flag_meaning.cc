@@ -107,8 +107,8 @@ std::vector<base::IpNet> cidrs(const FlagValue& value) {
 std::string checked_prefix(const FlagValue& value) {
   const std::string& text = value.text();
   const size_t slash = text.find('/');
-  const std::string_view domain = std::string_view(text).substr(0, slash);
-  const std::string_view name = slash == std::string::npos ? "" : std::string_view(text).substr(slash + 1);
+  const std::string_view domain = std::string_view{text}.substr(0, slash);
+  const std::string_view name = slash == std::string::npos ? "" : std::string_view{text}.substr(slash + 1);
   const auto is_small = [](char one) { return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9'); };
   bool is_valid = text.size() <= kMaxAnnotationPrefix;
   for (const std::string_view label : base::split(domain, '.')) {

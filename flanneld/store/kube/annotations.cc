@@ -28,7 +28,7 @@ std::string go_quoted(const std::string& text) {
   const std::string plain = json::Value(text).dump(-1, ' ', false, json::Value::error_handler_t::replace);
   for (size_t at = 0; at < plain.size(); ++at) {
     const char one = plain[at];
-    const std::string_view rest = std::string_view(plain).substr(at);
+    const std::string_view rest = std::string_view{plain}.substr(at);
     if (one == '<' || one == '>' || one == '&')
       fmt::format_to(std::back_inserter(result), "\\u{:04x}", static_cast<unsigned>(one));
     else if (rest.starts_with("\u2028") || rest.starts_with("\u2029"))

@@ -25,7 +25,7 @@ std::string find_program(const std::string& command) {
   if (command.find('/') != std::string::npos) return command;
   const char* path = std::getenv("PATH");
   for (const std::string_view folder : base::split(path ? path : "/usr/local/bin:/usr/bin:/bin", ':')) {
-    const std::string candidate = fmt::format("{}/{}", folder, command);
+    std::string candidate = fmt::format("{}/{}", folder, command);
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return command;

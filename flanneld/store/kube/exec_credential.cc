@@ -11,6 +11,7 @@ namespace flanneld {
 namespace {
 
 using base::ParseError;
+using std::chrono::seconds;
 
 /// "2026-11-26T08:00:00Z", a fraction of a second and an offset of 0 allowed. Throws ParseError.
 std::chrono::sys_seconds parse_time(const std::string& text) {
