@@ -60,10 +60,8 @@ pods_work() {
   on a rootfs_make
   on a ctr_pod_start web /bin/httpd -f -p 80 -h /www
   on a ctr_pod_start client /bin/sleep 1000
-  local web
-  web=$(on a ctr_pod_exec web /bin/ip -4 addr show eth0 | awk '$1 == "inet" { sub("/.*", "", $2); print $2 }')
-  assert_match "$web" '^10\.244\.1\.[0-9]+$'
-  assert_equal "$(on a ctr_pod_exec client /bin/wget -qO- "http://$web/")" 'hello from a pod'
+  assert_match "$(on a ctr_pod_exec web /bin/ip -4 addr show eth0)" 'inet 10\.244\.1\.[0-9]+/'
+  web_answers
 }
 
 @test "daemonset: init container, agent, and pods by what they have put in place" {
@@ -82,6 +80,7 @@ pods_work() {
   assert_match "$(on m1 kube_annotation a backend-data)" '"VtepMAC":"[0-9a-f:]{17}"'
   wait_until 10 on a node_exec test -s /var/lib/flannel/leases.json
   pods_work
+  export NODE_NAME=a KUBERNETES_SERVICE_HOST=192.168.1.101 KUBERNETES_SERVICE_PORT=6443  # as in the container
   run on a ctr_pod_exec kube-flannel /opt/bin/flanneld doctor
   assert_match "$output" "network configuration: '10-flannel.conflist': flannel, portmap"
   assert_equal "$status $(grep -v '^ok' <<<"$output")" '0 '
@@ -98,9 +97,7 @@ pods_work() {
   on a daemonset_run "$manifest" install-cni-plugin a "$image" >/dev/null
   agent_up
   assert_equal "$(on a mac_of flannel.1)" "$mac"
-  local web
-  web=$(on a ctr_pod_exec web /bin/ip -4 addr show eth0 | awk '$1 == "inet" { sub("/.*", "", $2); print $2 }')
-  assert_equal "$(on a ctr_pod_exec client /bin/wget -qO- "http://$web/")" 'hello from a pod'
+  web_answers
 }
 
 # flannel's own manifest, its images exchanged for ours: what it says of the containers, in fewer words. "cp" for the
@@ -151,7 +148,24 @@ spec:
 YAML
 }
 
-@test "daemonset: flannel's own manifest works with its images changed, port 7000 taken" {
+# stock_up: the agent's container of flannel's own manifest runs, and its node is ready.
+stock_up() {
+  on a daemonset_start "$stock" kube-flannel a "$image" "${kubelet_options[@]}"
+  wait_until 20 stock_is_ready || { on a node_exec cat /run/kube-flannel.log && return 1; }
+}
+
+stock_is_ready() {
+  [[ $(on a node_exec curl -s --noproxy '*' http://127.0.0.1:8081/readyz) == "flanneld is ready"* ]]
+}
+
+# web_answers: the client reaches the web pod.
+web_answers() {
+  local web
+  web=$(on a ctr_pod_exec web /bin/ip -4 addr show eth0 | awk '$1 == "inet" { sub("/.*", "", $2); print $2 }')
+  assert_equal "$(on a ctr_pod_exec client /bin/wget -qO- "http://$web/")" 'hello from a pod'
+}
+
+@test "daemonset: flannel's own manifest works with its images changed, port 7000 taken; ours takes over, and back" {
   local stock=$NODE_DIR/stock.yaml
   stock_manifest cp "-f, "
   on a daemonset_volumes "$stock"
@@ -162,13 +176,22 @@ YAML
   on m1 kube_order '{"order": "pod", "name": "kube-flannel-ds-x", "node": "a"}' >/dev/null
   on a node_spawn taken.log /usr/bin/python3 -m http.server --bind 127.0.0.1 7000
   wait_until 10 on a node_exec curl -so /dev/null --noproxy '*' http://127.0.0.1:7000/
-  on a daemonset_start "$stock" kube-flannel a "$image" "${kubelet_options[@]}"
-  wait_until 20 stock_is_ready || { on a node_exec cat /run/kube-flannel.log && return 1; }
+  stock_up
   on a node_exec grep -q 'warning nobody sees the status of this agent' /run/kube-flannel.log
   assert_match "$(on a node_exec iptables-save -t nat)" 'FLANNEL-POSTRTG'
   pods_work
-}
 
-stock_is_ready() {
-  [[ $(on a node_exec curl -s --noproxy '*' http://127.0.0.1:8081/readyz) == "flanneld is ready"* ]]
+  on a daemonset_stop kube-flannel
+  on a daemonset_volumes "$manifest"
+  on a daemonset_start "$manifest" kube-flannel a "$image" "${kubelet_options[@]}"
+  wait_until 20 stock_is_ready
+  on a node_exec nft list table ip flannel-ipv4 >/dev/null
+  [[ $(on a node_exec iptables-save -t nat) != *FLANNEL-POSTRTG* ]]
+  web_answers
+
+  on a daemonset_stop kube-flannel
+  on a daemonset_volumes "$stock"
+  stock_up
+  assert_match "$(on a node_exec iptables-save -t nat)" 'FLANNEL-POSTRTG'
+  web_answers
 }
