@@ -13,6 +13,7 @@
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/filter/nft_socket.h"
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
@@ -101,6 +102,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   const std::string& ifname = request.attachment.ifname;
   const Families expected = ready ? families_of(conf.subnets) : Families();
   std::string host_veth;
+  auto nft = open_nft_socket();
   if (ready) {
     ensure_node_forwards(host, conf);
     host_veth = make_veth(ready->link);
@@ -120,7 +122,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
                    [&](const base::IpNet& subnet) { return ipam::containers_within(request, subnet); });
   if (!ready) host_veth = make_veth(bridge);
   if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families);
-  protect_pod(host, conf, plan, node_of(conf, bridge, gateway_link), host_veth, is_new_bridge, undo);
+  protect_pod(host, nft, conf, plan, node_of(conf, bridge, gateway_link), host_veth, is_new_bridge, undo);
   configure_container(container, ifname, conf, plan, gateway_link.mac);
   add_filters(request, conf, plan, host_veth, undo);
 

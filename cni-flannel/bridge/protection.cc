@@ -68,10 +68,10 @@ guard::Node node_of(const BridgeConf& conf, const Link& bridge, const Link& gate
   return {.bridge = bridge, .gateway = gateway_link, .subnets = conf.subnets};
 }
 
-void protect_pod(NetlinkSocket& host, const BridgeConf& conf, const Plan& plan, const guard::Node& node,
-                 const std::string& port, bool is_new_bridge, base::Rollback& undo) {
+void protect_pod(NetlinkSocket& host, std::optional<NetlinkSocket>& nft, const BridgeConf& conf,
+                 const Plan& plan, const guard::Node& node, const std::string& port, bool is_new_bridge,
+                 base::Rollback& undo) {
   const guard::Port guarded = guarded_port(conf, port, plan.container_addresses, plan.container_mac);
-  auto nft = open_nft_socket();
   if (nft)
     undo.push([guarded] {
       if (auto again = open_nft_socket()) guard::release_ports(*again, {guarded});

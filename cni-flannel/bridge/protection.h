@@ -29,9 +29,11 @@ guard::Node node_of(const BridgeConf& conf, const netlink::Link& bridge, const n
 
 /// Lets the pod behind the port send under its own addresses alone, and makes the node's entries of its MAC
 /// and addresses. To be done before its interface comes up. Ports that were there before get the same when
-/// the rules had to be made, or if `is_new_bridge`. On a kernel that lacks a part of it the rest is done.
-void protect_pod(netlink::NetlinkSocket& host, const BridgeConf& conf, const Plan& plan,
-                 const guard::Node& node, const std::string& port, bool is_new_bridge, base::Rollback& undo);
+/// the rules had to be made, or if `is_new_bridge`. On a kernel that lacks a part of it the rest is done; one
+/// without nf_tables has no `nft` (open_nft_socket()).
+void protect_pod(netlink::NetlinkSocket& host, std::optional<netlink::NetlinkSocket>& nft,
+                 const BridgeConf& conf, const Plan& plan, const guard::Node& node, const std::string& port,
+                 bool is_new_bridge, base::Rollback& undo);
 
 /// What DEL takes back of that: the entries of the addresses that the attachment has leased, or that
 /// `prevResult` lists and nobody else has by now. `port` is the host's end that it removed, if there was one.
