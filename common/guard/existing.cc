@@ -8,6 +8,7 @@
 #include <set>
 
 #include "common/guard/record.h"
+#include "common/guard/survey.h"
 #include "common/netlink/address.h"
 #include "common/netlink/bridge.h"
 #include "common/netlink/neighbour.h"
@@ -30,8 +31,6 @@ struct Wanted {
   bool is_new = false;    ///< not made by an ADD of ours on this bridge: its entries have to be made too
   bool has_more = false;  ///< the rules let it send more than this
 };
-
-bool is_pod_port(const Link& link) { return link.kind == "veth" && link.peer_netns.has_value(); }
 
 /// What the record says of a port that has a fixed entry. nullopt: it is one whose addresses are not all on
 /// record, because its configuration allows it more.
@@ -133,25 +132,43 @@ void add_entries(netlink::Steps& steps, const Node& node, const Wanted& wanted) 
                 fmt::format("fix the node's neighbour entry of {}", address));
 }
 
+/// Whether the rules have all that the record says of the port.
+bool has_all(const Elements& present, const Wanted& wanted) {
+  const auto known = present.sources.find(wanted.port.name);
+  if (known == present.sources.end() || !present.guarded.contains(wanted.port.name)) return false;
+  return std::all_of(wanted.port.sources.begin(), wanted.port.sources.end(), [&](const IpAddress& address) {
+    return std::find(known->second.begin(), known->second.end(), address) != known->second.end();
+  });
+}
+
+/// What is to be done, and what cannot be.
+struct Plan {
+  std::vector<Wanted> all;
+  std::vector<LeftOpen> open;
+};
+
+Plan plan(NetlinkSocket& host, const Node& node, const Elements& present, bool has_rules) {
+  const Record record(host, node.bridge, node.gateway);
+  Plan plan;
+  for (const Link& port : pod_ports(host, node.bridge.ifindex)) {
+    const auto mac = record.fixed_mac_of(port.ifindex);
+    const bool is_known = present.guarded.contains(port.name) || present.sources.contains(port.name);
+    if (mac && !has_rules) continue;
+    if (present.nested.contains(port.name)) continue;  // by its configuration it takes any MAC
+    auto wanted = mac ? from_record(record, port, *mac) : from_pod(host, record, node, port, plan.open);
+    if (!wanted || (mac && has_all(present, *wanted))) continue;
+    if (is_known && wanted->is_new) keep_what_it_may(present, *wanted);
+    plan.all.push_back(std::move(*wanted));
+  }
+  settle_claims(record, plan.all, plan.open);
+  return plan;
+}
+
 std::vector<LeftOpen> guard_ports_of(NetlinkSocket& host, NetlinkSocket* nft, const Node& node,
                                      const std::string& only) {
   const bool has_rules = nft && ensure_frame(*nft);
-  const Elements present = has_rules ? elements(*nft).value_or(Elements()) : Elements();
-  const Record record(host, node.bridge, node.gateway);
-  std::vector<LeftOpen> open;
-  std::vector<Wanted> all;
-  for (const Link& port : netlink::ports_of(host, node.bridge.ifindex)) {
-    if (!is_pod_port(port)) continue;
-    const auto mac = record.fixed_mac_of(port.ifindex);
-    const bool is_known = present.guarded.contains(port.name) || present.sources.contains(port.name);
-    if (mac && (is_known || !has_rules)) continue;
-    if (present.nested.contains(port.name)) continue;  // by its configuration it takes any MAC
-    auto wanted = mac ? from_record(record, port, *mac) : from_pod(host, record, node, port, open);
-    if (!wanted) continue;
-    if (is_known) keep_what_it_may(present, *wanted);
-    all.push_back(std::move(*wanted));
-  }
-  settle_claims(record, all, open);
+  auto [all, open] =
+      plan(host, node, has_rules ? elements(*nft).value_or(Elements()) : Elements(), has_rules);
   if (!only.empty()) {
     std::erase_if(all, [&](const Wanted& one) { return one.port.name != only; });
     std::erase_if(open, [&](const LeftOpen& one) { return one.port != only; });
@@ -176,6 +193,21 @@ std::vector<LeftOpen> guard_existing(NetlinkSocket& host, NetlinkSocket* nft, co
 std::vector<LeftOpen> guard_existing_port(NetlinkSocket& host, NetlinkSocket* nft, const Node& node,
                                           const std::string& port) {
   return guard_ports_of(host, nft, node, port);
+}
+
+std::vector<LeftOpen> find_open(NetlinkSocket& host, NetlinkSocket& nft, const Node& node) {
+  const Elements present = elements(nft).value_or(Elements());
+  std::vector<LeftOpen> open = plan(host, node, present, true).open;
+  std::set<std::string> named;
+  for (const LeftOpen& one : open) named.insert(one.port);
+  for (const Link& port : pod_ports(host, node.bridge.ifindex)) {
+    if (present.guarded.contains(port.name) || named.contains(port.name)) continue;
+    if (present.sources.contains(port.name))
+      open.push_back({port.name, "its configuration lets it send from any address"});
+    else
+      open.push_back({port.name, "nobody has guarded it yet; flanneld does when it starts"});
+  }
+  return open;
 }
 
 std::vector<std::string> missing(const std::vector<Link>& ports, bool has_rules) {

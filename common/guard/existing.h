@@ -34,14 +34,17 @@ struct LeftOpen {
 /// the port to its MAC and makes the permanent neighbour entries.
 ///
 /// `nft` is nullptr on a kernel without nf_tables: then all but the rules is done. Makes the frame where it
-/// is missing. Does nothing to a port that is guarded, to one without a pod behind it, and to one that is not
-/// up yet. Two processes may do this at once. Throws NetlinkError.
+/// is missing. Does nothing to a port that is guarded and has all its addresses, to one without a pod behind
+/// it, and to one that is not up yet. Two processes may do this at once. Throws NetlinkError.
 std::vector<LeftOpen> guard_existing(netlink::NetlinkSocket& host, netlink::NetlinkSocket* nft,
                                      const Node& node);
 
 /// The same for one port.
 std::vector<LeftOpen> guard_existing_port(netlink::NetlinkSocket& host, netlink::NetlinkSocket* nft,
                                           const Node& node, const std::string& port);
+
+/// The ports of pods whose sources are not checked. Changes nothing. Throws NetlinkError.
+std::vector<LeftOpen> find_open(netlink::NetlinkSocket& host, netlink::NetlinkSocket& nft, const Node& node);
 
 /// What of the protection this kernel cannot give, in words for an operator; empty: nothing. `ports` are
 /// those of a bridge, `has_rules` whether nf_tables has a family for bridges.

@@ -127,6 +127,16 @@ bool has_frame(NetlinkSocket& nft) {
   return present && is_whole(*present) && elements(nft);
 }
 
+bool can_have_frame(NetlinkSocket& nft) {
+  if (has_frame(nft)) return true;
+  // Made and removed in one step; with a name of its own it touches no frame.
+  NftTransaction probe({.family = table().family, .name = "flannel-pods-probe"});
+  probe.ensure_table();
+  probe.ensure_base_chain("prerouting", {.type = "filter", .point = netfilter::NftHookPoint::prerouting});
+  probe.delete_table();
+  return commit(probe, nft);
+}
+
 void release_ports(NetlinkSocket& nft, const std::vector<Port>& ports) {
   const std::vector<Element> all = elements_of(ports);
   if (all.empty() || delete_elements(nft, all)) return;

@@ -43,6 +43,9 @@ bool ensure_frame(netlink::NetlinkSocket& nft);
 /// True if the frame is there with all of its rules.
 bool has_frame(netlink::NetlinkSocket& nft);
 
+/// True if this kernel could have the frame. Leaves nothing behind. Throws NetlinkError for another refusal.
+bool can_have_frame(netlink::NetlinkSocket& nft);
+
 /// Removes the elements of ports that are gone, as far as they are there.
 void release_ports(netlink::NetlinkSocket& nft, const std::vector<Port>& ports);
 

@@ -39,6 +39,7 @@ std::string forwarding_off(const char* name, const char* path) {
 
 NodeWatch::NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed)
     : heal_(heal),
+      guard_(heal),
       changed_(std::move(changed)),
       socket_(netlink::NetlinkSocket::open()),
       timer_(loop, [this] { look(); }) {}
@@ -116,7 +117,8 @@ void NodeWatch::look_at_bridge(std::vector<std::string>& problems) {
     problems.push_back(
         fmt::format("the bridge '{0}' is down: its pods are cut off; ip link set {0} up", kPodBridge));
   add_missing_addresses(*bridge, problems);
-  if (heal_ == Heal::yes && !own_subnets_.empty()) guard_.look(socket_, *bridge, own_subnets_);
+  if (own_subnets_.empty()) return;
+  if (auto problem = guard_.look(socket_, *bridge, own_subnets_)) problems.push_back(std::move(*problem));
 }
 
 /// A bridge that is being made has none for a moment.

@@ -18,7 +18,7 @@ namespace flanneld {
 
 class NodeWatch {
  public:
-  enum class Heal : bool { no, yes };
+  using Heal = PodGuard::Heal;
 
   /// `changed` is called when problems() has changed.
   NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed);
@@ -30,6 +30,7 @@ class NodeWatch {
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
   /// How often something was put right.
   [[nodiscard]] uint64_t repairs() const { return repairs_ + guard_.repairs(); }
+  [[nodiscard]] PodPorts pod_ports() const { return bridge_ != 0 ? guard_.ports() : PodPorts(); }
 
  private:
   void look();

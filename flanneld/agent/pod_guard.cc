@@ -8,7 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/guard/existing.h"
+#include "common/guard/survey.h"
 
 namespace flanneld {
 namespace {
@@ -24,27 +24,56 @@ std::optional<netlink::NetlinkSocket> open_nft_socket() {
 
 }  // namespace
 
-void PodGuard::look(netlink::NetlinkSocket& socket, const netlink::Link& bridge,
-                    const std::vector<base::IpNet>& subnets) {
+std::optional<std::string> PodGuard::look(netlink::NetlinkSocket& socket, const netlink::Link& bridge,
+                                          const std::vector<base::IpNet>& subnets) try {
   auto nft = open_nft_socket();
-  try {
-    const bool had_frame = std::exchange(has_frame_, nft && guard::has_frame(*nft));
-    const bool is_gone = had_frame && !has_frame_;
-    if (std::exchange(bridge_, bridge.ifindex) == bridge.ifindex && !is_gone) return;
-    const auto left_open = guard::guard_existing(socket, nft ? &*nft : nullptr,
-                                                 {.bridge = bridge, .gateway = bridge, .subnets = subnets});
-    has_frame_ = nft && guard::has_frame(*nft);
-    if (is_gone) {
+  const bool has_frame = nft && guard::has_frame(*nft);
+  guard::Elements now = nft ? guard::elements(*nft).value_or(guard::Elements()) : guard::Elements();
+  // After the elements: a pod's go after its port.
+  const auto ports = guard::pod_ports(socket, bridge.ifindex);
+  ports_.guarded = has_frame ? guard::count_guarded(now, ports) : 0;
+  ports_.open = ports.size() - ports_.guarded;
+  const auto lost = guard::find_lost(seen_, now, ports);
+  const bool is_gone = has_frame_ && !has_frame;
+  const bool is_incomplete = !lost.empty() || (!has_frame && !ports.empty());
+  // An ADD that makes the first rules, or undoes what it made, is between two steps for a moment.
+  const bool is_certain = std::exchange(was_incomplete_, is_incomplete) && is_incomplete;
+  if (heal_ == Heal::no) {
+    has_frame_ = has_frame_ || has_frame;
+    if (!is_incomplete) seen_ = std::move(now);
+    if (!is_certain) return std::nullopt;
+    return fmt::format(
+        "the rules that keep pods to their own addresses are {} at '{}', and --heal is off: see flanneld "
+        "doctor, and restart flanneld with --heal",
+        has_frame ? "incomplete" : "missing", bridge.name);
+  }
+  if (bridge_ != bridge.ifindex || is_gone || (is_certain && !lost.empty())) {
+    guard(socket, nft ? &*nft : nullptr, {.bridge = bridge, .gateway = bridge, .subnets = subnets}, lost);
+    bridge_ = bridge.ifindex;
+    if (is_gone || !lost.empty()) {
       ++repairs_;
       base::log_warning("somebody removed the rules that keep pods to their own addresses: made again");
     }
-    for (const guard::LeftOpen& one : left_open)
-      if (told_.insert(one.port).second)
-        base::log_warning(fmt::format("what comes by port '{}' of '{}' is not checked: {}", one.port,
-                                      bridge.name, one.reason));
-  } catch (const base::SystemError& error) {
-    base::log_warning(fmt::format("guard the ports of '{}': {}, ignoring", bridge.name, error.what()));
+  } else if (lost.empty()) {
+    has_frame_ = has_frame;
+    seen_ = std::move(now);
   }
+  return std::nullopt;
+} catch (const base::SystemError& error) {
+  return fmt::format("guard the ports of '{}': {}", bridge.name, error.what());
+}
+
+void PodGuard::guard(netlink::NetlinkSocket& socket, netlink::NetlinkSocket* nft, const guard::Node& node,
+                     const std::vector<guard::Port>& lost) {
+  // First: what a configuration allows beyond a pod's own addresses is on record nowhere else.
+  if (nft && !lost.empty()) guard::guard_ports(*nft, lost);
+  for (const guard::LeftOpen& one : guard::guard_existing(socket, nft, node))
+    if (told_.insert(one.port).second)
+      base::log_warning(fmt::format("what comes by port '{}' of '{}' is not checked: {}", one.port,
+                                    node.bridge.name, one.reason));
+  was_incomplete_ = false;
+  has_frame_ = nft && guard::has_frame(*nft);
+  if (has_frame_) seen_ = guard::elements(*nft).value_or(guard::Elements());
 }
 
 }  // namespace flanneld

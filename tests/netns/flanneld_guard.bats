@@ -2,6 +2,14 @@
 
 load ../support/flanneld_test.bash
 
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24 fd00:1::10/64
+  host_with_plugins b 192.168.1.20/24 fd00:1::20/64
+  local host
+  for host in a b; do on "$host" node_exec ip -6 route add default via fd00:1::1; done
+}
+
 # guarded_ports: how many ports of host a have their sources checked.
 guarded_ports() {
   on a node_exec nft -j list set bridge flannel-pods guarded 2>/dev/null | jq '[.nftables[].set.elem // [] | length] | add'
@@ -28,5 +36,40 @@ are_guarded() {
   # A pod's lie does not get through: it is another pod's address.
   on a pod_exec mate ip addr add "$WEB/32" dev lo
   run ! on a pod_exec mate busybox ping -c 1 -W 1 -I "$WEB" "$CLIENT"
+  heals_within 2
+}
+
+# all_elements: the elements of all sets on host a.
+all_elements() {
+  on a node_exec nft -j list table bridge flannel-pods | jq -cS '[.nftables[].set? | select(.) | {(.name): ((.elem // []) | sort)}] | add'
+}
+
+elements_are() {
+  [[ $(all_elements) == "$1" ]]
+}
+
+@test "pods are not cut off, nor set free, when somebody empties the sets of rules that stay" {
+  network_config '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
+  agent_start a
+  agent_start b
+  wait_until 5 peers_are a 2
+  WEB=$(on a pod_run web)
+  on b pod_run client >/dev/null
+  heals_within 2
+  local all
+  all=$(all_elements)
+  assert_json "$all" '(.guarded | length) == 1 and (.sources4 | length) == 1 and (.sources6 | length) == 2'
+  on a node_exec nft "flush set bridge flannel-pods sources4; flush set bridge flannel-pods sources6"
+  run ! reaches b client "$WEB"
+  wait_until 4 elements_are "$all"
+  heals_within 2
+  # Without it every source would be let through.
+  on a node_exec nft flush set bridge flannel-pods guarded
+  wait_until 4 elements_are "$all"
+  # The same while no agent runs.
+  on a flanneld_stop
+  on a node_exec nft "flush set bridge flannel-pods guarded; flush set bridge flannel-pods sources4"
+  agent_start a
+  wait_until 4 elements_are "$all"
   heals_within 2
 }
