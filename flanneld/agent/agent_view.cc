@@ -43,6 +43,7 @@ AgentStatus Agent::status() const {
   status.counters = state_.counters;
   const PassedOver skipped = store_->skipped();
   status.unusable_entries = skipped.named.size() + skipped.unnamed;
+  status.pod_ports = node_watch_.pod_ports();
   status.node_repairs = node_watch_.repairs();
   return status;
 }

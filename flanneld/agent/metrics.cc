@@ -68,6 +68,10 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
   if (status.own && status.own->expiry)
     metrics.gauge("lease_expires_seconds", "Seconds until the own lease ends.",
                   (*status.own->expiry - now).count());
+  metrics.gauge("pod_ports_guarded", "Ports of pods whose packets' sources are checked.",
+                status.pod_ports.guarded);
+  metrics.gauge("pod_ports_open", "Ports of pods whose packets' sources are not checked.",
+                status.pod_ports.open);
   if (addresses) {
     metrics.gauge("pod_addresses", "Addresses of the node's subnet that pods can have.", addresses->usable);
     metrics.gauge("pod_addresses_held", "Of those, how many are held.", addresses->held);

@@ -93,7 +93,8 @@ json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_secon
           {"lease", status.own ? lease_json(*status.own, now) : json::OrderedValue(nullptr)},
           {"peers", peers_json(status, now)},
           {"kernel", kernel_json(status.kernel)},
-          {"rules", rules_json(status.rules)}};
+          {"rules", rules_json(status.rules)},
+          {"podPorts", {{"guarded", status.pod_ports.guarded}, {"open", status.pod_ports.open}}}};
 }
 
 json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_seconds now) {

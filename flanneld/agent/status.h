@@ -10,6 +10,7 @@
 
 #include "common/json/json.h"
 #include "flanneld/agent/node_state.h"
+#include "flanneld/agent/pod_guard.h"
 #include "flanneld/backend/plan.h"
 #include "flanneld/kernel/reconciler.h"
 #include "flanneld/lease/lease.h"
@@ -37,6 +38,7 @@ struct AgentStatus {
   AgentCounters counters;
   size_t unusable_entries = 0;  ///< of the store
   uint64_t node_repairs = 0;    ///< times that a setting of the node was put right
+  PodPorts pod_ports;
 
   /// Of kernel objects, packet filter rules and settings of the node.
   [[nodiscard]] uint64_t repairs() const {

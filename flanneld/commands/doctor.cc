@@ -86,6 +86,7 @@ class Examination {
     attempt("forwarding", [&] { forwarding(); });
     attempt("external interface", [&] { interface(); });
     attempt("devices", [&] { devices(); });
+    if (env_) attempt("pod ports", [&] { pod_ports(); });
     if (options_.no_subnet) attempt("way back", [&] { way_back(); });
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
@@ -205,6 +206,13 @@ class Examination {
     if (!env_) return;
     findings_.push_back(check_bridge_address(bridge_addresses, *env_));
     findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));
+  }
+
+  void pod_ports() {
+    const auto bridge = netlink::find_link(route_, kPodBridge);
+    if (!bridge) return;
+    for (Finding& finding : check_pod_ports(read_pod_ports(route_, *bridge, subnets_of(*env_))))
+      findings_.push_back(std::move(finding));
   }
 
   void way_back() {

@@ -225,6 +225,24 @@ Finding check_room(const std::optional<flannel::PodAddresses>& addresses, size_t
   return finding;
 }
 
+std::vector<Finding> check_pod_ports(const PodPortFacts& facts) {
+  constexpr const char* kName = "pod ports";
+  constexpr size_t kNamed = 10;
+  std::vector<Finding> findings;
+  for (const std::string& one : facts.lacks)
+    findings.push_back({State::warn, kName, one, "use a kernel that can, or trust the pods"});
+  for (size_t i = 0; i < std::min(facts.open.size(), kNamed); ++i)
+    findings.push_back({State::warn, kName,
+                        fmt::format("what comes by {} is not checked: {}", base::quoted(facts.open[i].port),
+                                    facts.open[i].reason)});
+  if (facts.open.size() > kNamed)
+    findings.push_back({State::warn, kName, fmt::format("so for {} more", facts.open.size() - kNamed)});
+  if (findings.empty())
+    findings.push_back({State::ok, kName,
+                        fmt::format("{} of {} are kept to their pods' addresses", facts.ports, facts.ports)});
+  return findings;
+}
+
 Finding check_cni(const std::optional<CniFiles>& files) {
   Finding finding{.state = State::fail, .name = "network configuration"};
   const auto say = [&](const std::string& what, const std::string& advice) {

@@ -9,6 +9,7 @@
 
 #include "common/flannel/pod_addresses.h"
 #include "common/flannel/subnet_env.h"
+#include "common/guard/existing.h"
 #include "flanneld/commands/doctor_report.h"
 #include "flanneld/node/external_interface.h"
 
@@ -57,6 +58,14 @@ Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addr
 /// Whether there are an address and a bridge port for one more pod; nullopt: the leases cannot be read. A
 /// node that is full is no broken one.
 Finding check_room(const std::optional<flannel::PodAddresses>& addresses, size_t bridge_ports);
+
+struct PodPortFacts {
+  size_t ports = 0;                     ///< of pods
+  std::vector<guard::LeftOpen> open;    ///< of those
+  std::vector<std::string> lacks = {};  ///< guard::missing()
+};
+/// What the kernel cannot keep pods from, and which pods nobody does. No pod is cut off by it.
+std::vector<Finding> check_pod_ports(const PodPortFacts& facts);
 
 /// The container runtime's network configurations and the plugins beside them.
 struct CniFiles {

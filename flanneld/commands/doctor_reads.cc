@@ -1,12 +1,14 @@
 #include "flanneld/commands/doctor_reads.h"
 
 #include <fmt/format.h>
+#include <linux/netlink.h>
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "common/base/file.h"
+#include "common/guard/survey.h"
 #include "common/netlink/sysctl.h"
 
 namespace flanneld {
@@ -34,6 +36,17 @@ std::optional<CniFiles> read_cni_files() {
   if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
     files.programs = base::list_directory(bin_dir.get());
   return files;
+}
+
+PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link& bridge,
+                            const std::vector<base::IpNet>& subnets) {
+  auto nft = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+  const auto ports = guard::pod_ports(socket, bridge.ifindex);
+  const bool has_rules = guard::can_have_frame(nft);
+  PodPortFacts facts{.ports = ports.size(), .open = {}, .lacks = guard::missing(ports, has_rules)};
+  if (has_rules)
+    facts.open = guard::find_open(socket, nft, {.bridge = bridge, .gateway = bridge, .subnets = subnets});
+  return facts;
 }
 
 std::vector<std::string> read_ipv6_off(std::vector<std::string> links) {

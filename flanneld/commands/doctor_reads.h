@@ -5,12 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "common/netlink/link.h"
+#include "common/netlink/socket.h"
 #include "flanneld/commands/doctor_checks.h"
 
 namespace flanneld {
 
 /// nullopt: there is no network configuration.
 std::optional<CniFiles> read_cni_files();
+
+/// Of a bridge whose pods have addresses of `subnets`. Throws SystemError.
+PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link& bridge,
+                            const std::vector<base::IpNet>& subnets);
 
 /// Where IPv6 is switched off: those of "all", "default" and `links`. A link that there is not counts as on.
 std::vector<std::string> read_ipv6_off(std::vector<std::string> links);

@@ -48,6 +48,14 @@ elements_are() {
   [[ $(all_elements) == "$1" ]]
 }
 
+node_metric_is() {
+  [[ $(on a status_get /metrics) == *"flanneld_$1 $2"* ]]
+}
+
+readyz_says() {
+  [[ $(on a status_get /readyz) == *"$1"* ]]
+}
+
 @test "pods are not cut off, nor set free, when somebody empties the sets of rules that stay" {
   network_config '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
   agent_start a
@@ -59,6 +67,7 @@ elements_are() {
   local all
   all=$(all_elements)
   assert_json "$all" '(.guarded | length) == 1 and (.sources4 | length) == 1 and (.sources6 | length) == 2'
+  wait_until 4 node_metric_is pod_ports_guarded 1
   on a node_exec nft "flush set bridge flannel-pods sources4; flush set bridge flannel-pods sources6"
   run ! reaches b client "$WEB"
   wait_until 4 elements_are "$all"
@@ -72,4 +81,19 @@ elements_are() {
   agent_start a
   wait_until 4 elements_are "$all"
   heals_within 2
+}
+
+@test "ports that nobody checks are counted and told with the reason, and with --heal=false so are rules that are gone" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a --heal=false
+  on a pod_run web >/dev/null
+  wait_until 4 node_metric_is pod_ports_guarded 1
+  assert_json "$(on a status_get /status)" '.podPorts == {guarded: 1, open: 0}'
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor || true)" "ok +pod ports: 1 of 1"
+  on a node_exec nft delete table bridge flannel-pods
+  wait_until 5 readyz_says "rules that keep pods to their own addresses are missing"
+  assert_json "$(on a status_get /status)" '.ready and .podPorts == {guarded: 0, open: 1}'
+  run -0 on a node_exec "$BIN_DIR/flanneld" doctor
+  assert_match "$output" "warn +pod ports: what comes by 'veth[0-9a-f]+' is not checked: nobody has guarded it"
+  run ! on a node_exec nft list table bridge flannel-pods
 }

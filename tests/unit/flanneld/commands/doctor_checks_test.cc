@@ -137,6 +137,21 @@ TEST_CASE("doctor: a node without room for one more pod is told, and is not brok
   CHECK(check_room(std::nullopt, 3).state == State::ok);
 }
 
+TEST_CASE("doctor: a kernel's lacks and ports that nobody guards are warnings, and many ports are counted") {
+  CHECK(check_pod_ports({.ports = 3, .open = {}}) ==
+        std::vector<Finding>{{State::ok, "pod ports", "3 of 3 are kept to their pods' addresses"}});
+  const auto lacking = check_pod_ports({.ports = 3, .open = {}, .lacks = {"it cannot lock a port"}});
+  REQUIRE(lacking.size() == 1);
+  CHECK(lacking[0].state == State::warn);
+  CHECK(lacking[0].finding == "it cannot lock a port");
+  const std::vector<guard::LeftOpen> open(12, {"veth1", "its pod forwards packets of others"});
+  const auto many = check_pod_ports({.ports = 20, .open = open});
+  REQUIRE(many.size() == 11);
+  CHECK(many[0].state == State::warn);
+  CHECK(many[0].finding == "what comes by 'veth1' is not checked: its pod forwards packets of others");
+  CHECK(many[10].finding == "so for 2 more");
+}
+
 TEST_CASE("doctor: flannel's network configuration must come first and its plugins be installed") {
   const std::string chain = R"({"plugins":[{"type":"flannel"},{"type":"portmap"}]})";
   CHECK(check_cni(std::nullopt).state == State::fail);
