@@ -55,6 +55,7 @@ void NodeJob::take_subnet_file(std::function<void()> go_on) {
 
 bool NodeJob::take_networks(const std::vector<base::IpNet>& networks, std::function<void()> go_on) {
   std::vector<std::string> wanted;
+  wanted.reserve(networks.size());
   for (const base::IpNet& network : networks) wanted.push_back(fmt::format("pod network {}", network));
   std::ranges::sort(wanted);  // the same order for all agents
   if (wanted != wanted_) {

@@ -29,8 +29,8 @@ VxlanLeaseData VxlanLeaseData::parse(std::string_view text) {
     VxlanLeaseData data;
     data.vni = static_cast<uint32_t>(get_unsigned(document, "VNI", kMaxVni).value_or(0));
     data.vtep_mac = parse_vtep_mac(json::get_string(document, "VtepMAC", ""));
-    if (const std::string source = json::get_string(document, "Source", ""); !source.empty())
-      data.source = base::IpAddress::parse(source);
+    if (const std::string address = json::get_string(document, "Source", ""); !address.empty())
+      data.source = base::IpAddress::parse(address);
     return data;
   });
 }

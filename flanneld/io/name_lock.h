@@ -56,7 +56,7 @@ class NameLock {
   enum class Found { held, stranger, nobody };
 
   bool bind_all();
-  Found look_at_holder(const std::string& address);
+  Found look_at_holder(const std::string& name);
   void follow_holder();
   void lose_holder();
   void listen_on(base::UniqueFd fd);
