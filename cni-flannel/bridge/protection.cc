@@ -110,4 +110,14 @@ void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const std::v
   steps.run(host, 0);
 }
 
+std::vector<std::string> missing_protection(NetlinkSocket& host, const std::optional<Link>& bridge) {
+  try {
+    auto nft = open_nft_socket();
+    return guard::missing(bridge ? netlink::ports_of(host, bridge->ifindex) : std::vector<Link>(),
+                          nft && guard::can_have_frame(*nft));
+  } catch (const netlink::NetlinkError&) {
+    return {};
+  }
+}
+
 }  // namespace flannel

@@ -44,6 +44,10 @@ void repair_protection(netlink::NetlinkSocket& host, const BridgeConf& conf,
                        const std::vector<base::IpNet>& addresses, const guard::Node& node,
                        const netlink::Link& port, const netlink::Link& container);
 
+/// What of it this kernel cannot give, in words for an operator; empty where that cannot be found out.
+std::vector<std::string> missing_protection(netlink::NetlinkSocket& host,
+                                            const std::optional<netlink::Link>& bridge);
+
 /// GC: removes the entries of pods that are gone.
 void collect_protection(const BridgeConf& conf);
 

@@ -1,8 +1,13 @@
 // STATUS of the built-in delegate.
+#include <fmt/format.h>
+
+#include <cstdio>
+
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/host_veth.h"
 #include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 
 namespace flannel::bridge {
@@ -21,6 +26,8 @@ void status(const cni::Request& request, const Ipam& ipam, const std::vector<bas
     check_has_room(host, *bridge);
   }
   ipam.status(request);
+  // For the runtime's log: an error would take the node's pods away.
+  for (const std::string& lack : missing_protection(host, bridge)) fmt::print(stderr, "flannel: {}\n", lack);
 }
 
 }  // namespace flannel::bridge
