@@ -62,8 +62,9 @@ base::UniqueFd make_socket() {
 /// Whether a process lacks the right to change the network, as far as it can be seen.
 bool lacks_net_admin(pid_t pid) {
   try {
-    const auto text = base::read_file(fmt::format("/proc/{}/status", pid), kMaxStatusBytes);
-    for (const std::string_view line : base::split(text.value_or(""), '\n')) {
+    const std::string text =
+        base::read_file(fmt::format("/proc/{}/status", pid), kMaxStatusBytes).value_or(std::string());
+    for (const std::string_view line : base::split(text, '\n')) {
       if (!line.starts_with("CapEff:")) continue;
       const std::string_view digits = base::trimmed(line.substr(7));
       uint64_t capabilities = 0;

@@ -50,7 +50,8 @@ leases() { (cd "$STORE" 2>/dev/null && find . -maxdepth 1 -type f -name '*[.:]*'
   [ "$(jq -c 'keys' <<<"$output")" = '["cniVersion","ips"]' ]
   [ "$(od -An -c "$STORE/10.1.2.2" | tr -d ' \n')" = 'c1\r\neth0' ]
   [ "$(cat "$STORE/last_reserved_ip.0")" = 10.1.2.2 ]
-  [ "$(stat -c %a%s "$STORE/lock")" = 7500 ]
+  [ "$(stat -c %a "$STORE/lock")" = 600 ]
+  [ "$(cat "$STORE/lock")" = "$(cat /proc/sys/kernel/random/boot_id)" ]
   run -0 call CHECK c1
   [ -z "$output" ]
   run -0 call DEL c1
