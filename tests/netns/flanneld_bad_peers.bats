@@ -96,8 +96,9 @@ peak_kb() {
   peak=$(peak_kb a)
   echo "# peak memory $peak kB with 18 MB of junk, $without kB without" >&3
   is_sanitized || ((peak < without + 16000)) || fail "$peak kB, and $without kB without junk"
-  assert_match "$(on a status_get /readyz)" "flanneld is ready.*but the store's entry '.*60000.*but 28[0-9] more entries of the store cannot be used"
-  assert_match "$(on a status_get /metrics)" "flanneld_store_unusable_entries 300"
+  assert_match "$(on a status_get /readyz)" "flanneld is ready.*but the store's entry '.*60000.*but 2(79|80) more entries of the store cannot be used"
+  # One of them may have been this node's own lease, which it writes again.
+  assert_match "$(on a status_get /metrics)" "flanneld_store_unusable_entries (299|300)"
   (($(on a node_exec grep -c "skip the store's entry" /run/flanneld.log) <= 21)) || fail "each is a line"
   # While the watch runs.
   fill 'junk-{i}' 300 y 60000
