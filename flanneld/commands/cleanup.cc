@@ -11,6 +11,9 @@
 
 #include "common/base/error.h"
 #include "common/base/file_lock.h"
+#include "common/base/text.h"
+#include "common/guard/frame.h"
+#include "common/netfilter/nft_transaction.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
 #include "flanneld/backend/device.h"
@@ -125,6 +128,20 @@ class Cleanup {
       return;
     }
     if (netlink::remove_link(route_, kPodBridge)) removed(fmt::format("bridge '{}'", kPodBridge));
+    remove_pod_rules();
+  }
+
+  /// They go with the last port that they guard, of whatever bridge.
+  void remove_pod_rules() {
+    auto nft = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
+    const netfilter::NftTable table = guard::table();
+    guard::collect(nft, route_);
+    const auto elements = guard::elements(nft);
+    if (!elements || !elements->guarded.empty() || !elements->sources.empty()) return;
+    netfilter::NftTransaction transaction(table);
+    transaction.delete_table();
+    if (transaction.commit(nft, fmt::format("remove nftables table {}", base::quoted(table.str()))))
+      removed(fmt::format("nftables table '{}'", table.str()));
   }
 
   void remove_state_file() {

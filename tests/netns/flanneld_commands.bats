@@ -51,7 +51,7 @@ doctor_says() {
 --iface-regex [|--iface-regex.*not a regular expression
 --status-listen 7000|--status-listen.*not an address and port
 --config /nonexistent|no file '/nonexistent'
---kube-subnet-mgr|--kube-subnet-mgr.*not supported yet
+--kube-subnet-mgr|--kube-subnet-mgr.*NODE_NAME, or POD_NAME and POD_NAMESPACE
 explode|'explode' is none of the commands
 status -o yaml|usage: flanneld .*status
 doctor --what|usage: flanneld .*doctor
@@ -265,7 +265,9 @@ metric_is() {
   assert_match "$output" "removed device 'flannel.1'.*left bridge 'cni0': it has 1 port.*removed nftables table 'ip flannel-ipv4'.*removed file '/run/flannel/subnet.env'"
   assert_empty "$(on a links_of vxlan)" "devices"
   assert_equal "$(on a node_exec ip route show | grep -E 'proto 95|blackhole|flannel' || true)" ""
-  assert_equal "$(on a node_exec nft list tables | grep -E 'flannel' || true)$(on a node_exec iptables-save | grep -iE flannel || true)" ""
+  # What guards the pods that are still there stays with their bridge.
+  assert_equal "$(on a node_exec nft list tables | grep -E 'flannel' || true)$(on a node_exec iptables-save | grep -iE flannel || true)" \
+    "table bridge flannel-pods"
   run ! on a node_exec test -e /run/flannel/subnet.env
   assert_match "$(on a node_exec ip route show 10.5.250.0/24)" 192.168.1.99
   assert_match "$(on a node_exec nft list tables)" "table ip mine"
