@@ -39,7 +39,7 @@ SCRIPT
 chain() {
   local version=$1
   shift
-  printf '%s\n' '{"type":"flannel","delegate":{"hairpinMode":true,"isDefaultGateway":true}}' "$@" |
+  printf '%s\n' '{"type":"flannel","capabilities":{"mac":true},"delegate":{"hairpinMode":true,"isDefaultGateway":true}}' "$@" |
     jq -s --arg version "$version" '{cniVersion: $version, name: "cbr0", plugins: .}' |
     conf_write list.conflist
 }
@@ -47,6 +47,8 @@ chain() {
 portmap='{"type":"portmap","capabilities":{"portMappings":true}}'
 bandwidth='{"type":"bandwidth","capabilities":{"bandwidth":true}}'
 tuning='{"type":"tuning","mac":"c2:11:22:33:44:55","sysctl":{"net.ipv4.conf.eth0.log_martians":"1"}}'
+# The bridge hears a pod under the MAC alone that flannel knows of: asked of flannel too, tuning changes nothing.
+mac='"mac":"c2:11:22:33:44:55"'
 firewall='{"type":"firewall","backend":"iptables"}'
 sbr='{"type":"sbr"}'
 ports='"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]'
@@ -146,12 +148,12 @@ attach_and_detach() {
 }
 
 @test "all five in one list, version 0.4.0" {
-  attach_and_detach 0.4.0 "{$ports,$rates}" portmap bandwidth tuning firewall sbr -- \
+  attach_and_detach 0.4.0 "{$ports,$rates,$mac}" portmap bandwidth tuning firewall sbr -- \
     "$portmap" "$bandwidth" "$tuning" "$firewall" "$sbr"
 }
 
 @test "all five in one list, version 1.0.0" {
-  attach_and_detach 1.0.0 "{$ports,$rates}" portmap bandwidth tuning firewall sbr -- \
+  attach_and_detach 1.0.0 "{$ports,$rates,$mac}" portmap bandwidth tuning firewall sbr -- \
     "$portmap" "$bandwidth" "$tuning" "$firewall" "$sbr"
 }
 

@@ -40,7 +40,7 @@ config() {
 
 # Runs a program of the image with no file but the image's: in_image COMMAND...
 in_image() {
-  unshare --mount --net env -i PATH=/opt/bin:/usr/sbin:/usr/bin chroot "$root" "$@"
+  unshare --mount --propagation unchanged --net env -i PATH=/opt/bin:/usr/sbin:/usr/bin chroot "$root" "$@"
 }
 
 @test "image: each blob is named by its digest, and descriptors, layers and configuration agree" {

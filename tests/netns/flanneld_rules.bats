@@ -220,7 +220,7 @@ is_ready_without_but() {
   # This engine needs its programs, so it must stay able to start them.
   assert_match "$(on a node_exec bash -c 'cat "/proc/$(cat /run/flanneld.pid)/status"')" "Seccomp:.0"
   assert_equal "$(iptables_of a)" "$wanted"
-  assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
+  assert_empty "$(on a node_exec nft list tables | grep flannel-ipv)" "nftables tables"
   sources_are_right
   on a flanneld_stop
   assert_equal "$(iptables_of a)" "$wanted"
@@ -252,7 +252,7 @@ is_ready_without_but() {
   engine_config false
   agent_start a --ip-masq --iptables-resync 1
   assert_equal "$(iptables_of a)" "$wanted"
-  assert_empty "$(on a node_exec nft list tables | grep flannel)" "nftables tables"
+  assert_empty "$(on a node_exec nft list tables | grep flannel-ipv)" "nftables tables"
   sources_are_right
 }
 
