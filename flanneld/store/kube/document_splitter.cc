@@ -16,25 +16,19 @@ void DocumentSplitter::take(std::string_view piece) {
 std::optional<std::string> DocumentSplitter::next() {
   for (; at_ < bytes_.size(); ++at_) {
     const char one = bytes_[at_];
-    if (in_string_) {
-      if (one == '\n') throw base::ParseError("a text breaks off");
-      if (is_escaped_)
-        is_escaped_ = false;
-      else if (one == '\\')
-        is_escaped_ = true;
-      else if (one == '"')
-        in_string_ = false;
-    } else if (depth_ == 0) {
+    if (depth_ == 0) {
       const bool is_space = one == '\n' || one == ' ' || one == '\r' || one == '\t';
       if (!is_space && one != '{') throw base::ParseError("what is sent is no stream of JSON objects");
       begin_ = is_space ? at_ + 1 : at_;
       if (!is_space) depth_ = 1;
       spans_lines_ = false;
+    } else if (strings_.is_open() && one == '\n') {
+      throw base::ParseError("a text breaks off");
+    } else if (strings_.take(one)) {
+      // nothing in a text opens or closes an object
     } else if (one == '\n') {
       if (!spans_lines_ && at_ != begin_ + 1) throw base::ParseError("an object breaks off");
       spans_lines_ = true;
-    } else if (one == '"') {
-      in_string_ = true;
     } else if (one == '{' || one == '[') {
       // Only the first line of an object begins so: the one before has no end.
       if (one == '{' && bytes_[at_ - 1] == '\n') throw base::ParseError("an object breaks off");
@@ -56,7 +50,7 @@ void DocumentSplitter::clear() {
   bytes_.shrink_to_fit();
   begin_ = at_ = 0;
   depth_ = 0;
-  in_string_ = is_escaped_ = false;
+  strings_ = JsonStrings();
 }
 
 }  // namespace flanneld

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "flanneld/store/kube/json_strings.h"
+
 namespace flanneld {
 
 class DocumentSplitter {
@@ -28,7 +30,7 @@ class DocumentSplitter {
   size_t begin_ = 0;  ///< of the object that is being read
   size_t at_ = 0;     ///< what has been looked at
   int depth_ = 0;     ///< open brackets there
-  bool in_string_ = false, is_escaped_ = false;
+  JsonStrings strings_;
   bool spans_lines_ = false;  ///< its first line is the bracket alone; any other ends where the object does
 };
 

@@ -24,18 +24,8 @@ void ListSplitter::take(std::string_view piece, const OnItem& on_item) {
   begin_ = 0;
   for (size_t at = 0; at < piece.size(); ++at) {
     const char one = piece[at];
-    if (in_string_) {
-      if (is_escaped_)
-        is_escaped_ = false;
-      else if (one == '\\')
-        is_escaped_ = true;
-      else if (one == '"')
-        in_string_ = false;
-      continue;
-    }
-    if (one == '"')
-      in_string_ = true;
-    else if (one == '{' || one == '[')
+    if (strings_.take(one)) continue;
+    if (one == '{' || one == '[')
       open(one, piece, at);
     else if (one == '}' || one == ']')
       close(piece, at, on_item);

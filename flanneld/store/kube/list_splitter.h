@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "flanneld/store/kube/json_strings.h"
+
 namespace flanneld {
 
 class ListSplitter {
@@ -35,7 +37,7 @@ class ListSplitter {
   std::string envelope_, item_;
   size_t begin_ = 0;  ///< in the piece that is taken: what was not kept yet
   int depth_ = 0;     ///< open brackets
-  bool in_string_ = false, is_escaped_ = false;
+  JsonStrings strings_;
   bool in_items_ = false;  ///< within the brackets of the items
   bool is_complete_ = false;
 };
