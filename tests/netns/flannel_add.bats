@@ -3,10 +3,6 @@
 
 load ../support/flannel_test.bash
 
-dual_stack() {
-  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
-}
-
 # The addresses of a link, global ones only: addresses_of POD|node LINK.
 addresses_of() {
   local where=(pod_exec "$1")

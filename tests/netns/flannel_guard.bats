@@ -4,20 +4,9 @@
 load ../support/flannel_test.bash
 load ../support/forge.bash
 
-# Two pods of a dual stack network: evil has .2 and ::2, web .3 and ::3.
 setup() {
-  cni_node_start
-  dual_stack
-  pod_add evil
-  pod_add web
+  evil_and_web_start
 }
-
-dual_stack() {
-  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
-}
-
-v6=fd00:10:244:1:
-gateway=10.244.1.1
 
 # two_pods [JSON_TO_MERGE]: adds both, evil with those keys.
 two_pods() {

@@ -6,18 +6,8 @@ load ../support/flannel_test.bash
 load ../support/forge.bash
 
 setup() {
-  cni_node_start
-  dual_stack
-  pod_add evil
-  pod_add web
+  evil_and_web_start
 }
-
-dual_stack() {
-  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
-}
-
-v6=fd00:10:244:1:
-gateway=10.244.1.1
 own="udp src=10.244.1.2 dst=10.244.1.3"
 
 # arrives WANTED FRAME...: as in flannel_guard.bats.

@@ -109,10 +109,6 @@ flush_packets() {
   assert_empty "$(node_exec ip -6 route show default)" "the node's IPv6 default routes"
 }
 
-dual_stack() {
-  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
-}
-
 # set_setting NAME=VALUE...: settings of the node, as sysctl(8) names them.
 set_setting() {
   node_exec busybox sysctl -qw "$@"

@@ -3,11 +3,7 @@
 load ../support/flanneld_test.bash
 
 setup() {
-  cluster_start
-  host_with_plugins a 192.168.1.10/24 fd00:1::10/64
-  host_with_plugins b 192.168.1.20/24 fd00:1::20/64
-  local host
-  for host in a b; do on "$host" node_exec ip -6 route add default via fd00:1::1; done
+  dual_stack_hosts_start
 }
 
 log_of() {

@@ -17,3 +17,8 @@ setup() {
 teardown() {
   node_stop
 }
+
+# Gives the node an IPv6 subnet beside its IPv4 one.
+dual_stack() {
+  subnet_env_write FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/64
+}

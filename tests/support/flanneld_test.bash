@@ -98,3 +98,12 @@ forged_packets_count() {
 forged_packets() {
   on a pod_exec web nft -j list chain "$1" forged in | jq '[.. | .counter? // empty | .packets] | add'
 }
+
+# A cluster of two hosts, a and b, with both address families and the plugins.
+dual_stack_hosts_start() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24 fd00:1::10/64
+  host_with_plugins b 192.168.1.20/24 fd00:1::20/64
+  local host
+  for host in a b; do on "$host" node_exec ip -6 route add default via fd00:1::1; done
+}

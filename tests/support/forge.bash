@@ -39,3 +39,14 @@ guard_elements() {
   node_exec nft -j list set bridge flannel-pods "$1" 2>/dev/null |
     jq -r '.nftables[] | .set.elem // empty | .[] | if type == "object" then .concat | join(" ") else . end' | sort
 }
+
+# A node of a dual stack network with the namespaces of two pods: evil, to be .2 and ::2, and web, .3 and ::3.
+evil_and_web_start() {
+  cni_node_start
+  dual_stack
+  pod_add evil
+  pod_add web
+}
+
+# shellcheck disable=SC2034 # the tests read them
+v6=fd00:10:244:1: gateway=10.244.1.1
