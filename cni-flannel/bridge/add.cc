@@ -13,10 +13,10 @@
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
-#include "cni-flannel/filter/nft_socket.h"
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
+#include "common/netfilter/nft_socket.h"
 
 namespace flannel::bridge {
 namespace {
@@ -102,7 +102,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   const std::string& ifname = request.attachment.ifname;
   const Families expected = ready ? families_of(conf.subnets) : Families();
   std::string host_veth;
-  auto nft = open_nft_socket();
+  auto nft = netfilter::open_nft_socket();
   if (ready) {
     ensure_node_forwards(host, conf);
     host_veth = make_veth(ready->link);

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cni-flannel/filter/nft_socket.h"
 #include "common/base/text.h"
+#include "common/netfilter/nft_socket.h"
 #include "common/netlink/neighbour.h"
 #include "common/netlink/steps.h"
 
@@ -74,7 +74,7 @@ void protect_pod(NetlinkSocket& host, std::optional<NetlinkSocket>& nft, const B
   const guard::Port guarded = guarded_port(conf, port, plan.container_addresses, plan.container_mac);
   if (nft)
     undo.push([guarded] {
-      if (auto again = open_nft_socket()) guard::release_ports(*again, {guarded});
+      if (auto again = netfilter::open_nft_socket()) guard::release_ports(*again, {guarded});
     });
   const guard::Frame frame = nft ? guard::guard_ports(*nft, {guarded}) : guard::Frame::impossible;
 
@@ -93,7 +93,7 @@ void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const std::v
                        const guard::Node& node, const Link& port, const Link& container) {
   // An entry for either would take what is for the node.
   if (container.mac == node.bridge.mac || container.mac == node.gateway.mac) return;
-  auto nft = open_nft_socket();
+  auto nft = netfilter::open_nft_socket();
   const bool is_ours = port.refuses_bpdu || conf.allows_more();
   if (!is_ours) {
     guard::guard_existing_port(host, nft ? &*nft : nullptr, node, port.name);
@@ -112,7 +112,7 @@ void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const std::v
 
 std::vector<std::string> missing_protection(NetlinkSocket& host, const std::optional<Link>& bridge) {
   try {
-    auto nft = open_nft_socket();
+    auto nft = netfilter::open_nft_socket();
     return guard::missing(bridge ? netlink::ports_of(host, bridge->ifindex) : std::vector<Link>(),
                           nft && guard::can_have_frame(*nft));
   } catch (const netlink::NetlinkError&) {

@@ -30,7 +30,7 @@ guard::Node node_of(const BridgeConf& conf, const netlink::Link& bridge, const n
 /// Lets the pod behind the port send under its own addresses alone, and makes the node's entries of its MAC
 /// and addresses. To be done before its interface comes up. Ports that were there before get the same when
 /// the rules had to be made, or if `is_new_bridge`. On a kernel that lacks a part of it the rest is done; one
-/// without nf_tables has no `nft` (open_nft_socket()).
+/// without nf_tables has no `nft` (netfilter::open_nft_socket()).
 void protect_pod(netlink::NetlinkSocket& host, std::optional<netlink::NetlinkSocket>& nft,
                  const BridgeConf& conf, const Plan& plan, const guard::Node& node, const std::string& port,
                  bool is_new_bridge, base::Rollback& undo);

@@ -5,10 +5,10 @@
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/remove_pair.h"
-#include "cni-flannel/filter/nft_socket.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
 #include "common/guard/frame.h"
+#include "common/netfilter/nft_socket.h"
 #include "common/netlink/neighbour.h"
 
 namespace flannel {
@@ -35,14 +35,17 @@ std::optional<Link> gateway_link(NetlinkSocket& host, const BridgeConf& conf) {
   return netlink::find_link(host, conf.vlan != 0 && conf.is_gateway ? conf.vlan_gateway() : conf.bridge);
 }
 
-std::set<MacAddress, decltype([](const MacAddress& a, const MacAddress& b) { return a.bytes < b.bytes; })>
-fixed_macs(NetlinkSocket& host, const std::string& bridge_name) {
-  decltype(fixed_macs(host, bridge_name)) macs;
+std::vector<MacAddress> fixed_macs(NetlinkSocket& host, const std::string& bridge_name) {
+  std::vector<MacAddress> macs;
   const auto bridge = netlink::find_link(host, bridge_name);
   if (!bridge) return macs;
   for (const netlink::PortEntry& entry : netlink::port_entries_of(host, bridge->ifindex))
-    if (entry.kind == netlink::PortEntry::Kind::fixed) macs.insert(entry.mac);
+    if (entry.kind == netlink::PortEntry::Kind::fixed) macs.push_back(entry.mac);
   return macs;
+}
+
+bool contains(const std::vector<MacAddress>& macs, const MacAddress& mac) {
+  return std::find(macs.begin(), macs.end(), mac) != macs.end();
 }
 
 /// The node's permanent entries of the attachment's addresses, of none that another pod has by now.
@@ -54,7 +57,7 @@ std::vector<Neighbour> find_neighbours(NetlinkSocket& host, const cni::Request& 
   for (const IpAddress& address : addresses) {
     const auto entry = netlink::find_neighbour(host, link->ifindex, address);
     if (!entry || !entry->permanent) continue;
-    if (ipam::is_leased_to(request, address) || !fixed_macs(host, conf.bridge).contains(entry->mac))
+    if (ipam::is_leased_to(request, address) || !contains(fixed_macs(host, conf.bridge), entry->mac))
       found.push_back(*entry);
   }
   return found;
@@ -103,7 +106,7 @@ void unprotect_pod(const cni::Request& request, const std::optional<std::string>
         std::any_of(addresses.begin(), addresses.end(), [](const IpAddress& ip) { return !ip.is_v4(); });
     if (has_v6 || !conf.is_gateway) gone.sources.push_back(guard::link_local_of(mac));
   }
-  if (auto nft = open_nft_socket())
+  if (auto nft = netfilter::open_nft_socket())
     for (const std::string& name : names_of_port(host, request, result, port)) {
       gone.name = name;
       guard::release_ports(*nft, {gone});
@@ -113,7 +116,7 @@ void unprotect_pod(const cni::Request& request, const std::optional<std::string>
 
 void collect_protection(const BridgeConf& conf) {
   NetlinkSocket host = NetlinkSocket::open();
-  if (auto nft = open_nft_socket()) guard::collect(*nft, host);
+  if (auto nft = netfilter::open_nft_socket()) guard::collect(*nft, host);
   const auto link = gateway_link(host, conf);
   if (!link) return;
   std::vector<Neighbour> stale;
@@ -122,7 +125,7 @@ void collect_protection(const BridgeConf& conf) {
       if (one.permanent && subnet.contains(one.address)) stale.push_back(one);
   // After the neighbours: an ADD fixes the MAC to its port first.
   const auto macs = fixed_macs(host, conf.bridge);
-  std::erase_if(stale, [&](const Neighbour& one) { return macs.contains(one.mac); });
+  std::erase_if(stale, [&](const Neighbour& one) { return contains(macs, one.mac); });
   netlink::remove_neighbours(host, stale);
 }
 

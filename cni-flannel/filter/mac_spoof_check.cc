@@ -6,10 +6,10 @@
 #include <set>
 #include <vector>
 
-#include "cni-flannel/filter/nft_socket.h"
 #include "common/base/hash.h"
 #include "common/base/text.h"
 #include "common/netfilter/nft_query.h"
+#include "common/netfilter/nft_socket.h"
 #include "common/netfilter/nft_transaction.h"
 #include "common/netlink/link.h"
 
@@ -124,7 +124,7 @@ void add_mac_spoof_check(const cni::Attachment& attachment, const std::string& h
 }
 
 void remove_mac_spoof_check(const cni::Attachment& attachment) {
-  auto socket = open_nft_socket();
+  auto socket = netfilter::open_nft_socket();
   if (!socket) return;
   const std::string chain = mac_spoof_chain(attachment);
   remove_found(*socket, [&] {
@@ -136,7 +136,7 @@ void remove_mac_spoof_check(const cni::Attachment& attachment) {
 }
 
 void collect_mac_spoof_check() {
-  auto socket = open_nft_socket();
+  auto socket = netfilter::open_nft_socket();
   if (!socket) return;
   remove_found(*socket, [&] { return find_dead(*socket); });
 }

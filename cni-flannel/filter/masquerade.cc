@@ -6,11 +6,11 @@
 #include <string_view>
 
 #include "cni-flannel/filter/iptables_masquerade.h"
-#include "cni-flannel/filter/nft_socket.h"
 #include "common/base/hash.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netfilter/nft_query.h"
+#include "common/netfilter/nft_socket.h"
 #include "common/netfilter/nft_transaction.h"
 
 namespace flannel {
@@ -78,7 +78,7 @@ bool add_nftables(const std::string& network, const cni::Attachment& attachment,
                   const std::vector<MasqueradeRule>& rules) {
   const std::string doing = "add nftables masquerade rules";
   const std::string comment = rule_comment(network, attachment);
-  auto socket = open_nft_socket();
+  auto socket = netfilter::open_nft_socket();
   if (!socket) return false;
   NftTransaction fast(table());
   add_rules(fast, comment, rules);
@@ -107,7 +107,7 @@ bool delete_rules(netlink::NetlinkSocket& socket, const std::vector<uint64_t>& h
 
 /// Removes the rules whose comment `is_stale`. Returns whether there were any.
 bool remove_rules(const std::function<bool(std::string_view comment)>& is_stale) {
-  auto socket = open_nft_socket();
+  auto socket = netfilter::open_nft_socket();
   if (!socket) return false;
   bool found = false;
   // A rule that another process removes meanwhile fails the transaction; then look again.
@@ -120,7 +120,7 @@ bool remove_rules(const std::function<bool(std::string_view comment)>& is_stale)
 }
 
 bool has_nftables(const std::string& key, size_t count) {
-  auto socket = open_nft_socket();
+  auto socket = netfilter::open_nft_socket();
   if (!socket) return false;
   const auto is_ours = [&](std::string_view comment) { return comment.starts_with(key); };
   return nft_rule_handles(*socket, table(), kChecks, is_ours).size() >= count;

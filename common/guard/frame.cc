@@ -122,10 +122,12 @@ bool ensure_frame(NetlinkSocket& nft) {
   return commit(transaction, nft);
 }
 
-bool has_frame(NetlinkSocket& nft) {
+bool has_rules(NetlinkSocket& nft) {
   const auto present = find_nft_table(nft, table());
-  return present && is_whole(*present) && elements(nft);
+  return present && is_whole(*present);
 }
+
+bool has_frame(NetlinkSocket& nft) { return has_rules(nft) && elements(nft); }
 
 bool can_have_frame(NetlinkSocket& nft) {
   if (has_frame(nft)) return true;

@@ -40,7 +40,9 @@ Frame guard_ports(netlink::NetlinkSocket& nft, const std::vector<Port>& ports);
 
 /// Makes the frame, or its rules anew where somebody changed them; elements stay. False: impossible.
 bool ensure_frame(netlink::NetlinkSocket& nft);
-/// True if the frame is there with all of its rules.
+/// True if all of its rules are there; elements() tells of the sets.
+bool has_rules(netlink::NetlinkSocket& nft);
+/// True if the frame is there with rules and sets.
 bool has_frame(netlink::NetlinkSocket& nft);
 
 /// True if this kernel could have the frame. Leaves nothing behind. Throws NetlinkError for another refusal.

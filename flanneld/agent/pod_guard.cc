@@ -1,7 +1,6 @@
 #include "flanneld/agent/pod_guard.h"
 
 #include <fmt/format.h>
-#include <linux/netlink.h>
 
 #include <optional>
 #include <utility>
@@ -9,26 +8,15 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/guard/survey.h"
+#include "common/netfilter/nft_socket.h"
 
 namespace flanneld {
-namespace {
-
-/// nullopt on a kernel without nf_tables.
-std::optional<netlink::NetlinkSocket> open_nft_socket() {
-  try {
-    return netlink::NetlinkSocket::open(NETLINK_NETFILTER);
-  } catch (const base::SystemError&) {
-    return std::nullopt;
-  }
-}
-
-}  // namespace
-
 std::optional<std::string> PodGuard::look(netlink::NetlinkSocket& socket, const netlink::Link& bridge,
                                           const std::vector<base::IpNet>& subnets) try {
-  auto nft = open_nft_socket();
-  const bool has_frame = nft && guard::has_frame(*nft);
-  guard::Elements now = nft ? guard::elements(*nft).value_or(guard::Elements()) : guard::Elements();
+  auto nft = netfilter::open_nft_socket();
+  auto held = nft ? guard::elements(*nft) : std::nullopt;
+  const bool has_frame = held && guard::has_rules(*nft);
+  guard::Elements now = std::move(held).value_or(guard::Elements());
   // After the elements: a pod's go after its port.
   const auto ports = guard::pod_ports(socket, bridge.ifindex);
   ports_.guarded = has_frame ? guard::count_guarded(now, ports) : 0;
@@ -72,8 +60,9 @@ void PodGuard::guard(netlink::NetlinkSocket& socket, netlink::NetlinkSocket* nft
       base::log_warning(fmt::format("what comes by port '{}' of '{}' is not checked: {}", one.port,
                                     node.bridge.name, one.reason));
   was_incomplete_ = false;
-  has_frame_ = nft && guard::has_frame(*nft);
-  if (has_frame_) seen_ = guard::elements(*nft).value_or(guard::Elements());
+  auto held = nft ? guard::elements(*nft) : std::nullopt;
+  has_frame_ = held && guard::has_rules(*nft);
+  if (has_frame_) seen_ = std::move(*held);
 }
 
 }  // namespace flanneld

@@ -1,10 +1,10 @@
-#include "cni-flannel/filter/nft_socket.h"
+#include "common/netfilter/nft_socket.h"
 
 #include <cerrno>
 
 #include "common/base/error.h"
 
-namespace flannel {
+namespace netfilter {
 
 std::optional<netlink::NetlinkSocket> open_nft_socket() {
   try {
@@ -15,4 +15,4 @@ std::optional<netlink::NetlinkSocket> open_nft_socket() {
   }
 }
 
-}  // namespace flannel
+}  // namespace netfilter
