@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace flanneld {
 namespace {
 
@@ -21,15 +23,18 @@ std::vector<base::IpNet> of_family(std::vector<base::IpNet> networks, base::Fami
   return networks;
 }
 
-std::optional<Tunnel> find_tunnel(const NodeState& state, base::Family family, const Options& options) {
-  for (const TunnelPort& one : state.backend->tunnel_ports())
-    if (one.family == family)
-      return Tunnel{.link = one.device,
-                    .port = one.port,
-                    .addresses = tunnel_addresses(*state.external, family),
-                    .uplinks = state.host.uplinks,
-                    .sources = of_family(options.tunnel_sources, family)};
-  return std::nullopt;
+std::vector<Tunnel> tunnels_of(const NodeState& state, base::Family family, const Options& options) {
+  std::vector<Tunnel> tunnels;
+  for (const TunnelPort& one : state.backend->tunnel_ports()) {
+    const auto is_same_port = [&](const Tunnel& tunnel) { return tunnel.port == one.port; };
+    if (one.family != family || std::any_of(tunnels.begin(), tunnels.end(), is_same_port)) continue;
+    tunnels.push_back({.link = one.device,
+                       .port = one.port,
+                       .addresses = tunnel_addresses(*state.external, family),
+                       .uplinks = state.host.uplinks,
+                       .sources = of_family(options.tunnel_sources, family)});
+  }
+  return tunnels;
 }
 
 }  // namespace
@@ -122,7 +127,7 @@ TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
     const auto& config = state.config->of(family);
     const auto& subnet = state.own->key.of(family);
     if (config && subnet)
-      spec.networks.push_back({config->network, *subnet, find_tunnel(state, family, options)});
+      spec.networks.push_back({config->network, *subnet, tunnels_of(state, family, options)});
     if (config) networks.push_back(config->network);
   }
   spec.owner = rule_owner(options.subnet_file, std::move(networks));

@@ -227,7 +227,7 @@ class Examination {
     TrafficSpec spec = traffic_of(env_);
     for (TrafficNetwork& network : spec.networks)
       if (const auto tunnel = tunnels_.find(network.network.address.family()); tunnel != tunnels_.end())
-        network.tunnel = tunnel->second;
+        network.tunnels = {tunnel->second};
     const auto plans = plan_traffic(spec);
     auto socket = netlink::NetlinkSocket::open(NETLINK_NETFILTER);
     std::vector<Obstacle> obstacles = find_nft_obstacles(socket, plans);

@@ -110,7 +110,7 @@ NftTransaction make_flannel_table(const TrafficPlan& plan, const std::string& su
   transaction.ensure_table();
   transaction.delete_table();
   transaction.ensure_table(fmt::format("rules for {}", table.name));
-  if (plan.tunnel) nodes.add_to(transaction, plan.family);
+  if (!plan.tunnels.empty()) nodes.add_to(transaction, plan.family);
   for (const PlannedChain& chain : planned_chains(plan)) {
     transaction.ensure_base_chain(chain.name, chain.hook, chain.comment);
     for (const TrafficRule& rule : *chain.rules)

@@ -117,7 +117,7 @@ const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vect
   for (const TrafficPlan& plan : plans) {
     const bool is_family =
         chain.table.family == NftFamily::inet || chain.table.family == flannel_table(plan.family).family;
-    if (plan.tunnel && is_family && !chain.table.name.starts_with("flannel-ipv")) return &plan;
+    if (!plan.tunnels.empty() && is_family && !chain.table.name.starts_with("flannel-ipv")) return &plan;
   }
   return nullptr;
 }
@@ -148,7 +148,8 @@ std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,
     InputChain input;
     if (auto table = find_nft_table(socket, chain.table)) input.rules = std::move(table->rules);
     input.chain = std::move(chain);
-    if (auto obstacle = find_input_obstacle(input, *plan->tunnel)) obstacles.push_back(std::move(*obstacle));
+    for (const Tunnel& tunnel : plan->tunnels)
+      if (auto obstacle = find_input_obstacle(input, tunnel)) obstacles.push_back(std::move(*obstacle));
   }
   return obstacles;
 }

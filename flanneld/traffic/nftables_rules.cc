@@ -148,13 +148,13 @@ bool NftablesRules::is_as_written(Family family) {
   if (known == written_.end()) return false;
   const auto table = flannel_table(family, suffixes_[family]);
   return find_nft_table(*socket_, table) == known->second &&
-         (!plan_of(plans_, family)->tunnel || nodes_.is_intact(*socket_, family, table));
+         (plan_of(plans_, family)->tunnels.empty() || nodes_.is_intact(*socket_, family, table));
 }
 
 void NftablesRules::set_nodes(const std::vector<base::IpAddress>& nodes) {
   nodes_.want(nodes);
   for (const TrafficPlan& plan : plans_)
-    if (plan.tunnel && written_.contains(plan.family)) update_nodes(plan);
+    if (!plan.tunnels.empty() && written_.contains(plan.family)) update_nodes(plan);
 }
 
 void NftablesRules::update_nodes(const TrafficPlan& plan) {

@@ -43,8 +43,8 @@ TrafficRule drop_tunnel(const Tunnel& tunnel) {
 }
 
 /// True if nodes live within the pod network, outside of all subnets: there an address does not tell a pod.
-bool holds_nodes(const TrafficNetwork& family) {
-  const auto& addresses = family.tunnel->addresses;
+bool holds_nodes(const TrafficNetwork& family, const Tunnel& tunnel) {
+  const auto& addresses = tunnel.addresses;
   return std::any_of(addresses.begin(), addresses.end(),
                      [&](const base::IpAddress& ip) { return family.network.contains(ip); });
 }
@@ -54,11 +54,9 @@ bool holds_nodes(const TrafficNetwork& family) {
 /// other nodes' pods. Pods elsewhere may reach the uplink, so that their addresses are refused before. What a
 /// server answers to a packet with a forged source comes from a port that the kernel's tunnels do not send
 /// from.
-std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
-  const Tunnel& tunnel = *family.tunnel;
-  std::vector<TrafficRule> rules;
+void add_tunnel_input(std::vector<TrafficRule>& rules, const TrafficNetwork& family, const Tunnel& tunnel) {
   const auto add = [&]() -> TrafficRule& { return rules.emplace_back(drop_tunnel(tunnel)); };
-  if (!holds_nodes(family)) add().source = AddressMatch{.net = family.network.network()};
+  if (!holds_nodes(family, tunnel)) add().source = AddressMatch{.net = family.network.network()};
   if (!family.network.address.is_v4()) add().source = AddressMatch{.net = base::link_local(base::Family::v6)};
   if (tunnel.uplinks.empty())
     for (const std::string& link : {std::string(kPodBridge), tunnel.link}) add().input_link = link;
@@ -76,18 +74,17 @@ std::vector<TrafficRule> tunnel_input_rules(const TrafficNetwork& family) {
     }
   }
   if (!tunnel.addresses.empty()) add();
-  return rules;
 }
 
 /// From pods to other nodes. To other pods they may go: a cluster within the cluster may use the same port.
-std::vector<TrafficRule> tunnel_forward_rules(const TrafficNetwork& family) {
-  TrafficRule by_address = drop_tunnel(*family.tunnel), by_bridge = by_address;
+void add_tunnel_forward(std::vector<TrafficRule>& rules, const TrafficNetwork& family, const Tunnel& tunnel) {
+  TrafficRule by_address = drop_tunnel(tunnel), by_bridge = by_address;
   by_address.source = AddressMatch{.net = family.network.network()};
   by_bridge.input_link = kPodBridge;
-  if (!holds_nodes(family))
+  if (!holds_nodes(family, tunnel))
     by_address.destination = by_bridge.destination =
         AddressMatch{.net = family.network.network(), .is_within = false};
-  return {by_address, by_bridge};
+  rules.insert(rules.end(), {by_address, by_bridge});
 }
 
 }  // namespace
@@ -103,10 +100,10 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     if (spec.masquerade) plan.nat = nat_rules(family);
     if (spec.forward) plan.forward = forward_rules(family);
     plan.sources = source_rules(family, spec.pods);
-    plan.tunnel = family.tunnel;
-    if (family.tunnel) {
-      plan.tunnel_input = tunnel_input_rules(family);
-      plan.tunnel_forward = tunnel_forward_rules(family);
+    plan.tunnels = family.tunnels;
+    for (const Tunnel& tunnel : family.tunnels) {
+      add_tunnel_input(plan.tunnel_input, family, tunnel);
+      add_tunnel_forward(plan.tunnel_forward, family, tunnel);
     }
   }
   return plans;
@@ -127,7 +124,7 @@ TrafficPlan plan_or_nothing(const std::vector<TrafficPlan>& plans, const RuleOwn
                             .sources = {},
                             .tunnel_input = {},
                             .tunnel_forward = {},
-                            .tunnel = {},
+                            .tunnels = {},
                             .owner = owner};
 }
 

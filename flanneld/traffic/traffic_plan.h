@@ -81,7 +81,7 @@ struct TrafficPlan {
   std::vector<TrafficRule> sources;
   /// Against forged tunnel packets: to the node itself, and through it to another.
   std::vector<TrafficRule> tunnel_input, tunnel_forward;
-  std::optional<Tunnel> tunnel = {};
+  std::vector<Tunnel> tunnels = {};
   bool fully_random = true;
   RuleOwner owner = {};
   /// Rules that masquerade or drop, and stand where upstream does not clean up, have no effect from then on;

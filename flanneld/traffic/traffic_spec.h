@@ -24,7 +24,7 @@ struct Tunnel {
 /// One address family: the network of all pods of the cluster, and the subnet of this node's pods.
 struct TrafficNetwork {
   base::IpNet network, subnet;
-  std::optional<Tunnel> tunnel = {};
+  std::vector<Tunnel> tunnels = {};  ///< each with a port of its own
   bool operator==(const TrafficNetwork&) const = default;
 };
 

@@ -57,7 +57,7 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 
 TEST_CASE("iptables chains against forged tunnel packets are made and removed") {
   TrafficSpec guarded = spec();
-  guarded.networks[0].tunnel = Tunnel{"flannel.1", 8472};
+  guarded.networks[0].tunnels = {Tunnel{"flannel.1", 8472}};
   const TrafficPlan wanted = plan(guarded);
   const std::string match = "-p udp -m udp --dport 8472 -m comment --comment \"flanneld tunnel\" -j DROP\n";
   const std::string input = ":FLANNEL-TUNNEL-IN - [0:0]\n-A FLANNEL-TUNNEL-IN -s 10.244.0.0/16 " + match +

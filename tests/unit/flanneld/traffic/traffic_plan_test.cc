@@ -37,8 +37,9 @@ TEST_CASE("tunnel packets pass where nodes send them, and are dropped from every
   TrafficSpec both = spec();
   both.networks.push_back({net("fd00:10:244::/48"), net("fd00:10:244:1::/64")});
   CHECK(plan_traffic(both)[0].tunnel_input.empty());
-  both.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1"), ip("203.0.113.1")}, {"eth0", "eth1"}};
-  both.networks[1].tunnel = Tunnel{"flannel-v6.1", 4789, {ip("fd00::1")}, {"eth0"}};
+  both.networks[0].tunnels = {
+      Tunnel{"flannel.1", 8472, {ip("192.0.2.1"), ip("203.0.113.1")}, {"eth0", "eth1"}}};
+  both.networks[1].tunnels = {Tunnel{"flannel-v6.1", 4789, {ip("fd00::1")}, {"eth0"}}};
   both.masquerade = both.forward = false;
   const auto plans = plan_traffic(both);
   const auto& input = plans[0].tunnel_input;
@@ -64,7 +65,7 @@ TEST_CASE("tunnel packets pass where nodes send them, and are dropped from every
 
 TEST_CASE("where packets may come in by any link, those of pods are dropped by their bridge and the tunnel") {
   TrafficSpec any = spec();
-  any.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {}};
+  any.networks[0].tunnels = {Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {}}};
   const auto input = plan_traffic(any)[0].tunnel_input;
   REQUIRE(input.size() == 6);
   CHECK(input[1].input_link == "cni0");
@@ -74,7 +75,7 @@ TEST_CASE("where packets may come in by any link, those of pods are dropped by t
 
 TEST_CASE("nodes within the pod network, outside of all subnets, are not taken for pods") {
   TrafficSpec inside = spec();
-  inside.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("10.244.255.1")}, {"eth0"}};
+  inside.networks[0].tunnels = {Tunnel{"flannel.1", 8472, {ip("10.244.255.1")}, {"eth0"}}};
   const auto plan = plan_traffic(inside)[0];
   REQUIRE(plan.tunnel_input.size() == 3);
   CHECK(plan.tunnel_input[1].action == TrafficAction::return_);
@@ -108,7 +109,8 @@ TEST_CASE("IPv6 pods may send what a link needs; without a known bridge no sourc
 
 TEST_CASE("tunnel packets pass from nodes that hold a lease, and from sources that the operator names") {
   TrafficSpec named = spec();
-  named.networks[0].tunnel = Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {"eth0"}, {net("198.51.100.7/24")}};
+  named.networks[0].tunnels = {
+      Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {"eth0"}, {net("198.51.100.7/24")}}};
   const auto input = plan_traffic(named)[0].tunnel_input;
   REQUIRE(input.size() == 5);
   CHECK(input[2].source->net == net("198.51.100.0/24"));
