@@ -24,6 +24,7 @@ void kube_nodes(std::string_view input);      ///< lists, events and Nodes of Ku
 void kubeconfig(std::string_view input);      ///< a kubeconfig, and what a program of it answers
 void saved_state(std::string_view input);     ///< the leases that flanneld kept
 void options(std::string_view input);         ///< flanneld's flags, environment and configuration file
+void udp_packets(std::string_view input);     ///< packets of the backend udp, both ways
 
 struct Decoder {
   const char* name;
@@ -36,7 +37,8 @@ inline constexpr std::array kDecoders{
     Decoder{"network_config", network_config}, Decoder{"leases", leases},
     Decoder{"etcd_answer", etcd_answer},       Decoder{"etcd_watch", etcd_watch},
     Decoder{"kube_nodes", kube_nodes},         Decoder{"kubeconfig", kubeconfig},
-    Decoder{"saved_state", saved_state},       Decoder{"options", options}};
+    Decoder{"saved_state", saved_state},       Decoder{"options", options},
+    Decoder{"udp_packets", udp_packets}};
 
 /// What must hold whatever the input is.
 inline void promise(bool holds, const char* what) {
