@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 #include "flanneld/lease/go_json.h"
 
 namespace flanneld {
@@ -131,6 +132,18 @@ std::vector<Lease> KubeNodeTable::leases() const {
   for (const auto& [name, entry] : entries_)
     if (entry.lease) leases.push_back(*entry.lease);
   return leases;
+}
+
+PassedOver KubeNodeTable::skipped() const {
+  PassedOver skipped;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.fault.empty()) continue;
+    if (skipped.named.size() < SkippedEntries::kMostNamed)
+      skipped.named.push_back(fmt::format("Node {}: {}", base::quoted(name), entry.fault));
+    else
+      ++skipped.unnamed;
+  }
+  return skipped;
 }
 
 }  // namespace flanneld

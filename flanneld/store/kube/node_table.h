@@ -40,6 +40,8 @@ class KubeNodeTable {
   [[nodiscard]] bool needs_whole(const std::string& name) const;
   /// Those of all nodes, in the order of their names.
   [[nodiscard]] std::vector<Lease> leases() const;
+  /// The Nodes that cannot be used, in the same order.
+  [[nodiscard]] PassedOver skipped() const;
 
  private:
   struct Entry {

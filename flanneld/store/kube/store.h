@@ -28,6 +28,7 @@ class KubeStore final : public LeaseStore {
   void claim(const Claim& claim) override;
   void serve() override;
   [[nodiscard]] bool needs_programs() const override { return client_.may_start_programs(); }
+  [[nodiscard]] PassedOver skipped() const override { return table_ ? table_->skipped() : PassedOver{}; }
   [[nodiscard]] std::string describe() const override;
 
  private:

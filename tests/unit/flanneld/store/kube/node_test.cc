@@ -2,6 +2,7 @@
 #include "flanneld/store/kube/node.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "flanneld/store/kube/document_splitter.h"
 #include "flanneld/store/kube/list_splitter.h"
@@ -208,12 +209,22 @@ TEST_CASE("kube table: a Node that cannot be used is told once; one family is en
   CHECK(table.put(bad).empty());
   CHECK(table.put(bad).empty());
   CHECK(skipped == std::vector<std::string>{"Node n1: 'nonsense' is not its IPv4 address"});
+  CHECK(table.skipped().named == std::vector<std::string>{"Node 'n1': 'nonsense' is not its IPv4 address"});
   bad.pod_cidrs = {"10.244.1.0/24", "fd00:1::/64"};
   bad.annotations["public-ipv6"] = "fd00::1";
   const auto events = table.put(bad);
   REQUIRE(events.size() == 1);
   CHECK(events[0].lease.key.ipv6_subnet == net("fd00:1::/64"));
   CHECK_FALSE(events[0].lease.key.subnet);
+  CHECK(table.skipped().named.empty());
+}
+
+TEST_CASE("kube table: of many Nodes that cannot be used the first are named, the others counted") {
+  KubeNodeTable table("own", [](const EntrySkipped&) {});
+  for (size_t i = 0; i < SkippedEntries::kMostNamed + 5; ++i)
+    table.put(node(fmt::format("n{}", i), "10.244.1.0/24", "nonsense"));
+  CHECK(table.skipped().named.size() == SkippedEntries::kMostNamed);
+  CHECK(table.skipped().unnamed == 5);
 }
 
 TEST_CASE("kube table: of two Nodes with one podCIDR the other's lease stays when one goes") {
