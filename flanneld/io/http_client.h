@@ -18,6 +18,7 @@ namespace flanneld {
 /// authorities if there is no `ca`.
 struct TlsFiles {
   std::string ca, certificate, key;
+  bool operator==(const TlsFiles&) const = default;
 };
 
 /// How a client reaches its servers.
@@ -30,6 +31,7 @@ struct HttpSettings {
   std::string user_agent = {};
   bool takes_gzip = false;
   bool speaks_http2 = false;  ///< where a server of an https URL does
+  bool operator==(const HttpSettings&) const = default;
 };
 
 struct HttpRequest {

@@ -48,6 +48,16 @@ data() {
   on a node_exec base64 -w 0 "/run/tls/$1"
 }
 
+# takes_only TOKEN: from now on the server takes no other, and the agent learns of a new Node all the same.
+takes_only() {
+  on m1 kube_order "{\"order\": \"wrong\", \"token\": \"$1\"}"
+  on m1 kube_order '{"order": "end_watches"}'
+  on m1 kube_node b 10.244.2.0/24 192.168.1.20 '{"flannel.alpha.coreos.com/kube-subnet-manager": "true",
+    "flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/public-ip": "192.168.1.20",
+    "flannel.alpha.coreos.com/backend-data": "{\"VNI\":1,\"VtepMAC\":\"c6:d2:32:6f:8f:44\"}"}'
+  wait_until 5 peers_are a 1
+}
+
 says() {
   [[ $(on a status_get /readyz) =~ $1 ]]
 }
@@ -65,13 +75,19 @@ account() {
   agent KUBERNETES_SERVICE_HOST=192.168.1.101 KUBERNETES_SERVICE_PORT=6443
   on a flanneld_wait_ready
   account second-token
-  on m1 kube_order '{"order": "wrong", "token": "second-token"}'
-  on m1 kube_order '{"order": "end_watches"}'
-  on m1 kube_node b 10.244.2.0/24 192.168.1.20 '{"flannel.alpha.coreos.com/kube-subnet-manager": "true",
-    "flannel.alpha.coreos.com/backend-type": "vxlan", "flannel.alpha.coreos.com/public-ip": "192.168.1.20",
-    "flannel.alpha.coreos.com/backend-data": "{\"VNI\":1,\"VtepMAC\":\"c6:d2:32:6f:8f:44\"}"}'
-  wait_until 5 peers_are a 1
+  takes_only second-token
   run ! on a node_exec grep -E "(first|second)-token" /run/flanneld.log
+}
+
+@test "kube access: a token in the kubeconfig is replaced there, and the authority with it; half a file changes nothing" {
+  server server --token first-token
+  kubeconfig "certificate-authority: tls/ca.pem" 'token: first-token'
+  agent FLANNELD_KUBECONFIG_FILE=/run/kubeconfig
+  on a flanneld_wait_ready
+  on a node_exec bash -c 'echo "clusters: [{name: k, clu" >/run/kubeconfig'
+  on m1 kube_order '{"order": "end_watches"}'
+  kubeconfig "certificate-authority-data: $(data ca.pem)" 'token: second-token'
+  takes_only second-token
 }
 
 @test "kube access: certificates as data and files, a server of another name, and another authority" {

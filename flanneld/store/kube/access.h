@@ -19,6 +19,7 @@ struct KubeExec {
   std::vector<std::string> environment;  ///< "NAME=value", beside the own
   std::string info;                      ///< KUBERNETES_EXEC_INFO
   std::string install_hint;              ///< for an operator who lacks the program
+  bool operator==(const KubeExec&) const = default;
 };
 
 struct KubeAccess {
@@ -29,6 +30,7 @@ struct KubeAccess {
   std::string username, password;
   std::vector<std::string> headers;  ///< of impersonation
   std::optional<KubeExec> exec;
+  bool operator==(const KubeAccess&) const = default;
 };
 
 /// Where a pod finds its service account's token and the servers' authority.

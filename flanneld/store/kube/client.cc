@@ -13,7 +13,7 @@
 namespace flanneld {
 namespace {
 
-constexpr std::chrono::seconds kRetirement(1);
+constexpr std::chrono::seconds kRetirement(1), kLook(10);
 
 /// What the operator should do about a refusal.
 std::string advice(long status, const KubeRequest& request, const KubeAccess& access) {
@@ -42,11 +42,7 @@ struct KubeClient::Connection {
   Connection(EventLoop& loop, KubeAccess how, FileReader read_file)
       : access(std::move(how)),
         http(std::make_shared<HttpClient>(loop, access.http)),
-        credentials(loop, access, std::move(read_file)),
-        retire_timer(loop, [this] {
-          std::erase_if(retired, [](const auto& one) { return one.use_count() == 1; });
-          if (!retired.empty()) retire_timer.start(kRetirement);
-        }) {}
+        credentials(loop, access, std::move(read_file)) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() = default;
@@ -54,10 +50,6 @@ struct KubeClient::Connection {
   KubeAccess access;
   std::shared_ptr<HttpClient> http;
   KubeCredentials credentials;
-  /// Those whose connections are not trusted, until no call uses them. Never destroyed by a call, which may
-  /// be one of theirs.
-  std::vector<std::shared_ptr<HttpClient>> retired;
-  Timer retire_timer;
 };
 
 class KubeClient::Call {
@@ -73,28 +65,27 @@ class KubeClient::Call {
 
  private:
   void prepare() {
-    client_.try_access();
-    if (!client_.connection_) return end({.reason = client_.no_access_});
-    client_.connection_->credentials.prepare(
-        [this, alive = std::weak_ptr<char>(alive_)](const std::string& failure) {
-          if (alive.expired()) return;
-          if (failure.empty()) return send();
-          end({.reason = failure});
-        });
+    client_.look_for_access();
+    connection_ = client_.connection_;
+    if (!connection_) return end({.reason = client_.no_access_});
+    connection_->credentials.prepare([this, alive = std::weak_ptr<char>(alive_)](const std::string& failure) {
+      if (alive.expired()) return;
+      if (failure.empty()) return send();
+      end({.reason = failure});
+    });
   }
 
   void send() {
-    Connection& connection = *client_.connection_;
     HttpRequest http;
-    http.url = fmt::format("{}{}", connection.access.server, request_.path);
+    http.url = fmt::format("{}{}", connection_->access.server, request_.path);
     http.body = request_.patch;
     if (!http.body.empty()) {
       http.method = "PATCH";
       http.content_type = "application/strategic-merge-patch+json";
     }
-    http.headers = connection.credentials.headers();
-    http_ = connection.http;
-    if (const TlsFiles& given = connection.credentials.certificate(); !given.certificate.empty())
+    http.headers = connection_->credentials.headers();
+    http_ = connection_->http;
+    if (const TlsFiles& given = connection_->credentials.certificate(); !given.certificate.empty())
       http_->present(given.certificate, given.key);
     http.headers.push_back(fmt::format("Accept: {}", request_.accept));
     http.timeout = request_.limit;
@@ -103,18 +94,20 @@ class KubeClient::Call {
   }
 
   void take(const HttpResult& result) {
-    Connection& connection = *client_.connection_;
     KubeAnswer answer{
         .status = result.status, .body = result.body, .reason = {}, .retry_after = result.retry_after};
-    if (result.status == 401) connection.credentials.refused();
+    if (result.status == 401) {
+      connection_->credentials.refused();
+      client_.looked_.reset();
+    }
     if (!result.error.empty() || result.status == 0) {
       answer.reason = result.error.empty() ? "no answer" : result.error;
-      if (http_ == connection.http) client_.distrust();
+      if (http_ == connection_->http) client_.distrust(*connection_);
     } else if (result.status < 200 || result.status > 299) {
       const KubeStatus status = parse_kube_status(result.body);
       answer.reason = fmt::format("{} (HTTP status {}){}",
                                   status.message.empty() ? "no API server's answer" : status.message,
-                                  result.status, advice(result.status, request_, connection.access));
+                                  result.status, advice(result.status, request_, connection_->access));
     }
     if (!answer.reason.empty()) answer.reason = fmt::format("{}: {}", client_.server(), answer.reason);
     end(answer);
@@ -131,6 +124,7 @@ class KubeClient::Call {
   OnData on_data_;
   Timer begin_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
+  std::shared_ptr<Connection> connection_;
   std::shared_ptr<HttpClient> http_;
   HttpClient::ExchangePtr exchange_;
 };
@@ -138,16 +132,28 @@ class KubeClient::Call {
 void KubeClient::EndCall::operator()(Call* call) const { delete call; }
 
 KubeClient::KubeClient(EventLoop& loop, FindAccess find_access, FileReader read_file)
-    : loop_(loop), find_access_(std::move(find_access)), read_file_(std::move(read_file)) {
-  try_access();
+    : loop_(loop),
+      find_access_(std::move(find_access)),
+      read_file_(std::move(read_file)),
+      retire_timer_(loop, [this] {
+        std::erase_if(retired_, [](const auto& one) { return one.use_count() == 1; });
+        if (!retired_.empty()) retire_timer_.start(kRetirement);
+      }) {
+  look_for_access();
 }
 
 KubeClient::~KubeClient() = default;
 
-void KubeClient::try_access() {
-  if (connection_) return;
+/// A kubeconfig that somebody is just writing does not count.
+void KubeClient::look_for_access() {
+  const auto now = EventLoop::Clock::now();
+  if (connection_ && looked_ && now - *looked_ < kLook) return;
+  looked_ = now;
   try {
-    connection_ = std::make_unique<Connection>(loop_, find_access_(), read_file_);
+    KubeAccess access = find_access_();
+    if (connection_ && connection_->access == access) return;
+    if (connection_) retire(connection_);
+    connection_ = std::make_shared<Connection>(loop_, std::move(access), read_file_);
   } catch (const base::ParseError& error) {
     no_access_ = error.what();
   } catch (const base::SystemError& error) {
@@ -155,16 +161,22 @@ void KubeClient::try_access() {
   }
 }
 
+void KubeClient::retire(std::shared_ptr<void> one) {
+  retired_.push_back(std::move(one));
+  if (!retire_timer_.armed()) retire_timer_.start(kRetirement);
+}
+
 KubeClient::CallPtr KubeClient::begin(KubeRequest request, Done done, OnData on_data) {
   return CallPtr(new Call(*this, std::move(request), std::move(done), std::move(on_data)));
 }
 
 void KubeClient::distrust() {
-  if (!connection_) return;
-  Connection& connection = *connection_;
-  connection.retired.push_back(
-      std::exchange(connection.http, std::make_shared<HttpClient>(loop_, connection.access.http)));
-  if (!connection.retire_timer.armed()) connection.retire_timer.start(kRetirement);
+  if (connection_) distrust(*connection_);
+}
+
+void KubeClient::distrust(Connection& connection) {
+  looked_.reset();
+  retire(std::exchange(connection.http, std::make_shared<HttpClient>(loop_, connection.access.http)));
 }
 
 bool KubeClient::may_start_programs() const { return !connection_ || connection_->access.exec; }

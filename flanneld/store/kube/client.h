@@ -48,7 +48,8 @@ class KubeClient {
   /// Finds out how the server is reached. Throws base::ParseError or base::SystemError.
   using FindAccess = std::function<KubeAccess()>;
 
-  /// While `find_access` throws, every request fails with what it said.
+  /// Looks again before requests, each 10 s at most, and after a failure: requests go by what was found last.
+  /// As long as nothing has been found, every request fails with what `find_access` said.
   KubeClient(EventLoop& loop, FindAccess find_access, FileReader read_file);
   KubeClient(const KubeClient&) = delete;
   KubeClient& operator=(const KubeClient&) = delete;
@@ -75,13 +76,19 @@ class KubeClient {
 
  private:
   struct Connection;
-  void try_access();
+  void look_for_access();
+  void distrust(Connection& connection);
+  /// Keeps what calls may use, until none does: it is never destroyed by a call.
+  void retire(std::shared_ptr<void> one);
 
   EventLoop& loop_;
   FindAccess find_access_;
   FileReader read_file_;
-  std::unique_ptr<Connection> connection_;
-  std::string no_access_;  ///< why there is no connection
+  std::vector<std::shared_ptr<void>> retired_;
+  Timer retire_timer_;
+  std::shared_ptr<Connection> connection_;
+  std::optional<EventLoop::Clock::time_point> looked_;  ///< nullopt: the next request looks for the access
+  std::string no_access_;                               ///< why there is no connection
 };
 
 }  // namespace flanneld
