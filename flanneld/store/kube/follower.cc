@@ -22,8 +22,10 @@ constexpr milliseconds kFirstLateLook(800), kMostLateLook(5000);
 constexpr std::chrono::minutes kLongOutage(5);  // many nodes look
 constexpr milliseconds kFirstRefusal(800), kMostRefusal(30'000);
 constexpr seconds kLongestRetryAfter(60);
-/// Bookmarks come each minute: a watch that says nothing for longer may be of a server that is not there.
-constexpr seconds kWatchSilence(150), kListSilence(30);
+/// Bookmarks come each minute. A watch that says nothing for half of that may be of a server that is not
+/// there, which another request tells; and for longer, whatever a request says, one that somebody on the way
+/// has lost.
+constexpr seconds kWatchLook(30), kWatchSilence(150), kListSilence(30);
 constexpr seconds kListLimit(300);
 constexpr seconds kShortWatch(1);
 constexpr int kLeastWatchSeconds = 300;  // and less than twice as many
@@ -59,6 +61,7 @@ NodeFollower::NodeFollower(EventLoop& loop, KubeClient& client, std::string pref
 
 void NodeFollower::next_soon(Step step, milliseconds delay) {
   call_.reset();
+  look_.reset();
   silence_timer_.cancel();
   events_.clear();
   step_ = step;
@@ -104,6 +107,10 @@ void NodeFollower::fail_after(milliseconds pause, Step step, const std::string& 
 }
 
 void NodeFollower::silent() {
+  if (step_ == Step::watch && EventLoop::Clock::now() - heard_ < kWatchSilence) {
+    look_ = begin_probe([this](const KubeAnswer& answer) { take_look(answer); });
+    return;
+  }
   client_.distrust();
   if (step_ == Step::watch) return next_soon(Step::list, seconds(0));
   fail(step_, fmt::format("{}: no answer for {} s", client_.server(), kListSilence.count()));
@@ -166,10 +173,14 @@ void NodeFollower::end_page() {
 
 // --- after an outage --------------------------------------------------------------------------------------
 
-void NodeFollower::probe() {
-  call_ = client_.begin(
+KubeClient::CallPtr NodeFollower::begin_probe(KubeClient::Done done) {
+  return client_.begin(
       {.path = fmt::format("{}?limit=1", kNodes), .accept = kMetadataList, .rule = "nodes: list"},
-      [this](const KubeAnswer& answer) { take_probe(answer); });
+      std::move(done));
+}
+
+void NodeFollower::probe() {
+  call_ = begin_probe([this](const KubeAnswer& answer) { take_probe(answer); });
 }
 
 void NodeFollower::take_probe(const KubeAnswer& answer) {
@@ -193,7 +204,7 @@ void NodeFollower::take_probe(const KubeAnswer& answer) {
 void NodeFollower::watch() {
   has_event_ = false;
   watch_begun_ = EventLoop::Clock::now();
-  silence_timer_.start(kWatchSilence);
+  heard();
   call_ = client_.begin(
       {.path = fmt::format("{}?allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}&watch=true",
                            kNodes, url_encoded(version_), watch_seconds()),
@@ -204,8 +215,23 @@ void NodeFollower::watch() {
       [this](std::string_view bytes) { take_watch_bytes(bytes); });
 }
 
+void NodeFollower::heard() {
+  heard_ = EventLoop::Clock::now();
+  silence_timer_.start(kWatchLook);
+}
+
+/// While the watch says nothing. A server that refuses this is there.
+void NodeFollower::take_look(const KubeAnswer& answer) {
+  if (!answer && !is_refusal(answer.status)) {
+    client_.distrust();
+    return fail(Step::probe, answer.reason);
+  }
+  look_.reset();
+  silence_timer_.start(kWatchLook);
+}
+
 void NodeFollower::take_watch_bytes(std::string_view bytes) {
-  silence_timer_.start(kWatchSilence);
+  heard();
   const KubeClient::Call* mine = call_.get();
   try {
     events_.take(bytes);

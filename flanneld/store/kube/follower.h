@@ -61,10 +61,13 @@ class NodeFollower {
   void list_answered(const KubeAnswer& answer);
   void end_page();
 
+  [[nodiscard]] KubeClient::CallPtr begin_probe(KubeClient::Done done);
   void probe();
   void take_probe(const KubeAnswer& answer);
 
   void watch();
+  void heard();
+  void take_look(const KubeAnswer& answer);
   void take_watch_bytes(std::string_view bytes);
   void take_event(const KubeEvent& event);
   void watch_ended(const KubeAnswer& answer);
@@ -83,10 +86,11 @@ class NodeFollower {
   ListSplitter list_;
   DocumentSplitter events_;
   KubeClient::CallPtr call_;
+  KubeClient::CallPtr look_;       ///< beside a watch that says nothing
   bool metadata_suffices_ = true;  ///< the server sends Nodes without their spec and status
   bool has_event_ = false;         ///< the watch has brought something
   bool is_fresh_ = false;          ///< nothing has come since the last list
-  EventLoop::Clock::time_point watch_begun_;
+  EventLoop::Clock::time_point watch_begun_, heard_;
 };
 
 }  // namespace flanneld
