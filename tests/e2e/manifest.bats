@@ -19,13 +19,15 @@ object() {
   objects "${2-}" | jq -c --arg kind "$1" 'select(.kind == $kind)'
 }
 
-# Prints what the kustomization makes without components, or with one: customized [COMPONENT]
+# Prints what the kustomization makes: customized [COMPONENT...]
 customized() {
   command -v kubectl >/dev/null || skip "no kubectl"
   rm -rf "$BATS_TEST_TMPDIR/k"
   cp -r "$examples" "$BATS_TEST_TMPDIR/k"
+  local list
+  list=$(printf 'components/%s, ' "$@")
   if (($# > 0)); then
-    sed -i "s|^components: .*|components: [components/$1]|" "$BATS_TEST_TMPDIR/k/kustomization.yaml"
+    sed -i "s|^components: .*|components: [$list]|" "$BATS_TEST_TMPDIR/k/kustomization.yaml"
   fi
   kubectl kustomize "$BATS_TEST_TMPDIR/k"
 }
@@ -112,14 +114,18 @@ net_conf() {
   assert_equal "$(objects "$BATS_TEST_TMPDIR/all.yaml" | jq -Sc . | sort)" "$(objects | jq -Sc . | sort)"
 }
 
-@test "kustomization: components for dual stack and iptables change the network configuration alone" {
-  customized dual-stack >"$BATS_TEST_TMPDIR/all.yaml"
-  assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" '. == {Network: "10.244.0.0/16", EnableIPv6: true,
-    IPv6Network: "fd00:10:244::/56", Backend: {Type: "vxlan"}}'
-  customized iptables >"$BATS_TEST_TMPDIR/all.yaml"
-  assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" '.EnableNFTables == false'
-  assert_equal "$(objects "$BATS_TEST_TMPDIR/all.yaml" | jq -Sc 'del(.data["net-conf.json"])' | sort)" \
-    "$(objects | jq -Sc 'del(.data["net-conf.json"])' | sort)"
+@test "kustomization: components for dual stack and iptables change the network configuration alone, together as well" {
+  local components keys
+  for components in dual-stack iptables "iptables dual-stack" "dual-stack iptables policy"; do
+    # shellcheck disable=SC2086 # several words
+    customized $components >"$BATS_TEST_TMPDIR/all.yaml"
+    keys='.Network == "10.244.0.0/16" and .Backend == {Type: "vxlan"}'
+    [[ $components != *dual* ]] || keys+=' and .EnableIPv6 and .IPv6Network == "fd00:10:244::/56"'
+    [[ $components != *iptables* ]] || keys+=' and .EnableNFTables == false'
+    assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" "$keys"
+    assert_equal "$(objects "$BATS_TEST_TMPDIR/all.yaml" | jq -Sc 'select(.metadata.name | test("policy") | not) | del(.data["net-conf.json"])' | sort)" \
+      "$(objects | jq -Sc 'del(.data["net-conf.json"])' | sort)"
+  done
 }
 
 @test "kustomization: keep-config leaves out the ConfigMap, and nothing else" {
