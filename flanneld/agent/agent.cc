@@ -10,7 +10,6 @@
 #include "common/base/log.h"
 #include "common/flannel/names.h"
 #include "flanneld/agent/uplink.h"
-#include "flanneld/backend/registry.h"
 #include "flanneld/io/release_memory.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
@@ -46,6 +45,10 @@ std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
     base::log_warning(fmt::format("read the subnet that the node had: {}, ignoring", error.what()));
     return std::nullopt;
   }
+}
+
+NetworkConfig::Subnets who_chooses_subnets(const Options& options) {
+  return options.kube_subnet_mgr ? NetworkConfig::Subnets::assigned : NetworkConfig::Subnets::chosen;
 }
 
 /// What the agent's runs before may have left objects of.
@@ -84,6 +87,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      .attach = [this] { attach(); },
                      .apply_peers = [this] { apply_peers(); },
                      .status_changed = [this] { status_changed(); }}),
+      backend_choice_(loop, [this] { end_handover(); }),
       reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
                   {.changed = [this] { status_changed(); }, .host_changed = [this] { host_changed(); }}),
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
@@ -102,6 +106,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      if (rules_)
                        rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
                      reconciler_.apply(state_.peers.plans());
+                     backend_choice_.look(state_.peers.leases());
                      peers_applied_ = EventLoop::Clock::now();
                      status_changed();
                    }),
@@ -117,20 +122,24 @@ void Agent::begin() {
   state_.previous = read_previous(options_.subnet_file);
   state_.former = read_former_networks(options_.subnet_file, state_.previous);
   base::log_info(fmt::format("subnet manager: {}", store_->describe()));
-  if (!options_.network_config.empty() && !options_.kube_subnet_mgr) use_config(options_.network_config);
   if (!options_.no_subnet) saved_.load();
+  if (saved_.waiting())
+    state_.earlier_configs = {saved_.waiting()->network_config, saved_.waiting()->former_config};
+  if (!options_.network_config.empty() && !options_.kube_subnet_mgr) use_config(options_.network_config);
   store_->start([this](const StoreEvent& event) { store_events_.take(event); });
 }
 
 NetworkConfig Agent::parse_config(const std::string& text) const {
-  return NetworkConfig::parse(
-      text, options_.kube_subnet_mgr ? NetworkConfig::Subnets::assigned : NetworkConfig::Subnets::chosen);
+  return NetworkConfig::parse(text, who_chooses_subnets(options_));
 }
 
 void Agent::use_config(const std::string& text) {
   NetworkConfig config = parse_config(text);
-  if (state_.config)
+  if (state_.config) {
     for (const base::IpNet& network : pod_networks(state_)) state_.former.push_back(network);
+    state_.earlier_configs.insert(state_.earlier_configs.begin(), state_.config_text);
+  }
+  backend_choice_.came_from(state_.earlier_configs, config, who_chooses_subnets(options_));
   state_.config = std::move(config);
   state_.config_text = text;
   state_.problems.config.reset();
@@ -190,18 +199,6 @@ HostLook Agent::look_at_host(int external) {
 PodBridge Agent::look_at_pod_bridge() {
   const bool is_usual = options_.subnet_file == find_flag("subnet-file")->default_value;
   return read_pod_bridge(netlink_, own_subnets(state_), is_usual ? flannel::kPodBridge : "");
-}
-
-void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
-  const bool is_saved = options_.kube_subnet_mgr && state_.own && state_.node == NodeRead{};
-  state_.backend = make_backend({.config = *state_.config,
-                                 .external = external,
-                                 .devices = read_devices(netlink_),
-                                 .routes = host.routes,
-                                 .published = is_saved ? state_.own->attributes : state_.node.published});
-  state_.external = external;
-  state_.host = std::move(host);
-  state_.problems.collision = describe_collisions(state_);
 }
 
 void Agent::claim() {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/netlink/socket.h"
+#include "flanneld/agent/backend_choice.h"
 #include "flanneld/agent/fight.h"
 #include "flanneld/agent/health.h"
 #include "flanneld/agent/node_job.h"
@@ -70,6 +71,7 @@ class Agent final {
   [[nodiscard]] HostLook look_at_host(int external);
   [[nodiscard]] PodBridge look_at_pod_bridge();
   void make_backend_for(const ExternalInterface& external, HostLook host);
+  void end_handover();
   void apply_rules();
   void write_subnet_env();
   [[nodiscard]] std::optional<SavedState> state_to_save() const;
@@ -89,6 +91,7 @@ class Agent final {
   Readiness readiness_;
   SavedLeases saved_;
   StoreEvents store_events_;
+  BackendChoice backend_choice_;
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
   Fight fight_;

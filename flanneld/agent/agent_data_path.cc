@@ -4,6 +4,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
+#include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
 
 namespace flanneld {
@@ -12,6 +13,29 @@ namespace {
 constexpr std::chrono::milliseconds kAttachRetry{1000};
 
 }  // namespace
+
+void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
+  const bool is_saved = options_.kube_subnet_mgr && state_.own && state_.node == NodeRead{};
+  state_.backend =
+      backend_choice_.make({.config = *state_.config,
+                            .external = external,
+                            .devices = read_devices(netlink_),
+                            .routes = host.routes,
+                            .published = is_saved ? state_.own->attributes : state_.node.published});
+  state_.external = external;
+  state_.host = std::move(host);
+  state_.problems.collision = describe_collisions(state_);
+}
+
+/// The former backend's device goes, and with it what its headers took of the pods' packets.
+void Agent::end_handover() {
+  try {
+    make_backend_for(*state_.external, look_at_host(state_.external->ifindex));
+    attach();
+  } catch (const base::SystemError& error) {
+    try_again(Phase::interface, error.what(), configure_timer_);
+  }
+}
 
 void Agent::attach() {
   if (!may_attach()) return;
@@ -46,7 +70,11 @@ void Agent::finish_attach() {
     node_watch_.start(node_plan(state_, options_).own_subnets);
     readiness_.finish();
     last_failure_.reset();
-    saved_.save_soon();
+    if (backend_choice_.describe())
+      saved_.save_now();
+    else
+      saved_.save_soon();
+    backend_choice_.look(state_.peers.leases());
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();
   } catch (const base::SystemError& error) {

@@ -6,7 +6,12 @@ namespace flanneld {
 
 std::optional<SavedState> Agent::state_to_save() const {
   if (!state_.own) return std::nullopt;
-  SavedState saved{store_identity(options_), state_.cluster, state_.config_text, *state_.own, {}};
+  SavedState saved{.store = store_identity(options_),
+                   .cluster = state_.cluster,
+                   .network_config = state_.config_text,
+                   .former_config = backend_choice_.former_config(),
+                   .own = *state_.own,
+                   .peers = {}};
   for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);
   return saved;
 }
@@ -37,6 +42,8 @@ AgentStatus Agent::status() const {
   status.mtu = state_.backend ? state_.backend->mtu() : 0;
   status.peers = state_.peers.leases();
   status.plans = state_.peers.plans();
+  status.handover = backend_choice_.describe();
+  status.kept = state_.peers.kept();
   status.rejected = state_.peers.rejected();
   status.kernel = reconciler_.status();
   if (rules_) status.rules = rules_->status();

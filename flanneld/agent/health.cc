@@ -19,6 +19,14 @@ void add_rejected(const PeerSet& peers, std::vector<std::string>& problems) {
   }
 }
 
+void add_kept(const PeerSet& peers, std::vector<std::string>& problems) {
+  if (peers.kept().empty()) return;
+  const auto& [key, reason] = *peers.kept().begin();
+  problems.push_back(fmt::format("{} of the peers {} changed {} backend, the first, {}: {}",
+                                 peers.kept().size(), peers.kept().size() == 1 ? "has" : "have",
+                                 peers.kept().size() == 1 ? "its" : "their", key.str(), reason));
+}
+
 }  // namespace
 
 void add_skipped(const PassedOver& skipped, std::vector<std::string>& problems) {
@@ -57,6 +65,7 @@ std::vector<std::string> find_problems(const NodeState& state, const Readiness& 
   if (const auto collision = state.config && readiness.is_done() ? find_own_collision(state) : std::nullopt)
     problems.push_back(*collision);
   add_rejected(state.peers, problems);
+  add_kept(state.peers, problems);
   if (!kernel.peer_failures.empty())
     problems.push_back(fmt::format("{} of the objects that peers need could not be made, the first: {}",
                                    kernel.peer_failures.count(), kernel.peer_failures.first()));

@@ -54,6 +54,7 @@ struct HostLook {
 
 struct NodeState {
   std::string config_text;
+  std::vector<std::string> earlier_configs;  ///< as text, the latest first
   std::optional<NetworkConfig> config;
   NodeRead node;  ///< what the store knows of this node; empty: nothing
   std::optional<ExternalInterface> external;

@@ -47,6 +47,8 @@ class SavedLeases {
 
   /// Saves within two seconds, together with further changes until then.
   void save_soon();
+  /// Saves what the next start cannot do without, as soon as the loop comes to it.
+  void save_now() { save_timer_.start(std::chrono::milliseconds(0)); }
   /// Why the leases cannot be saved; nullopt: they can.
   [[nodiscard]] std::optional<std::string> problem() const {
     const auto hangs = worker_.problem();

@@ -41,6 +41,7 @@ json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_second
     json::OrderedValue peer = lease_json(lease, now);
     const auto rejected = status.rejected.find(key);
     if (rejected != status.rejected.end()) peer["rejected"] = rejected->second;
+    if (const auto kept = status.kept.find(key); kept != status.kept.end()) peer["kept"] = kept->second;
     peers.push_back(std::move(peer));
   }
   return peers;
@@ -88,6 +89,7 @@ json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_secon
           {"store", status.store},
           {"storeProblem", or_null(status.store_problem)},
           {"backend", status.backend},
+          {"handover", or_null(status.handover)},
           {"mtu", status.mtu},
           {"interface", interface_json(status.external)},
           {"lease", status.own ? lease_json(*status.own, now) : json::OrderedValue(nullptr)},

@@ -27,11 +27,13 @@ struct AgentStatus {
   std::optional<std::string> not_ready;  ///< what the node waits for; nullopt: pods can be made
   std::vector<std::string> problems;     ///< what does not stop it from working, but should be seen to
   std::string backend;                   ///< its type
+  std::optional<std::string> handover;   ///< from the former backend, what is left of it; nullopt: none
   std::optional<ExternalInterface> external;
   std::optional<Lease> own;
   uint32_t mtu = 0;  ///< of the pods' interfaces, bytes; 0: not known yet
   LeaseMap peers;
   PeerPlans plans;                           ///< of those peers that are reached
+  std::map<LeaseKey, std::string> kept;      ///< of these: reached as before, and why
   std::map<LeaseKey, std::string> rejected;  ///< of the others: why not
   ReconcilerStatus kernel;
   std::optional<TrafficStatus> rules;

@@ -38,6 +38,9 @@ void log_peers(FlapLog& log, const PeerChange& change) {
   log_leases(log, "joined", change.joined);
   log_leases(log, "changed", change.changed);
   log_leases(log, "left", change.left);
+  for (const auto& [lease, reason] : change.kept)
+    log.log(base::LogLevel::warning, fmt::format("the peer {} has changed", lease.key.str()),
+            fmt::format("the peer {}: {}", name_of(lease), reason));
   for (const auto& [lease, reason] : change.rejected)
     log.log(base::LogLevel::warning, fmt::format("the lease of the peer {} cannot be used", lease.key.str()),
             fmt::format("the lease of the peer {} cannot be used: {}", name_of(lease), reason));

@@ -34,6 +34,10 @@ class Backend {
   [[nodiscard]] virtual uint32_t mtu() const = 0;
   /// `own` is null before the node has a lease.
   [[nodiscard]] virtual NodePlan node_plan(const LeaseKey* own) const = 0;
+  /// Whether the peer publishes that it is reached this way; its data may be unusable nevertheless.
+  [[nodiscard]] virtual bool serves(const Lease& peer) const {
+    return peer.attributes.backend_type == attributes().backend_type;
+  }
   /// Throws base::ParseError when the lease is of another backend or its data are unusable.
   [[nodiscard]] virtual PeerPlan peer_plan(const Lease& peer) const = 0;
   /// Pods are kept from sending to these ports. None without a UDP tunnel.

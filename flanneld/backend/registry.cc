@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -19,11 +20,15 @@ struct BackendRow {
   std::unique_ptr<Backend> (*make)(const BackendContext& context);
   /// As find_device_overhead(); null for a backend without devices.
   std::optional<uint32_t> (*device_overhead)(std::string_view kind, std::string_view name) = nullptr;
+  bool serves_beside_another = false;  ///< see serves_beside_another()
 };
 
 constexpr std::array kBackends{
-    BackendRow{.type = "vxlan", .make = make_vxlan_backend, .device_overhead = vxlan_device_overhead},
-    BackendRow{.type = "host-gw", .make = make_host_gw_backend},
+    BackendRow{.type = "vxlan",
+               .make = make_vxlan_backend,
+               .device_overhead = vxlan_device_overhead,
+               .serves_beside_another = true},
+    BackendRow{.type = "host-gw", .make = make_host_gw_backend, .serves_beside_another = true},
     BackendRow{.type = "alloc", .make = make_alloc_backend},
 };
 
@@ -45,6 +50,11 @@ std::unique_ptr<Backend> make_backend(const BackendContext& context) {
   throw base::ParseError(
       fmt::format("network config: key 'Backend.Type': backend {}{} is not supported; it must be {}",
                   base::quoted(type), by_default ? ", which is meant when none is named," : "", type_list()));
+}
+
+bool serves_beside_another(std::string_view type) {
+  return std::any_of(kBackends.begin(), kBackends.end(),
+                     [&](const BackendRow& row) { return row.type == type && row.serves_beside_another; });
 }
 
 std::optional<uint32_t> find_device_overhead(std::string_view kind, std::string_view name) {

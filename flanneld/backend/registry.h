@@ -14,6 +14,9 @@ namespace flanneld {
 /// of a wrong type or range.
 std::unique_ptr<Backend> make_backend(const BackendContext& context);
 
+/// Whether a node that changes from this type to another can go on with it until its peers have changed too.
+bool serves_beside_another(std::string_view type);
+
 /// How many bytes a device adds to each packet, if a backend made it; nullopt for every other link. `kind` is
 /// what the kernel calls the kind of the link.
 std::optional<uint32_t> find_device_overhead(std::string_view kind, std::string_view name);

@@ -54,6 +54,16 @@ std::optional<base::MacAddress> find_published_mac(const LeaseAttributes& publis
   }
 }
 
+/// nullopt: it cannot be read, or its publisher is of a time before there were such numbers.
+std::optional<uint32_t> find_published_vni(const LeaseAttributes& attributes) {
+  for (const std::string& text : {attributes.backend_data, attributes.backend_v6_data}) try {
+      if (const uint32_t vni = text.empty() ? 0 : VxlanLeaseData::parse(text).vni; vni != 0) return vni;
+    } catch (const base::ParseError&) {
+      return std::nullopt;  // peer_plan() says why
+    }
+  return std::nullopt;
+}
+
 class VxlanBackend : public Backend {
  public:
   explicit VxlanBackend(const BackendContext& context);
@@ -61,6 +71,7 @@ class VxlanBackend : public Backend {
   [[nodiscard]] LeaseAttributes attributes() const override { return attributes_; }
   [[nodiscard]] uint32_t mtu() const override;
   [[nodiscard]] NodePlan node_plan(const LeaseKey* own) const override;
+  [[nodiscard]] bool serves(const Lease& peer) const override;
   [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override;
   [[nodiscard]] std::vector<TunnelPort> tunnel_ports() const override;
 
@@ -185,6 +196,13 @@ void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan
   plan.neighbours.push_back({.link = device.name, .address = subnet.address, .mac = mac});
   plan.fdb.push_back({.link = device.name, .mac = mac, .dst = remote});
   plan.routes.push_back({.dst = subnet, .gw = subnet.address, .link = device.name, .onlink = true});
+}
+
+/// A cluster that changes its VNI has nodes of both for a while.
+bool VxlanBackend::serves(const Lease& peer) const {
+  if (peer.attributes.backend_type != kVxlan) return false;
+  const auto vni = find_published_vni(peer.attributes);
+  return !vni || *vni == options_.vni;
 }
 
 PeerPlan VxlanBackend::peer_plan(const Lease& peer) const {

@@ -69,6 +69,12 @@ std::string interface_text(const json::Value& status) {
                      text_of(external, "rule"));
 }
 
+std::string backend_text(const json::Value& status) {
+  const std::string handover = text_of(status, "handover");
+  return fmt::format("{}, MTU of pods {}{}", text_of(status, "backend"), text_of(status, "mtu"),
+                     handover == "-" ? "" : fmt::format("; {}", handover));
+}
+
 std::string kernel_text(const json::Value& status) {
   const json::Value& kernel = json::get_object(status, "kernel", "");
   return fmt::format("routes {}, neighbours {}, FDB entries {}, repairs {}", text_of(kernel, "routes"),
@@ -112,10 +118,12 @@ std::vector<Row> peer_rows(const json::Value& status) {
   for (const json::Value& peer : json::get_array(status, "peers", "")) {
     std::string mac = vtep_mac(peer, "backendData");
     if (mac == "-") mac = vtep_mac(peer, "backendV6Data");
-    const std::string rejected = text_of(peer, "rejected");
+    const std::string rejected = text_of(peer, "rejected"), kept = text_of(peer, "kept");
     rows.push_back({both(peer, "subnet", "ipv6Subnet"), both(peer, "publicIP", "publicIPv6"),
                     shortened(text_of(peer, "backendType")), shortened(mac),
-                    rejected == "-" ? "reached" : fmt::format("not used: {}", rejected)});
+                    rejected != "-" ? fmt::format("not used: {}", rejected)
+                    : kept != "-"   ? fmt::format("as before: {}", kept)
+                                    : "reached"});
   }
   return rows;
 }
@@ -134,7 +142,7 @@ std::string status_table(const json::Value& status) {
       {"flanneld", fmt::format("{}, {}", text_of(status, "version"), ready ? "ready" : "NOT READY")},
       {"store", text_of(status, "store")},
       {"interface", interface_text(status)},
-      {"backend", fmt::format("{}, MTU of pods {}", text_of(status, "backend"), text_of(status, "mtu"))},
+      {"backend", backend_text(status)},
       {"lease", lease_text(status)},
       {"kernel", kernel_text(status)},
       {"rules", rules_text(status)}};

@@ -53,7 +53,8 @@ constexpr std::array kFlags{
     Flag{"subnet-file", "FILE", "/run/flannel/subnet.env", path<&Options::subnet_file>,
          "where the node's subnet is written to"},
     Flag{"state-file", "FILE", "/var/lib/flannel/leases.json", text<&Options::state_file>,
-         "the leases last seen, for a start while etcd does not answer; empty: none"},
+         "the leases and the configuration last seen, for a start while the store does not answer and for a "
+         "change of the backend; empty: none"},
     Flag{"cni-conf", "FILE", "", text<&Options::cni_conf>,
          "keep this network configuration for the container runtime, from when the node is ready for pods"},
     Flag{"cni-conf-source", "FILE", "/etc/kube-flannel/cni-conf.json", path<&Options::cni_conf_source>,

@@ -126,8 +126,6 @@ void combine(Options& options) {
     options.warnings.emplace_back("--kube-subnet-mgr is given, ignoring --lease-dir");
     options.lease_dir.clear();
   }
-  // A lease directory is on this machine's disk itself.
-  if (!options.lease_dir.empty()) options.state_file.clear();
   if (options.healthz_port == 0) return;
   if (!options.healthz_ip) throw UsageError("--healthz-ip: an address is needed");
   options.healthz = ListenAddress{*options.healthz_ip, options.healthz_port};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/text.h"
 
 namespace flanneld {
 namespace {
@@ -31,6 +32,7 @@ PeerSet::Candidate PeerSet::take_out(const Lease& lease) {
 
 void PeerSet::forget(const LeaseKey& key) {
   rejected_.erase(key);
+  kept_.erase(key);
   waiting_.erase(key);
   const auto planned = plans_.find(key);
   if (planned == plans_.end()) return;
@@ -61,12 +63,18 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
   const Lease& lease = *candidate.lease;
   if (auto fault = find_fault(lease, *config_, own_ ? &*own_ : nullptr)) return fault;
   if (auto fault = find_unfit_address(lease)) return fault;
-  PeerPlan plan = backend_->peer_plan(lease);
+  const bool keeps = is_kept(candidate);
+  PeerPlan plan = keeps ? *candidate.before.plan : backend_->peer_plan(lease);
   if (auto collision = find_collision_of(plan)) return collision;
   if (auto conflict = find_conflict(lease, plan)) {
     waiting_.insert(lease.key);
     return conflict;
   }
+  if (keeps)
+    kept_[lease.key] = fmt::format(
+        "its backend is {} now, which this node's does not reach; until both have the same one it is reached "
+        "as before",
+        base::quoted(lease.attributes.backend_type));
   overlap_.add(lease.key, plan);
   identities_.add(lease, plan);
   const bool is_as_before = candidate.before.plan && *candidate.before.plan == plan;
@@ -74,6 +82,15 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
                           ? candidate.before
                           : PlannedPeer{std::make_shared<const PeerPlan>(std::move(plan)), ++published_};
   return std::nullopt;
+}
+
+bool PeerSet::is_kept(const Candidate& candidate) const {
+  if (!candidate.before.plan || backend_->serves(*candidate.lease)) return false;
+  const std::vector<std::string> links = backend_->node_plan(own_ ? &own_->key : nullptr).route_links;
+  const std::vector<PlannedRoute>& routes = candidate.before.plan->routes;
+  return std::all_of(routes.begin(), routes.end(), [&](const PlannedRoute& route) {
+    return std::find(links.begin(), links.end(), route.link) != links.end();
+  });
 }
 
 std::optional<std::string> PeerSet::find_conflict(const Lease& lease, const PeerPlan& plan) const {
@@ -120,6 +137,7 @@ void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, 
   identities_.clear();
   plans_.clear();
   rejected_.clear();
+  kept_.clear();
   waiting_.clear();
   for (const Candidate& one : candidates) plan(one);
 }
@@ -172,6 +190,8 @@ PeerChange PeerSet::take(const LeaseDiff& diff) {
     const Lease& lease = *one.lease;
     if (const auto reason = plan(one)) {
       if (one.rank != Rank::waiting) change.rejected.emplace_back(lease, *reason);  // else it has been told
+    } else if (const auto kept = kept_.find(lease.key); kept != kept_.end()) {
+      change.kept.emplace_back(lease, kept->second);
     } else {
       (one.before.plan || one.was_rejected ? change.changed : change.joined).push_back(lease);
     }

@@ -22,10 +22,11 @@ namespace flanneld {
 /// What a change of leases brought, for the log.
 struct PeerChange {
   std::vector<Lease> joined, changed, left;
+  std::vector<std::pair<Lease, std::string>> kept;      ///< reached as before, with the reason
   std::vector<std::pair<Lease, std::string>> rejected;  ///< with the reason
 
   [[nodiscard]] bool empty() const {
-    return joined.empty() && changed.empty() && left.empty() && rejected.empty();
+    return joined.empty() && changed.empty() && left.empty() && kept.empty() && rejected.empty();
   }
 };
 
@@ -47,6 +48,9 @@ class PeerSet {
   [[nodiscard]] const PeerPlans& plans() const { return plans_; }
   /// The leases without a plan, and why.
   [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
+  /// The leases of nodes that have changed their backend before this one: they have the plan that they had,
+  /// for such a node serves it on until its peers have changed too. With the reason.
+  [[nodiscard]] const std::map<LeaseKey, std::string>& kept() const { return kept_; }
 
  private:
   /// The order in which leases are planned.
@@ -68,6 +72,8 @@ class PeerSet {
   /// Plans the lease, or says why it cannot be used. A plan that is as before keeps its place.
   std::optional<std::string> plan(const Candidate& candidate);
   std::optional<std::string> try_plan(const Candidate& candidate);
+  /// Its plan can stay, and is all there is: the backend does not serve it any more.
+  [[nodiscard]] bool is_kept(const Candidate& candidate) const;
   [[nodiscard]] std::optional<std::string> find_conflict(const Lease& lease, const PeerPlan& plan) const;
   [[nodiscard]] std::optional<std::string> find_unfit_address(const Lease& lease) const;
   [[nodiscard]] std::optional<std::string> find_collision_of(const PeerPlan& plan) const;
@@ -82,7 +88,7 @@ class PeerSet {
   uint64_t published_ = 0;  ///< the last number given to a plan
   Overlap overlap_;         ///< of plans_
   Identities identities_;   ///< likewise
-  std::map<LeaseKey, std::string> rejected_;
+  std::map<LeaseKey, std::string> rejected_, kept_;
   std::set<LeaseKey> waiting_;  ///< those of rejected_ that want what another node holds
   std::map<LeaseKey, uint64_t> since_;
   uint64_t seen_ = 0;  ///< the last number in since_

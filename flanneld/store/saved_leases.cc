@@ -33,6 +33,7 @@ std::string SavedState::format() const {
   const json::OrderedValue document{{"store", store},
                                     {"cluster", cluster},
                                     {"networkConfig", network_config},
+                                    {"formerConfig", former_config},
                                     {"own", lease_json(own)},
                                     {"peers", leases}};
   return fmt::format("{}\n", document.dump(-1, ' ', false, json::OrderedValue::error_handler_t::replace));
@@ -45,6 +46,7 @@ SavedState SavedState::parse(std::string_view text) {
     state.store = json::get_string(document, "store", "");
     state.cluster = json::get_string(document, "cluster", "");
     state.network_config = json::get_string(document, "networkConfig", "");
+    state.former_config = json::get_string(document, "formerConfig", "");
     state.own = saved_lease(json::get_object(document, "own", ""));
     for (const json::Value& entry : json::get_array(document, "peers", ""))
       state.peers.push_back(saved_lease(entry));

@@ -15,6 +15,7 @@ struct SavedState {
   std::string store;           ///< where they were: store_identity()
   std::string cluster;         ///< the ID of the servers' cluster; empty: unknown
   std::string network_config;  ///< as the store had it
+  std::string former_config;   ///< of an earlier backend that some peers still have; empty: none
   Lease own;
   std::vector<Lease> peers;
 

@@ -62,7 +62,7 @@ struct Node : Host {
     agent->start();
   }
   void save(const std::string& config, const Lease& own, const std::vector<Lease>& peers) const {
-    save_state(options.state_file, {store_identity(options), "1", config, own, peers});
+    save_state(options.state_file, {store_identity(options), "1", config, "", own, peers});
   }
   void claimed(const Lease& own) const { store->send(LeaseClaimed{own, SubnetOrigin::fresh, {}}); }
   [[nodiscard]] std::string subnet_env() const {

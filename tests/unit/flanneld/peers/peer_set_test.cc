@@ -18,19 +18,33 @@ using namespace flanneld_test;
 namespace {
 
 /// Plans one route per IPv4 subnet, for peers of type vxlan only, and an FDB entry if the data are a MAC.
+/// Junk is refused.
 class RouteBackend final : public flanneld::Backend {
  public:
   [[nodiscard]] flanneld::LeaseAttributes attributes() const override { return {}; }
   [[nodiscard]] uint32_t mtu() const override { return 1450; }
-  [[nodiscard]] flanneld::NodePlan node_plan(const flanneld::LeaseKey*) const override { return {}; }
+  [[nodiscard]] flanneld::NodePlan node_plan(const flanneld::LeaseKey*) const override {
+    return {.devices = {},
+            .route_links = links,
+            .networks = {},
+            .own_subnets = {},
+            .former = {},
+            .owner = {},
+            .blackholes = {}};
+  }
+  [[nodiscard]] bool serves(const Lease& peer) const override {
+    return peer.attributes.backend_type == "vxlan";
+  }
   [[nodiscard]] flanneld::PeerPlan peer_plan(const Lease& peer) const override {
     if (peer.attributes.backend_type != "vxlan") throw base::ParseError("another backend");
+    if (peer.attributes.backend_data == "junk") throw base::ParseError("junk");
     flanneld::PeerPlan plan;
     plan.routes.push_back({*peer.key.subnet, peer.attributes.public_ip, "flannel.1", true});
     if (const auto mac = base::MacAddress::parse(peer.attributes.backend_data))
       plan.fdb.push_back({"flannel.1", *mac, peer.attributes.public_ip});
     return plan;
   }
+  std::vector<std::string> links{"flannel.1"};
 };
 
 const auto kConfig = flanneld::NetworkConfig::parse(R"({"Network": "10.5.0.0/16"})");
@@ -58,7 +72,7 @@ TEST_CASE("peer set: plans what is usable and says why the rest is not") {
   CHECK(change.changed.size() == 1);
   CHECK(peers.rejected().size() == 1);
 
-  strange.attributes.backend_type = "ipip";  // was planned, and is unusable now
+  strange.attributes.backend_data = "junk";  // was planned, and is unusable now
   change = peers.apply({{LeaseEvent::Kind::put, strange}});
   CHECK_FALSE(peers.plans().contains(strange.key));
   CHECK(change.rejected.size() == 1);
@@ -250,4 +264,33 @@ TEST_CASE("peer set: a subnet that is the node's own already is refused until th
   CHECK(contains(peers.rejected().at(other.key), "to which this node is connected by 'eth1'"));
   peers.use(kConfig, backend, own);
   CHECK(peers.plans().size() == 2);
+}
+
+TEST_CASE("peer set: a peer that changes its backend first keeps its plan while the device is there") {
+  auto backend = std::make_shared<RouteBackend>();
+  PeerSet peers;
+  peers.use(kConfig, backend, lease("10.5.1.0-24", "192.168.1.1"));
+  Lease peer = lease("10.5.2.0-24", "192.168.1.2");
+  peers.reset({peer});
+  const auto before = peers.plans().at(peer.key).plan;
+
+  peer.attributes.backend_type = "wireguard";
+  const auto change = peers.apply({{LeaseEvent::Kind::put, peer}});
+  REQUIRE(change.kept.size() == 1);
+  CHECK(contains(change.kept[0].second, "its backend is 'wireguard' now"));
+  CHECK(peers.plans().at(peer.key).plan == before);
+  CHECK(peers.kept().size() == 1);
+  CHECK(peers.rejected().empty());
+
+  // One that this node has never reached has no plan to keep.
+  Lease other = lease("10.5.3.0-24", "192.168.1.3");
+  other.attributes.backend_type = "wireguard";
+  CHECK(peers.apply({{LeaseEvent::Kind::put, other}}).rejected.size() == 1);
+
+  auto without = std::make_shared<RouteBackend>();
+  without->links = {"flannel.2"};
+  peers.use(kConfig, without, lease("10.5.1.0-24", "192.168.1.1"));
+  CHECK(peers.plans().empty());
+  CHECK(peers.kept().empty());
+  CHECK(peers.rejected().contains(peer.key));
 }

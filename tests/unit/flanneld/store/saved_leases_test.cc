@@ -19,6 +19,7 @@ TEST_CASE("saved leases: what is saved comes back, and rubbish is refused") {
   SavedState state{"etcd at http://192.0.2.1:2379, prefix /coreos.com/network",
                    "14841639068965178418",
                    R"({"Network": "10.5.0.0/16"})",
+                   R"({"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}})",
                    lease("10.5.1.0-24", "192.168.1.1"),
                    {lease("10.5.2.0-24&fd00:5:2::-64", "192.168.1.2", R"({"VNI":1})")}};
   flanneld::save_state(file, state);
@@ -27,6 +28,7 @@ TEST_CASE("saved leases: what is saved comes back, and rubbish is refused") {
   CHECK(loaded->store == state.store);
   CHECK(loaded->cluster == state.cluster);
   CHECK(loaded->network_config == state.network_config);
+  CHECK(loaded->former_config == state.former_config);
   CHECK(loaded->own.key == state.own.key);
   REQUIRE(loaded->peers.size() == 1);
   CHECK(loaded->peers[0].attributes == state.peers[0].attributes);
