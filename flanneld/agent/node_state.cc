@@ -120,6 +120,10 @@ std::vector<base::IpAddress> tunnel_senders(const NodeState& state) {
   return senders;
 }
 
+Families masqueraded(const NetworkConfig& config, const Options& options) {
+  return config.ip_masq.value_or(options.ip_masq);
+}
+
 TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
   TrafficSpec spec;
   std::vector<base::IpNet> networks = state.former;
@@ -133,7 +137,10 @@ TrafficSpec traffic_spec(const NodeState& state, const Options& options) {
   spec.owner = rule_owner(options.subnet_file, std::move(networks));
   const PodBridge& bridge = state.host.pod_bridge;
   spec.pods = {.bridge = bridge.name, .networks = bridge.networks, .sources = options.pod_sources};
-  spec.masquerade = options.ip_masq;
+  spec.masquerade = masqueraded(*state.config, options);
+  spec.not_masqueraded = options.no_masquerade;
+  spec.not_masqueraded.insert(spec.not_masqueraded.end(), state.config->no_masquerade.begin(),
+                              state.config->no_masquerade.end());
   spec.fully_random = !options.ip_masq_fully_random_disable;
   spec.forward = options.iptables_forward_rules;
   return spec;

@@ -86,6 +86,8 @@ std::optional<std::string> describe_collisions(const NodeState& state);
 NodePlan node_plan(const NodeState& state, const Options& options);
 /// Where tunnel packets of the peers that are used come from.
 std::vector<base::IpAddress> tunnel_senders(const NodeState& state);
+/// The families that the agent masquerades: by the cluster's configuration, or else by the node's flag.
+Families masqueraded(const NetworkConfig& config, const Options& options);
 /// What the packet filter is to do. There must be a backend and a lease.
 TrafficSpec traffic_spec(const NodeState& state, const Options& options);
 

@@ -19,6 +19,8 @@ constexpr size_t kMaxNetworkConfigBytes = 1 << 20;
 
 constexpr const char* kNftablesKey = "EnableNFTables";
 constexpr const char* kBackendKey = "Backend";
+constexpr const char* kMasqueradeKey = "IPMasq";
+constexpr const char* kNoMasqueradeKey = "NoMasquerade";
 
 /// What differs between the families: names of keys, and upstream's limits.
 struct FamilyRules {
@@ -162,7 +164,40 @@ void read_backend(const json::Value& document, NetworkConfig& config) {
   config.backend_type = base::lower(config.backend_type);
 }
 
+/// true, false, "v4" or "v6".
+std::optional<Families> read_masquerade(const json::Value& document) {
+  const json::Value* given = json::find(document, kMasqueradeKey);
+  if (!given) return std::nullopt;
+  if (given->is_boolean()) return Families{.v4 = given->get<bool>(), .v6 = given->get<bool>()};
+  const auto families =
+      given->is_string() ? Families::parse(given->get_ref<const std::string&>()) : std::nullopt;
+  if (!families) reject(kMasqueradeKey, "must be true, false, 'v4' or 'v6'");
+  return families;
+}
+
+std::vector<IpNet> read_no_masquerade(const json::Value& document) {
+  std::vector<IpNet> networks;
+  const json::Value* given = json::find(document, kNoMasqueradeKey);
+  if (!given) return networks;
+  if (!given->is_array()) reject(kNoMasqueradeKey, "must be a list of networks such as ['192.168.0.0/16']");
+  for (const json::Value& item : *given) {
+    const auto network = item.is_string() ? IpNet::parse(item.get_ref<const std::string&>()) : std::nullopt;
+    if (!network)
+      reject(kNoMasqueradeKey,
+             fmt::format("{} is not a network such as '192.168.0.0/16'", in_quotes(item.dump())));
+    networks.push_back(network->network());
+  }
+  return networks;
+}
+
 }  // namespace
+
+std::optional<Families> Families::parse(std::string_view text) {
+  const std::string word = base::lower(text);
+  if (word == "v4") return Families{.v4 = true, .v6 = false};
+  if (word == "v6") return Families{.v4 = false, .v6 = true};
+  return std::nullopt;
+}
 
 uint64_t FamilyConfig::index_of(const IpAddress& address) const {
   const unsigned shift = network.address.bits() - subnet_len;
@@ -195,7 +230,7 @@ std::vector<const char*> NetworkConfig::keys() {
   for (const FamilyRules& rules : {kIpv4, kIpv6})
     keys.insert(keys.end(),
                 {rules.enable_key, rules.network_key, rules.len_key, rules.min_key, rules.max_key});
-  keys.insert(keys.end(), {kNftablesKey, kBackendKey});
+  keys.insert(keys.end(), {kNftablesKey, kMasqueradeKey, kNoMasqueradeKey, kBackendKey});
   return keys;
 }
 
@@ -220,6 +255,8 @@ NetworkConfig NetworkConfig::parse(std::string_view text, Subnets subnets) {
       throw ParseError("one of the keys 'EnableIPv4' and 'EnableIPv6' must be true");
     if (json::find(document, kNftablesKey))
       config.enable_nftables = json::get_bool(document, kNftablesKey, "");
+    config.ip_masq = read_masquerade(document);
+    config.no_masquerade = read_no_masquerade(document);
     read_backend(document, config);
     return config;
   });

@@ -13,6 +13,17 @@
 
 namespace flanneld {
 
+/// What is asked for in one family or in both.
+struct Families {
+  bool v4 = false, v6 = false;
+
+  bool operator==(const Families&) const = default;
+  [[nodiscard]] bool has(base::Family family) const { return family == base::Family::v4 ? v4 : v6; }
+  [[nodiscard]] bool any() const { return v4 || v6; }
+  /// "v4" or "v6" in any case; nullopt for other text.
+  static std::optional<Families> parse(std::string_view text);
+};
+
 /// One family's network and the subnets that nodes may take out of it.
 struct FamilyConfig {
   base::IpNet network;         ///< host bits cleared
@@ -41,6 +52,9 @@ struct NetworkConfig {
   std::string backend_type;             ///< lower case; "udp" when there is no Backend at all
   json::Value backend;                  ///< the Backend object with its options; {} when absent
   std::optional<bool> enable_nftables;  ///< nullopt: not said
+  std::optional<Families> ip_masq =
+      {};  ///< what is masqueraded that leaves the pod network; nullopt: not said
+  std::vector<base::IpNet> no_masquerade = {};  ///< but not what goes there
 
   bool operator==(const NetworkConfig&) const = default;
 

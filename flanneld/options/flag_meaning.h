@@ -44,6 +44,11 @@ constexpr FlagMeaning boolean{FlagKind::boolean, [](Options& options, const Flag
                                 options.*member = parse_boolean(value.text(), value.origin);
                               }};
 
+template <auto member>
+constexpr FlagMeaning families{FlagKind::families, [](Options& options, const FlagValue& value) {
+                                 options.*member = parse_families(value.text(), value.origin);
+                               }};
+
 /// For members that a number makes: integers and durations.
 template <auto member, long long least, long long most>
 constexpr FlagMeaning number{

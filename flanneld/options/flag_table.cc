@@ -62,7 +62,10 @@ constexpr std::array kFlags{
     Flag{"subnet-lease-renew-margin", "MINUTES", "60", number<&Options::subnet_lease_renew_margin, 1, 1439>,
          "renew the lease so long before its end, 1-1439"},
 
-    Flag{"ip-masq", "", "false", boolean<&Options::ip_masq>, "masquerade what leaves the pod network"},
+    Flag{"ip-masq", "", "false", families<&Options::ip_masq>,
+         "masquerade what leaves the pod network; v4 or v6: of that family alone"},
+    Flag{"no-masquerade", "CIDR,…", "", networks<&Options::no_masquerade>,
+         "but not what pods send there; repeatable, beside NoMasquerade of the network configuration"},
     Flag{"ip-masq-fully-random-disable", "", "false", boolean<&Options::ip_masq_fully_random_disable>,
          "masquerade without fully random ports"},
     Flag{"iptables-forward-rules", "", "true", boolean<&Options::iptables_forward_rules>,

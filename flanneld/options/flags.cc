@@ -31,6 +31,16 @@ std::optional<bool> find_boolean(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<Families> find_families(std::string_view text) {
+  const auto boolean = find_boolean(text);
+  return boolean ? Families{.v4 = *boolean, .v6 = *boolean} : Families::parse(text);
+}
+
+/// Whether the word behind a switch is its value.
+bool is_value_of(FlagKind kind, std::string_view word) {
+  return kind == FlagKind::families ? find_families(word).has_value() : find_boolean(word).has_value();
+}
+
 /// Puts the flag that `body` says into `flags`. Returns how many further words it takes: 1 if `next` is its
 /// value, otherwise 0. Throws UsageError.
 size_t take_flag(std::string_view body, const std::string* next, FlagValues& flags) {
@@ -42,9 +52,8 @@ size_t take_flag(std::string_view body, const std::string* next, FlagValues& fla
   std::string_view rest = body.substr(name.size());
   rest = rest.starts_with('=') ? rest.substr(1) : base::trimmed(rest);
   const bool has_value = body.size() > name.size() && (body[name.size()] == '=' || !rest.empty());
-  const bool takes_next = !has_value && (kind != FlagKind::boolean || (next && find_boolean(*next)));
-  if (!has_value && !next && kind != FlagKind::boolean)
-    throw UsageError(fmt::format("flag --{} needs a value", name));
+  const bool takes_next = !has_value && (!is_switch(kind) || (next && is_value_of(kind, *next)));
+  if (!has_value && !next && !is_switch(kind)) throw UsageError(fmt::format("flag --{} needs a value", name));
   const std::string value = has_value ? std::string(rest) : takes_next ? *next : "true";
   FlagValue& slot = flags[name];
   slot.origin = fmt::format("--{}", name);
@@ -102,6 +111,9 @@ void check_form(FlagKind kind, const std::string& text, const std::string& origi
     case FlagKind::boolean:
       parse_boolean(text, origin);
       return;
+    case FlagKind::families:
+      parse_families(text, origin);
+      return;
     case FlagKind::number:
       parse_number(text, origin);
       return;
@@ -116,6 +128,11 @@ void check_form(FlagKind kind, const std::string& text, const std::string& origi
 bool parse_boolean(std::string_view text, const std::string& origin) {
   if (const auto boolean = find_boolean(text)) return *boolean;
   throw UsageError(fmt::format("{}: {} is not true or false", origin, base::quoted(text)));
+}
+
+Families parse_families(std::string_view text, const std::string& origin) {
+  if (const auto families = find_families(text)) return *families;
+  throw UsageError(fmt::format("{}: {} is not true, false, v4 or v6", origin, base::quoted(text)));
 }
 
 long long parse_number(std::string_view text, const std::string& origin) {
@@ -133,11 +150,10 @@ long long parse_number(std::string_view text, const std::string& origin) {
 std::string flags_help() {
   std::string text;
   for (const Flag& flag : all_flags()) {
-    const bool is_switch = flag.meaning.kind == FlagKind::boolean;
     const std::string_view value = flag.default_value;
     const bool shows_default = !value.empty() && value != "false";
     fmt::format_to(std::back_inserter(text), "  --{}{}{}\n      {}{}\n", flag.name,
-                   is_switch ? "[=false]" : " ", flag.argument, flag.help,
+                   is_switch(flag.meaning.kind) ? "[=false]" : " ", flag.argument, flag.help,
                    shows_default ? fmt::format(" (default {})", value) : "");
   }
   return text;

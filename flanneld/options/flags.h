@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "flanneld/lease/network_config.h"
+
 namespace flanneld {
 
 struct Options;
@@ -18,7 +20,15 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum class FlagKind { boolean, number, text, list };
+enum class FlagKind {
+  boolean,
+  families,  ///< a switch for both address families, or the name of one
+  number,
+  text,
+  list
+};
+/// Whether the flag may stand without a value.
+constexpr bool is_switch(FlagKind kind) { return kind == FlagKind::boolean || kind == FlagKind::families; }
 
 /// The text that a flag was set to: several for a list, one for the others.
 struct FlagValue {
@@ -71,6 +81,8 @@ void check_form(FlagKind kind, const std::string& text, const std::string& origi
 /// What Go's ParseBool knows (1, t, true and their opposites), and yes, no, on, off, in any case. Throws
 /// UsageError.
 bool parse_boolean(std::string_view text, const std::string& origin);
+/// The same, or "v4" or "v6".
+Families parse_families(std::string_view text, const std::string& origin);
 /// Go's ParseInt of base 0: decimal, 0x, 0o or 0, 0b. Throws UsageError.
 long long parse_number(std::string_view text, const std::string& origin);
 

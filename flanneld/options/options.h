@@ -49,7 +49,8 @@ struct Options {
   std::string cni_conf;    ///< the container runtime's network configuration; empty: somebody else's business
   std::string cni_conf_source;
   std::chrono::minutes subnet_lease_renew_margin{};
-  bool ip_masq = false;
+  Families ip_masq = {};
+  std::vector<base::IpNet> no_masquerade;  ///< destinations
   bool ip_masq_fully_random_disable = false;
   bool iptables_forward_rules = false;
   std::chrono::seconds iptables_resync{};

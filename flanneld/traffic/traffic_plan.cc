@@ -13,23 +13,28 @@ namespace {
 
 /// Upstream's list for iptables. Its list for nftables differs: it compares the mark without a mask, and
 /// lets what comes from a node go to other nodes' pods unmasqueraded, so that its last rule has no effect.
-std::vector<TrafficRule> nat_rules(const TrafficNetwork& family) {
+std::vector<TrafficRule> nat_rules(const TrafficNetwork& family, const std::vector<base::IpNet>& spared) {
   const AddressMatch cluster{.net = family.network.network()};
   const AddressMatch outside{.net = family.network.network(), .is_within = false};
   const AddressMatch local{.net = family.subnet.network()};
   const AddressMatch not_multicast{.net = base::multicast(family.network.address.family()),
                                    .is_within = false};
   using enum TrafficAction;
-  return {
+  std::vector<TrafficRule> rules{
       {.kube_mark = true, .action = return_},
       {.source = local, .destination = cluster, .action = return_},
       {.source = cluster, .destination = local, .action = return_},
       // From outside to a pod here: the pod sees the real source.
       {.source = outside, .destination = local, .action = return_},
-      {.source = cluster, .destination = not_multicast, .action = masquerade},
-      // From a node's own address to a pod elsewhere: answers must come back through the overlay.
-      {.source = outside, .destination = cluster, .action = masquerade},
   };
+  for (const base::IpNet& net : spared)
+    if (net.address.family() == family.network.address.family())
+      rules.push_back(
+          {.source = cluster, .destination = AddressMatch{.net = net.network()}, .action = return_});
+  rules.push_back({.source = cluster, .destination = not_multicast, .action = masquerade});
+  // From a node's own address to a pod elsewhere: answers must come back through the overlay.
+  rules.push_back({.source = outside, .destination = cluster, .action = masquerade});
+  return rules;
 }
 
 std::vector<TrafficRule> forward_rules(const TrafficNetwork& family) {
@@ -97,7 +102,7 @@ std::vector<TrafficPlan> plan_traffic(const TrafficSpec& spec) {
     plan.network = family.network.network();
     plan.fully_random = spec.fully_random;
     plan.owner = spec.owner;
-    if (spec.masquerade) plan.nat = nat_rules(family);
+    if (spec.masquerade.has(plan.family)) plan.nat = nat_rules(family, spec.not_masqueraded);
     if (spec.forward) plan.forward = forward_rules(family);
     plan.sources = source_rules(family, spec.pods);
     plan.tunnels = family.tunnels;

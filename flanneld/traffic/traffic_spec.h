@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/ip.h"
+#include "flanneld/lease/network_config.h"
 
 namespace flanneld {
 
@@ -50,9 +51,10 @@ struct PodSide {
 struct TrafficSpec {
   std::vector<TrafficNetwork> networks;  ///< one per enabled family
   PodSide pods = {};
-  bool masquerade = false;   ///< --ip-masq
-  bool fully_random = true;  ///< choose the ports of masqueraded connections at random
-  bool forward = true;       ///< --iptables-forward-rules
+  Families masquerade = {};                       ///< what pods send out of the network of all pods
+  std::vector<base::IpNet> not_masqueraded = {};  ///< destinations that see the pods' own addresses
+  bool fully_random = true;                       ///< choose the ports of masqueraded connections at random
+  bool forward = true;                            ///< --iptables-forward-rules
   RuleOwner owner = {};
   bool operator==(const TrafficSpec&) const = default;
 };

@@ -5,6 +5,7 @@
 #include "flanneld/lease/network_config.h"
 #include "tests/unit/flanneld/test_support.h"
 
+using flanneld::Families;
 using flanneld::FamilyConfig;
 using flanneld::NetworkConfig;
 using namespace flanneld_test;
@@ -95,6 +96,18 @@ TEST_CASE("network config: families, backend and nftables") {
   CHECK_FALSE(only_v6.enable_nftables.has_value());
 }
 
+TEST_CASE("network config: what is masqueraded") {
+  const auto config = [](const std::string& keys) {
+    return NetworkConfig::parse(R"({"Network":"10.3.0.0/16",)" + keys + "}");
+  };
+  CHECK_FALSE(config(R"("IPMasq":null)").ip_masq);
+  CHECK(config(R"("IPMasq":true)").ip_masq == Families{.v4 = true, .v6 = true});
+  CHECK(config(R"("ipMasq":false)").ip_masq == Families{});
+  CHECK(config(R"("IPMasq":"v6")").ip_masq == Families{.v4 = false, .v6 = true});
+  CHECK(config(R"("NoMasquerade":["192.168.7.7/16","fd00::/8"])").no_masquerade ==
+        std::vector{net("192.168.0.0/16"), net("fd00::/8")});
+}
+
 TEST_CASE("network config: each error names its key and what to do") {
   const std::string deep(70, '[');
   const std::pair<std::string, const char*> cases[] = {
@@ -116,6 +129,13 @@ TEST_CASE("network config: each error names its key and what to do") {
       {R"({"Network":"10.3.0.0/29"})", "too small, it must be at least a /28"},
       {R"({"Network":"10.3.0.0/16","SubnetLen":31})",
        "key 'SubnetLen' is '31', must be a whole number from 0 to 30"},
+      {R"({"Network":"10.3.0.0/16","IPMasq":"both"})", "key 'IPMasq': must be true, false, 'v4' or 'v6'"},
+      {R"({"Network":"10.3.0.0/16","IPMasq":1})", "key 'IPMasq': must be"},
+      {R"({"Network":"10.3.0.0/16","IPMask":true})", "'IPMasq'"},
+      {R"({"Network":"10.3.0.0/16","NoMasquerade":"10.0.0.0/8"})", "key 'NoMasquerade': must be a list"},
+      {R"({"Network":"10.3.0.0/16","NoMasquerade":["10.0.0.0"]})",
+       R"(key 'NoMasquerade': '"10.0.0.0"' is not a network)"},
+      {R"({"Network":"10.3.0.0/16","NoMasquerade":[7]})", "key 'NoMasquerade': '7' is not a network"},
       {R"({"Network":"10.3.0.0/16","SubnetLen":17})",
        "key 'SubnetLen': a /17 leaves no room for four subnets"},
       {R"({"Network":"10.3.0.0/16","SubnetLen":24.0})", "key 'SubnetLen' is '24.0'"},

@@ -24,7 +24,7 @@ TEST_CASE("config file: keys of the network configuration become JSON, others ar
   const Options json =
       parse_file(R"({"Network": "10.3.0.0/16", "Backend": {"Type": "host-gw"}, "ip-masq": true})");
   CHECK(json.network_config == R"({"Network":"10.3.0.0/16","Backend":{"Type":"host-gw"}})");
-  CHECK(json.ip_masq);
+  CHECK(json.ip_masq.any());
   CHECK(parse_file("").network_config.empty());
   CHECK(parse_file("# nothing\n").network_config.empty());
   CHECK(parse_file("etcd-endpoints: [http://a:1, http://b:1]").etcd_endpoints ==
@@ -34,7 +34,8 @@ TEST_CASE("config file: keys of the network configuration become JSON, others ar
 TEST_CASE("config file: a mistake names the file, the line and what is wrong") {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"nonsense: 1", "f.yaml line 1: 'nonsense' is neither a flag nor a key"},
-      {"\nip-masq: perhaps", "f.yaml line 2: ip-masq: 'perhaps' is not true or false"},
+      {"\nheal: perhaps", "f.yaml line 2: heal: 'perhaps' is not true or false"},
+      {"ip-masq: v5", "ip-masq: 'v5' is not true, false, v4 or v6"},
       {"subnetlength: 24", "did you mean 'SubnetLen'?"},
       {"ip-mask: true", "did you mean 'ip-masq'?"},
       {"v: [1]", "cannot hold a list"},
@@ -62,7 +63,7 @@ TEST_CASE("config file: the example files are understood") {
   const std::string examples = SOURCE_DIR "/conf-examples/";
   const auto read = [](const std::string& path) { return base::read_file(path, 1 << 20); };
   const auto options = flanneld::parse_options({"--config", examples + "flanneld.yaml"}, {}, read);
-  CHECK(options.ip_masq);
+  CHECK(options.ip_masq.any());
   const auto from_yaml = flanneld::NetworkConfig::parse(options.network_config);
   CHECK(from_yaml == flanneld::NetworkConfig::parse(read(examples + "net-conf.json").value()));
   CHECK(from_yaml.backend_type == "vxlan");

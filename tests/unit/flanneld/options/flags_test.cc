@@ -14,7 +14,7 @@ using namespace flanneld_test;
 TEST_CASE("flags: words are read as Go's flag package reads them") {
   const Options options = parse({"-iface", "eth0", "--iface=eth1", "-ip-masq", "status", "--no-such-flag"});
   CHECK(options.iface == std::vector<std::string>{"eth0", "eth1"});
-  CHECK(options.ip_masq);
+  CHECK(options.ip_masq.any());
   CHECK(options.words == std::vector<std::string>{"status", "--no-such-flag"});
   CHECK(parse({"--", "-v=9"}).verbosity == 0);
   CHECK(parse({"-", "-v=9"}).words == std::vector<std::string>{"-"});
@@ -27,27 +27,39 @@ TEST_CASE("flags: words are read as Go's flag package reads them") {
 }
 
 TEST_CASE("flags: a switch may have its value behind it, and takes no other word") {
-  CHECK_FALSE(parse({"--ip-masq", "false"}).ip_masq);
+  CHECK_FALSE(parse({"--ip-masq", "false"}).ip_masq.any());
   const Options options = parse({"--ip-masq", "true", "--iface=eth1"});
-  CHECK(options.ip_masq);
+  CHECK(options.ip_masq.any());
   CHECK(options.iface == std::vector<std::string>{"eth1"});
   CHECK(options.words.empty());
   for (const char* yes : {"yes", "Yes", "on", "y", "TRUE", "1"}) {
-    CHECK(parse({std::string("--ip-masq=") + yes}).ip_masq);
-    CHECK(parse({}, {{"FLANNELD_IP_MASQ", yes}}).ip_masq);
+    CHECK(parse({std::string("--ip-masq=") + yes}).ip_masq.any());
+    CHECK(parse({}, {{"FLANNELD_IP_MASQ", yes}}).ip_masq.any());
   }
   for (const char* no : {"no", "OFF", "n", "F"}) CHECK_FALSE(parse({}, {{"FLANNELD_HEAL", no}}).heal);
   const Options status = parse({"--ip-masq", "status"});
-  CHECK(status.ip_masq);
+  CHECK(status.ip_masq.any());
   CHECK(status.words == std::vector<std::string>{"status"});
+}
+
+TEST_CASE("flags: a switch for both address families may name one of them") {
+  const Families v4{.v4 = true, .v6 = false};
+  CHECK(parse({"--ip-masq=v4"}).ip_masq == v4);
+  CHECK(parse({"--ip-masq", "v4", "--v=1"}).ip_masq == v4);
+  CHECK(parse({"--ip-masq v6"}).ip_masq.v6);
+  CHECK(parse({"--ip-masq"}).ip_masq == Families{.v4 = true, .v6 = true});
+  CHECK(parse({"--heal", "v4"}).words == std::vector<std::string>{"v4"});
+  CHECK(usage_error([] { parse({"--ip-masq=v5"}); }) == "--ip-masq: 'v5' is not true, false, v4 or v6");
+  CHECK(parse({"--no-masquerade=10.0.0.0/8,fd00::1/64", "--no-masquerade=192.0.2.0/24"}).no_masquerade ==
+        std::vector{net("10.0.0.0/8"), net("fd00::/64"), net("192.0.2.0/24")});
 }
 
 TEST_CASE("flags: a flag and its value may be one word, as one item of a list of arguments is") {
   CHECK(parse({"--iface eth1"}).iface == std::vector<std::string>{"eth1"});
   CHECK(parse({"-iface  eth1 "}).iface == std::vector<std::string>{"eth1"});
-  CHECK(parse({"--ip-masq true"}).ip_masq);
+  CHECK(parse({"--ip-masq true"}).ip_masq.any());
   CHECK_FALSE(parse({"--heal off"}).heal);
-  CHECK(parse({"--ip-masq "}).ip_masq);
+  CHECK(parse({"--ip-masq "}).ip_masq.any());
   CHECK(parse({"--iface-regex ^a=b c$"}).iface_regex == std::vector<std::string>{"^a=b c$"});
   CHECK(parse({"--iface=a b"}).iface == std::vector<std::string>{"a b"});
 }
@@ -70,7 +82,7 @@ TEST_CASE("flags: a mistake on the command line names the flag and what it must 
       {"--iface-cidr=eth0", "--iface-cidr: 'eth0' is not a network such as 192.168.0.0/16"},
       {"---v=1", "bad flag syntax"},
       {"--=1", "bad flag syntax"},
-      {"--ip-masq=perhaps", "--ip-masq: 'perhaps' is not true or false"},
+      {"--heal=perhaps", "--heal: 'perhaps' is not true or false"},
       {"--v=one", "--v: 'one' is not a number"},
       {"--v=", "--v: '' is not a number"},
       {"--v=--1", "not a number"},

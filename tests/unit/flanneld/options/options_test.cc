@@ -36,7 +36,10 @@ std::string effect(const Options& options, const std::string& name) {
   if (name == "public-ipv6") return show(options.public_ipv6);
   if (name == "subnet-file") return options.subnet_file;
   if (name == "subnet-lease-renew-margin") return std::to_string(options.subnet_lease_renew_margin.count());
-  if (name == "ip-masq") return yes(options.ip_masq);
+  if (name == "ip-masq")
+    return options.ip_masq.v4 == options.ip_masq.v6 ? yes(options.ip_masq.v4)
+           : options.ip_masq.v4                     ? "v4"
+                                                    : "v6";
   if (name == "ip-masq-fully-random-disable") return yes(options.ip_masq_fully_random_disable);
   if (name == "iptables-forward-rules") return yes(options.iptables_forward_rules);
   if (name == "iptables-resync") return std::to_string(options.iptables_resync.count());
@@ -65,6 +68,7 @@ const Case kCases[] = {
     {"subnet-file", "/run/flannel/subnet.env", "/tmp/s.env", "/tmp/s.env"},
     {"subnet-lease-renew-margin", "60", "1439", "1439"},
     {"ip-masq", "false", "true", "true"},
+    {"ip-masq", "false", "V6", "v6"},
     {"ip-masq-fully-random-disable", "false", "T", "true"},
     {"iptables-forward-rules", "true", "0", "false"},
     {"iptables-resync", "5", "0x10", "16"},
@@ -96,7 +100,7 @@ TEST_CASE("options: each flag has its effect from each source and in each syntax
     const std::string assignment = std::string(name).append("=").append(given);
     CHECK(effect(parse({"--" + assignment}), name) == one.result);
     CHECK(effect(parse({"-" + assignment}), name) == one.result);
-    if (flanneld::find_flag(name)->meaning.kind != FlagKind::boolean) {
+    if (flanneld::find_flag(name)->meaning.kind != FlagKind::boolean && name != "ip-masq") {
       CHECK(effect(parse({"--" + name, given}), name) == one.result);
       CHECK(usage_error([&] { parse({"--" + name}); }) == "flag --" + name + " needs a value");
     }
@@ -112,8 +116,8 @@ TEST_CASE("options: the command line goes before the environment, that before th
   const Options all = parse_file(file, {"--etcd-prefix=/line"}, environment);
   CHECK(all.etcd_prefix == "/line");
   CHECK(all.iface == std::vector<std::string>{"env0"});
-  CHECK(all.ip_masq);
-  CHECK_FALSE(parse_file(file, {"--ip-masq=false"}).ip_masq);
+  CHECK(all.ip_masq.v4);
+  CHECK_FALSE(parse_file(file, {"--ip-masq=false"}).ip_masq.any());
   CHECK(parse_file(file, {}, environment).etcd_prefix == "/env");
   CHECK(parse_file(file).etcd_prefix == "/file");
   CHECK(parse_file(file).iface == std::vector<std::string>{"file0", "file1"});
@@ -126,9 +130,9 @@ TEST_CASE("options: the command line goes before the environment, that before th
 TEST_CASE("options: a text of the wrong form in the environment is a warning, a wrong value an error") {
   const Options options =
       parse({}, {{"FLANNELD_IP_MASQ", "perhaps"}, {"FLANNELD_V", "x"}, {"FLANNEL_IPMASQ", "true"}});
-  CHECK_FALSE(options.ip_masq);
+  CHECK_FALSE(options.ip_masq.any());
   REQUIRE(options.warnings.size() == 2);
-  CHECK(options.warnings[0] == "FLANNELD_IP_MASQ: 'perhaps' is not true or false, ignoring");
+  CHECK(options.warnings[0] == "FLANNELD_IP_MASQ: 'perhaps' is not true, false, v4 or v6, ignoring");
   CHECK(usage_error([] {
           parse({}, {{"FLANNELD_PUBLIC_IP", "x"}});
         }) == "FLANNELD_PUBLIC_IP: 'x' is not an IP address");

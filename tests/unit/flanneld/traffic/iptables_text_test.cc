@@ -82,7 +82,8 @@ TEST_CASE("iptables chains against forged tunnel packets are made and removed") 
 
 TEST_CASE("iptables rules on sources stand where packets come in") {
   TrafficSpec bridged = spec();
-  bridged.masquerade = bridged.forward = false;
+  bridged.masquerade = {};
+  bridged.forward = false;
   bridged.pods = {.bridge = "cni0",
                   .networks = {net("10.244.1.1/24"), net("10.244.9.0/24")},
                   .sources = {net("192.0.2.0/24")}};

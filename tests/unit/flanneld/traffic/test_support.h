@@ -10,7 +10,7 @@ namespace flanneld_test {
 inline flanneld::TrafficSpec spec() {
   flanneld::TrafficSpec spec;
   spec.networks = {{net("10.244.0.0/16"), net("10.244.1.0/24")}};
-  spec.masquerade = true;
+  spec.masquerade = {.v4 = true, .v6 = true};
   return spec;
 }
 

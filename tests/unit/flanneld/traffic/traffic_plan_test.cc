@@ -21,10 +21,29 @@ TEST_CASE("a plan has the rules that are asked for, one plan per family") {
   CHECK(plan_of(plans, base::Family::v6) == &plans[1]);
 
   TrafficSpec none = spec();
-  none.masquerade = none.forward = false;
+  none.masquerade = {};
+  none.forward = false;
   CHECK(plan_traffic(none).front().nat.empty());
   CHECK(plan_traffic(none).front().forward.empty());
   CHECK(plan_of(plan_traffic(none), base::Family::v6) == nullptr);
+}
+
+TEST_CASE("masquerading may be for one family, and spare destinations of its own") {
+  TrafficSpec both = spec();
+  both.networks.push_back({net("fd00:10:244::/48"), net("fd00:10:244:1::/64")});
+  both.masquerade = {.v4 = false, .v6 = true};
+  both.not_masqueraded = {net("10.0.0.0/8"), net("fd00:1::1/32"), net("fd00:2::/32")};
+  const auto plans = plan_traffic(both);
+  CHECK(plans[0].nat.empty());
+  REQUIRE(plans[1].nat.size() == 8);
+  CHECK(plans[1].nat[4] == TrafficRule{.source = AddressMatch{net("fd00:10:244::/48")},
+                                       .destination = AddressMatch{net("fd00:1::/32")},
+                                       .action = TrafficAction::return_});
+  CHECK(plans[1].nat[5].destination->net == net("fd00:2::/32"));
+  CHECK(plans[1].nat[6].action == TrafficAction::masquerade);
+  both.masquerade = {.v4 = true, .v6 = false};
+  CHECK(plan_traffic(both)[0].nat[4].destination->net == net("10.0.0.0/8"));
+  CHECK(plan_traffic(both)[1].nat.empty());
 }
 
 TEST_CASE("host bits of the operator's networks do not matter") {
@@ -40,7 +59,8 @@ TEST_CASE("tunnel packets pass where nodes send them, and are dropped from every
   both.networks[0].tunnels = {
       Tunnel{"flannel.1", 8472, {ip("192.0.2.1"), ip("203.0.113.1")}, {"eth0", "eth1"}}};
   both.networks[1].tunnels = {Tunnel{"flannel-v6.1", 4789, {ip("fd00::1")}, {"eth0"}}};
-  both.masquerade = both.forward = false;
+  both.masquerade = {};
+  both.forward = false;
   const auto plans = plan_traffic(both);
   const auto& input = plans[0].tunnel_input;
   REQUIRE(input.size() == 7);
