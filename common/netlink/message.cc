@@ -93,9 +93,13 @@ Attributes Attributes::of(const nlmsghdr* message, size_t header_bytes) {
 
 const nlattr* Attributes::find(int type) const { return first_ ? nla_find(first_, length_, type) : nullptr; }
 
+uint16_t Attributes::u16(int type) const { return number<uint16_t>(find(type)); }
+
 uint32_t Attributes::u32(int type) const { return number<uint32_t>(find(type)); }
 
-uint64_t Attributes::be64(int type) const { return be64toh(number<uint64_t>(find(type))); }
+uint64_t Attributes::u64(int type) const { return number<uint64_t>(find(type)); }
+
+uint64_t Attributes::be64(int type) const { return be64toh(u64(type)); }
 
 uint8_t Attributes::u8(int type) const { return number<uint8_t>(find(type)); }
 

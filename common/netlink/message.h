@@ -94,7 +94,9 @@ class Attributes {
 
   [[nodiscard]] const nlattr* find(int type) const;
   /// Numbers; 0 when absent or too short.
+  [[nodiscard]] uint16_t u16(int type) const;
   [[nodiscard]] uint32_t u32(int type) const;
+  [[nodiscard]] uint64_t u64(int type) const;
   [[nodiscard]] uint64_t be64(int type) const;
   [[nodiscard]] uint8_t u8(int type) const;
   /// Up to a NUL or the end; empty when absent.
@@ -102,6 +104,13 @@ class Attributes {
   /// The raw payload; empty when absent.
   [[nodiscard]] std::string_view bytes(int type) const;
   [[nodiscard]] Attributes nested(int type) const;
+  /// Shows what is in each attribute, in order, as of a list.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    int rest = length_;
+    for (const nlattr* one = first_; one && nla_ok(one, rest); one = nla_next(one, &rest))
+      visit(Attributes(static_cast<const nlattr*>(nla_data(one)), nla_len(one)));
+  }
 
  private:
   const nlattr* first_;
