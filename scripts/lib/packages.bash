@@ -5,7 +5,7 @@
 build_packages=(
   g++ cmake ninja-build pkg-config
   nlohmann-json3-dev libfmt-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libmd-dev libyaml-cpp-dev libre2-dev doctest-dev
-  libcurl4-openssl-dev libmicrohttpd-dev
+  libcurl4-openssl-dev libmicrohttpd-dev libssl-dev
 )
 node_packages=(
   iproute2 iputils-ping iptables nftables util-linux procps jq
