@@ -89,7 +89,9 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      .status_changed = [this] { status_changed(); }}),
       backend_choice_(loop, [this] { end_handover(); }),
       reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
-                  {.changed = [this] { status_changed(); }, .host_changed = [this] { host_changed(); }}),
+                  {.changed = [this] { status_changed(); },
+                   .host_changed = [this] { host_changed(); },
+                   .needs_program = [this](const std::string& link) { wireguard_.start_program(link); }}),
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
       runtime_config_(loop, options, [this] { status_changed(); }),
@@ -98,6 +100,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
            {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
             .taken_over = [this] { pages_.listen_again(); },
             .changed = [this] { status_changed(); }}),
+      wireguard_(loop, options, [this] { program_started(); }),
       sleep_watch_(loop, &log_sleep),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
@@ -281,15 +284,6 @@ void Agent::status_changed() {
   if (state_.own) runtime_config_.start();
   confine_timer_.start(milliseconds(0));
   store_->serve();
-}
-
-void Agent::confine() {
-  if ((rules_ && rules_->needs_programs()) || store_->needs_programs()) return;
-  try {
-    if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
-  } catch (const base::SystemError& error) {
-    base::log_warning(fmt::format("{}, ignoring", error.what()));
-  }
 }
 
 }  // namespace flanneld

@@ -19,6 +19,7 @@
 #include "flanneld/agent/status.h"
 #include "flanneld/agent/status_pages.h"
 #include "flanneld/agent/store_events.h"
+#include "flanneld/agent/wireguard_setup.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/sleep_watch.h"
 #include "flanneld/kernel/reconciler.h"
@@ -65,6 +66,7 @@ class Agent final {
   void apply_peers();
   void status_changed();
   void rules_changed();
+  void program_started();
   void confine();
   bool use_saved(const SavedState& saved);
 
@@ -99,6 +101,7 @@ class Agent final {
   RuntimeConfig runtime_config_;
   StatusPages pages_;
   NodeJob job_;
+  WireguardSetup wireguard_;
   SleepWatch sleep_watch_;
   EventLoop::Clock::time_point peers_applied_;
   std::optional<std::string> last_failure_;  ///< of a step that is tried again

@@ -1,4 +1,4 @@
-// What the agent makes for its lease: kernel objects, packet filter, subnet.env.
+// What the agent makes for its lease: kernel objects, packet filter, subnet.env; and what it gives up then.
 #include <fmt/format.h>
 
 #include "common/base/error.h"
@@ -16,12 +16,14 @@ constexpr std::chrono::milliseconds kAttachRetry{1000};
 
 void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
   const bool is_saved = options_.kube_subnet_mgr && state_.own && state_.node == NodeRead{};
-  state_.backend =
-      backend_choice_.make({.config = *state_.config,
-                            .external = external,
-                            .devices = read_devices(netlink_),
-                            .routes = host.routes,
-                            .published = is_saved ? state_.own->attributes : state_.node.published});
+  state_.backend = backend_choice_.make(
+      {.config = *state_.config,
+       .external = external,
+       .devices = read_devices(netlink_),
+       .routes = host.routes,
+       .published = is_saved ? state_.own->attributes : state_.node.published,
+       .wireguard_key = backend_choice_.uses("wireguard", *state_.config) ? std::optional(wireguard_.key())
+                                                                          : std::nullopt});
   state_.external = external;
   state_.host = std::move(host);
   state_.problems.collision = describe_collisions(state_);
@@ -100,12 +102,27 @@ void Agent::rules_changed() {
   status_changed();
 }
 
+/// The kernel tells the reconciler of the new link; what waits for it need not wait until its time has come.
+void Agent::program_started() {
+  if (!readiness_.is_done()) attach();
+}
+
 void Agent::write_subnet_env() {
   const auto env = make_subnet_env(*state_.config, state_.own->key, state_.backend->mtu(),
                                    masqueraded(*state_.config, options_).any());
   if (write_subnet_file(options_.subnet_file, env))
     base::log_info(
         fmt::format("wrote {}: subnet {}, MTU {}", options_.subnet_file, state_.own->key.str(), env.mtu));
+}
+
+void Agent::confine() {
+  if ((rules_ && rules_->needs_programs()) || store_->needs_programs()) return;
+  if (reconciler_.status().has_program) return;  // which is started again when it ends
+  try {
+    if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
+  } catch (const base::SystemError& error) {
+    base::log_warning(fmt::format("{}, ignoring", error.what()));
+  }
 }
 
 }  // namespace flanneld

@@ -20,8 +20,8 @@ Health Agent::health() const {
   Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
                 .problems = find_problems(state_, readiness_, saved_, reconciler_.status(), rules_status())};
   add_skipped(store_->skipped(), health.problems);
-  for (const auto& problem :
-       {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()), runtime_config_.problem()})
+  for (const auto& problem : {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()),
+                              runtime_config_.problem(), wireguard_.problem()})
     if (problem) health.problems.push_back(*problem);
   const auto& seen = node_watch_.problems();
   health.problems.insert(health.problems.end(), seen.begin(), seen.end());

@@ -44,7 +44,8 @@ std::shared_ptr<const Backend> BackendChoice::make(const BackendContext& context
                              .external = context.external,
                              .devices = context.devices,
                              .routes = context.routes,
-                             .published = context.published};
+                             .published = context.published,
+                             .wireguard_key = context.wireguard_key};
     std::shared_ptr<const Backend> former = make_backend(before);
     if (!can_serve_beside(*former, *now)) return now;
     both_ = std::make_shared<const Handover>(now, std::move(former));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flanneld/backend/handover.h"
@@ -28,6 +29,11 @@ class BackendChoice {
   /// another backend is the former one. What is no configuration is passed over.
   void came_from(const std::vector<std::string>& earlier, const NetworkConfig& now,
                  NetworkConfig::Subnets subnets);
+
+  /// Whether the present backend or the former one is of that type.
+  [[nodiscard]] bool uses(std::string_view type, const NetworkConfig& now) const {
+    return now.backend_type == type || (former_ && former_->backend_type == type);
+  }
 
   /// Throws base::ParseError as make_backend() does, for the present configuration.
   std::shared_ptr<const Backend> make(const BackendContext& context);

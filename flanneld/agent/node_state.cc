@@ -32,7 +32,8 @@ std::vector<Tunnel> tunnels_of(const NodeState& state, base::Family family, cons
                        .port = one.port,
                        .addresses = tunnel_addresses(*state.external, family),
                        .uplinks = state.host.uplinks,
-                       .sources = of_family(options.tunnel_sources, family)});
+                       .sources = of_family(options.tunnel_sources, family),
+                       .knows_senders = one.knows_senders});
   }
   return tunnels;
 }
@@ -109,7 +110,8 @@ NodePlan node_plan(const NodeState& state, const Options& options) {
   plan.owner = fmt::format("{}{}", kOwnerMark, options.subnet_file);
   for (Device& device : plan.devices) device.owner = plan.owner;
   plan.own_subnets = own_subnets(state);
-  if (options.ip_blackhole_route) plan.blackholes = plan.own_subnets;
+  if (options.ip_blackhole_route)
+    plan.blackholes.insert(plan.blackholes.end(), plan.own_subnets.begin(), plan.own_subnets.end());
   return plan;
 }
 

@@ -21,6 +21,7 @@ struct TunnelPort {
   base::Family family = base::Family::v4;  ///< of the packets inside and outside
   std::string device;
   uint16_t port = 0;
+  bool knows_senders = false;  ///< the device itself drops what is not from a peer, wherever that is
   bool operator==(const TunnelPort&) const = default;
 };
 
@@ -58,6 +59,8 @@ struct BackendContext {
   std::vector<Device> devices;     ///< those of flannel that the node has now
   std::vector<HostRoute> routes;   ///< they tell which peers are directly connected
   LeaseAttributes published = {};  ///< what the node has published before; empty: not known
+  std::optional<netlink::WireguardKey> wireguard_key =
+      {};  ///< the node's private one; nullopt: it needs none
 };
 
 }  // namespace flanneld

@@ -2,6 +2,7 @@
 // stands in Device. kernel/device.cc makes them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "common/base/ip.h"
 #include "common/base/mac.h"
+#include "common/netlink/wireguard_state.h"
 
 namespace flanneld {
 
@@ -25,6 +27,23 @@ struct VxlanDevice {
   bool operator==(const VxlanDevice&) const = default;
 };
 
+/// A WireGuard device, whose peers are not its own matter.
+struct WireguardDevice {
+  static constexpr std::string_view kLinkKind = "wireguard";  ///< or "tun", of one that a program serves
+
+  uint16_t port = 0;  ///< UDP
+  netlink::WireguardKey private_key{};
+  netlink::WireguardKey preshared_key{};  ///< with every peer; zeros: none
+  std::chrono::seconds keepalive{0};      ///< to every peer; 0: off
+  bool operator==(const WireguardDevice&) const = default;
+};
+
+/// What a device has of one family.
+struct DeviceNetwork {
+  std::optional<base::IpNet> address = {};  ///< nullopt while there is no lease
+  base::IpNet network;  ///< another address of the device within it is stale, and is removed
+};
+
 /// How the aliases of agents' devices begin; the path of the agent's subnet file follows.
 inline constexpr std::string_view kOwnerMark = "flanneld ";
 
@@ -37,7 +56,8 @@ struct Device {
   base::IpNet network;                  ///< another address of the device within it is stale, and is removed
   std::string owner;                    ///< the link's alias, which says whose it is; empty: none
   bool tx_checksum = true;              ///< false: switch checksum offload off at each creation
-  std::variant<VxlanDevice> kind;
+  std::variant<VxlanDevice, WireguardDevice> kind;
+  std::optional<DeviceNetwork> other_family = {};  ///< of a device for packets of both
 
   /// What the kernel calls the kind of the link.
   [[nodiscard]] std::string_view link_kind() const {

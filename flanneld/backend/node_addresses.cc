@@ -58,6 +58,19 @@ void check_backend_type(const Lease& peer, std::string_view backend_type) {
       fmt::format("lease of {} is of {} instead of '{}'", peer.key.str(), its_own, backend_type));
 }
 
+uint32_t make_tunnel_mtu(const ExternalInterface& external, uint32_t chosen, const TunnelOverhead& tunnel) {
+  const uint32_t least_inner = tunnel.inner == Family::v4 ? 68 : 1280;  // RFC 791, RFC 8200
+  const uint32_t underlay = chosen != 0 ? chosen : external.mtu, least = tunnel.overhead + least_inner;
+  if (chosen > external.mtu)
+    throw base::ParseError(fmt::format("Backend.MTU is {}, more than the {} of interface '{}'", chosen,
+                                       external.mtu, external.name));
+  if (underlay < least)
+    throw base::ParseError(
+        fmt::format("the MTU of interface '{}', {}, is too small for {} over {}: it must be {} at least",
+                    external.name, underlay, tunnel.backend, family_name(tunnel.underlay), least));
+  return underlay - tunnel.overhead;
+}
+
 bool is_directly_connected(const std::vector<HostRoute>& routes, const base::IpAddress& address) {
   const HostRoute* best = nullptr;
   for (const HostRoute& route : routes)

@@ -30,6 +30,17 @@ base::IpAddress peer_address(const Lease& peer, base::Family family);
 /// Throws base::ParseError unless the peer's lease is of that backend.
 void check_backend_type(const Lease& peer, std::string_view backend_type);
 
+/// What a tunnel adds to each packet.
+struct TunnelOverhead {
+  std::string_view backend;
+  uint32_t overhead = 0;                     ///< bytes
+  base::Family underlay = base::Family::v4;  ///< of the addresses that it sends by
+  base::Family inner = base::Family::v4;     ///< of the packets in it that need the larger MTU
+};
+/// What is left of the underlay's MTU, which is `chosen`, or the interface's if that is 0. Throws
+/// base::ParseError when it is more than the interface's, or too little for the packets.
+uint32_t make_tunnel_mtu(const ExternalInterface& external, uint32_t chosen, const TunnelOverhead& tunnel);
+
 /// True if the most specific of the routes that leads to `address` has no gateway.
 bool is_directly_connected(const std::vector<HostRoute>& routes, const base::IpAddress& address);
 

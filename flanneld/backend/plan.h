@@ -10,6 +10,7 @@
 
 #include "common/base/ip.h"
 #include "common/base/mac.h"
+#include "common/netlink/wireguard_state.h"
 #include "flanneld/backend/device.h"
 #include "flanneld/lease/lease.h"
 
@@ -39,11 +40,21 @@ struct PlannedFdbEntry {
   bool operator==(const PlannedFdbEntry&) const = default;
 };
 
+/// A peer of a WireGuard device.
+struct PlannedTunnelPeer {
+  std::string link;
+  netlink::WireguardKey public_key{};
+  netlink::WireguardEndpoint endpoint;  ///< where it is at first: it may roam
+  std::vector<base::IpNet> allowed;     ///< its subnets
+  bool operator==(const PlannedTunnelPeer&) const = default;
+};
+
 /// What one peer's lease needs.
 struct PeerPlan {
   std::vector<PlannedRoute> routes;
   std::vector<PlannedNeighbour> neighbours;
   std::vector<PlannedFdbEntry> fdb;
+  std::vector<PlannedTunnelPeer> tunnel_peers = {};
   std::vector<base::IpAddress> senders = {};  ///< where its packets of the tunnel come from; without one none
   bool operator==(const PeerPlan&) const = default;
 };
@@ -68,7 +79,9 @@ struct NodePlan {
   /// Peers' routes lead to their public addresses, as upstream's did, which have no mark.
   bool has_plain_routes = false;
   std::string owner;  ///< the alias of this agent's devices: several agents may share a node; empty: none
-  std::vector<base::IpNet> blackholes;  ///< own subnets whose packets are dropped where no bridge has them
+  /// Where packets are dropped for which there is no better route: own subnets, until a bridge has them, and
+  /// networks whose packets must not leave unencrypted.
+  std::vector<base::IpNet> blackholes;
 };
 
 }  // namespace flanneld

@@ -11,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "flanneld/backend/vxlan.h"
+#include "flanneld/backend/wireguard.h"
 
 namespace flanneld {
 namespace {
@@ -29,10 +30,14 @@ constexpr std::array kBackends{
                .device_overhead = vxlan_device_overhead,
                .serves_beside_another = true},
     BackendRow{.type = "host-gw", .make = make_host_gw_backend, .serves_beside_another = true},
+    BackendRow{.type = "wireguard",
+               .make = make_wireguard_backend,
+               .device_overhead = wireguard_device_overhead,
+               .serves_beside_another = true},
     BackendRow{.type = "alloc", .make = make_alloc_backend},
 };
 
-/// "'vxlan', 'host-gw' or 'alloc'".
+/// "'vxlan', 'host-gw', 'wireguard' or 'alloc'".
 std::string type_list() {
   std::vector<std::string> types;
   types.reserve(kBackends.size());

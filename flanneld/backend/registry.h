@@ -27,6 +27,9 @@ std::unique_ptr<Backend> make_vxlan_backend(const BackendContext& context);
 /// Routes without a tunnel, between nodes of one Ethernet segment. Throws base::ParseError when a public
 /// address is not the interface's own: no peer could use this node as its gateway.
 std::unique_ptr<Backend> make_host_gw_backend(const BackendContext& context);
+/// WireGuard: a device per family, or one for both, whose peers are the nodes. Packets of the pod network
+/// leave the node encrypted or not at all. Throws base::ParseError when `context` has no key.
+std::unique_ptr<Backend> make_wireguard_backend(const BackendContext& context);
 /// A subnet and nothing more: something else carries the packets.
 std::unique_ptr<Backend> make_alloc_backend(const BackendContext& context);
 

@@ -25,9 +25,6 @@ constexpr const char* kVxlan = "vxlan";
 constexpr int64_t kMaxMtu = 65535;
 constexpr size_t kMaxLinkName = 15;  // IFNAMSIZ without the NUL
 
-/// The least that a link must carry (RFC 791, RFC 8200).
-uint32_t least_mtu(Family family) { return family == Family::v4 ? 68 : 1280; }
-
 /// Before the VNI.
 std::string_view name_prefix(Family family) { return family == Family::v4 ? "flannel." : "flannel-v6."; }
 
@@ -78,7 +75,6 @@ class VxlanBackend : public Backend {
  private:
   [[nodiscard]] Device make_device(const BackendContext& context, Family family) const;
   [[nodiscard]] std::string make_name(Family family) const;
-  [[nodiscard]] uint32_t make_mtu(const ExternalInterface& external, Family family) const;
   void plan_family(const Device& device, const Lease& peer, PeerPlan& plan) const;
 
   VxlanOptions options_;
@@ -113,24 +109,13 @@ std::string VxlanBackend::make_name(Family family) const {
   return name;
 }
 
-uint32_t VxlanBackend::make_mtu(const ExternalInterface& external, Family family) const {
-  const uint32_t underlay_mtu = options_.mtu != 0 ? options_.mtu : external.mtu;
-  const uint32_t least = vxlan_overhead(family) + least_mtu(family);
-  if (options_.mtu > external.mtu)
-    throw base::ParseError(fmt::format("Backend.MTU is {}, more than the {} of interface '{}'", options_.mtu,
-                                       external.mtu, external.name));
-  if (underlay_mtu < least)
-    throw base::ParseError(
-        fmt::format("the MTU of interface '{}', {}, is too small for vxlan over {}: it must be {} at least",
-                    external.name, underlay_mtu, family_name(family), least));
-  return underlay_mtu - vxlan_overhead(family);
-}
-
 Device VxlanBackend::make_device(const BackendContext& context, Family family) const {
   const base::IpAddress published = *public_address(context.external, family);
   Device device;
   device.name = make_name(family);
-  device.mtu = make_mtu(context.external, family);
+  device.mtu = make_tunnel_mtu(
+      context.external, options_.mtu,
+      {.backend = kVxlan, .overhead = vxlan_overhead(family), .underlay = family, .inner = family});
   const base::IpAddress own = interface_address(context.external, family).value_or(published);
   device.mac = find_mac(context.devices, device.name, options_.vni);
   if (!device.mac) device.mac = find_published_mac(context.published, family, options_.vni);

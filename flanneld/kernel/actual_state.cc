@@ -22,12 +22,17 @@ std::set<base::Family> families_of(const NodePlan& plan) {
 
 }  // namespace
 
-ActualState read_actual_state(netlink::NetlinkSocket& socket, const NodePlan& plan,
-                              const LinkIndexes& links) {
+ActualState read_actual_state(netlink::NetlinkSocket& socket, WireguardAccess& wireguard,
+                              const NodePlan& plan, const LinkIndexes& links) {
   ActualState state;
+  state.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   for (const Device& device : plan.devices) {
     const auto ifindex = links.find(device.name);
     if (!ifindex) continue;
+    if (std::holds_alternative<WireguardDevice>(device.kind)) {  // it has neither neighbours nor an FDB
+      if (auto its_state = wireguard.read(device.name)) state.wireguard[device.name] = std::move(*its_state);
+      continue;
+    }
     append(state.neighbours, netlink::neighbours_of(socket, *ifindex, device.network.address.family()));
     append(state.fdb, netlink::fdb_of(socket, *ifindex));
   }

@@ -29,6 +29,22 @@ std::string advice_on_kind(const VxlanDevice& vxlan, int error_number) {
   }
 }
 
+std::string advice_on_kind(const WireguardDevice& wireguard, int error_number) {
+  switch (error_number) {
+    case EADDRINUSE:
+      return fmt::format(
+          "; another device or program has UDP port {}: see `ss -lunp` and `wg show`, or set another "
+          "ListenPort in the backend of every node",
+          wireguard.port);
+    case EOPNOTSUPP:
+      return "; this kernel has no WireGuard, unless `modprobe wireguard` finds it; without it Debian's "
+             "package "
+             "wireguard-go serves the device";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string advice_on(const Device& device, int error_number) {

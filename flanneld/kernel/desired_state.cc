@@ -18,7 +18,8 @@ ObjectSet<Object> gather(const PeerPlans& peers, std::vector<Object> PeerPlan::*
 DesiredState::DesiredState(const PeerPlans& peers)
     : routes_(gather(peers, &PeerPlan::routes)),
       neighbours_(gather(peers, &PeerPlan::neighbours)),
-      fdb_(gather(peers, &PeerPlan::fdb)) {
+      fdb_(gather(peers, &PeerPlan::fdb)),
+      tunnel_peers_(gather(peers, &PeerPlan::tunnel_peers)) {
   plans_.reserve(peers.size());
   for (const auto& [lease, peer] : peers) plans_.push_back(peer.plan);
 }

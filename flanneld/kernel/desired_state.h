@@ -17,6 +17,7 @@ namespace flanneld {
 inline auto id_of(const PlannedRoute& route) { return std::tie(route.dst); }
 inline auto id_of(const PlannedNeighbour& neighbour) { return std::tie(neighbour.link, neighbour.address); }
 inline auto id_of(const PlannedFdbEntry& entry) { return std::tie(entry.link, entry.mac.bytes); }
+inline auto id_of(const PlannedTunnelPeer& peer) { return std::tie(peer.link, peer.public_key); }
 
 /// Objects of one kind in the order of their ids, one for each id.
 template <class Object>
@@ -69,12 +70,14 @@ class DesiredState {
   [[nodiscard]] const ObjectSet<PlannedRoute>& routes() const { return routes_; }
   [[nodiscard]] const ObjectSet<PlannedNeighbour>& neighbours() const { return neighbours_; }
   [[nodiscard]] const ObjectSet<PlannedFdbEntry>& fdb() const { return fdb_; }
+  [[nodiscard]] const ObjectSet<PlannedTunnelPeer>& tunnel_peers() const { return tunnel_peers_; }
 
  private:
   std::vector<std::shared_ptr<const PeerPlan>> plans_;  ///< hold the objects that the sets point to
   ObjectSet<PlannedRoute> routes_;
   ObjectSet<PlannedNeighbour> neighbours_;
   ObjectSet<PlannedFdbEntry> fdb_;
+  ObjectSet<PlannedTunnelPeer> tunnel_peers_;
 };
 
 /// Walks through both sets: calls `put` with each object that `now` has and `before` has not or has with

@@ -11,6 +11,7 @@
 #include "common/netlink/vxlan.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/kernel/advice.h"
+#include "flanneld/kernel/wireguard_device.h"
 
 namespace flanneld {
 namespace {
@@ -66,16 +67,15 @@ void ensure_checksum_off(const std::string& name, DeviceResult& result) {
 }
 
 /// Within the network, or of an earlier one in the form that flannel's addresses have.
-bool is_stale(const Device& device, const base::IpNet& address) {
-  if (address.address.family() != device.network.address.family() || address.address.is_link_local())
-    return false;
-  return device.network.contains(address.address) || address.prefix == address.address.bits();
+bool is_stale(const base::IpNet& network, const base::IpNet& address) {
+  if (address.address.family() != network.address.family() || address.address.is_link_local()) return false;
+  return network.contains(address.address) || address.prefix == address.address.bits();
 }
 
 /// Adds the desired address before it removes stale ones: with the last address the kernel would drop all
 /// routes and neighbours of the device.
-void ensure_address(netlink::NetlinkSocket& socket, const Device& device, DeviceResult& result) {
-  const base::IpNet& desired = *device.address;
+void ensure_address(netlink::NetlinkSocket& socket, const base::IpNet& desired, const base::IpNet& network,
+                    DeviceResult& result) {
   if (!desired.address.is_v4())
     netlink::enable_ipv6(result.link);  // if it stays off the kernel refuses the address
   const auto actual = netlink::addresses_of(socket, result.link);
@@ -84,7 +84,7 @@ void ensure_address(netlink::NetlinkSocket& socket, const Device& device, Device
       netlink::add_address(socket, result.link, desired))
     ++result.writes;
   for (const netlink::Address& address : actual) {
-    if (is_desired(address) || !is_stale(device, address.net)) continue;
+    if (is_desired(address) || !is_stale(network, address.net)) continue;
     if (netlink::remove_address(socket, result.link, address.net)) ++result.writes;
   }
 }
@@ -117,19 +117,33 @@ void check_owner(netlink::NetlinkSocket& socket, const Device& device) {
         return one.net.address.is_link_local() || device.network.contains(one.net.address);
       }))
     return;
-  throw base::SystemError(EBUSY,
-                          fmt::format("use link '{}', which is another agent's ('{}'): give each network "
-                                      "a VNI of its own",
-                                      device.name, link->alias));
+  throw base::SystemError(
+      EBUSY,
+      fmt::format("use link '{}', which is another agent's ('{}'): {}", device.name, link->alias,
+                  std::holds_alternative<VxlanDevice>(device.kind) ? "give each network a VNI of its own"
+                                                                   : "one network of a node can have it"));
+}
+
+void make_of_kind(netlink::NetlinkSocket& socket, WireguardAccess& access, const Device& device,
+                  DeviceResult& result) {
+  if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) make(socket, device, *vxlan, result);
+  if (const auto* wireguard = std::get_if<WireguardDevice>(&device.kind))
+    make_wireguard(socket, access, device, *wireguard, result);
+}
+
+void ensure_addresses(netlink::NetlinkSocket& socket, const Device& device, DeviceResult& result) {
+  if (device.address) ensure_address(socket, *device.address, device.network, result);
+  if (device.other_family && device.other_family->address)
+    ensure_address(socket, *device.other_family->address, device.other_family->network, result);
 }
 
 }  // namespace
 
-DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device) {
+DeviceResult ensure_device(netlink::NetlinkSocket& socket, WireguardAccess& wireguard, const Device& device) {
   DeviceResult result;
   const bool made = attempt(device, result, [&] {
     check_owner(socket, device);
-    std::visit([&](const auto& kind) { make(socket, device, kind, result); }, device.kind);
+    make_of_kind(socket, wireguard, device, result);
   });
   if (!made || result.link.ifindex == 0) return result;
   attempt(device, result, [&] {
@@ -143,9 +157,8 @@ DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device)
     netlink::set_up(socket, result.link);
     ++result.writes;
   });
-  const bool has_address =
-      !device.address || attempt(device, result, [&] { ensure_address(socket, device, result); });
-  result.serves = is_up && has_address;
+  const bool has_addresses = attempt(device, result, [&] { ensure_addresses(socket, device, result); });
+  result.serves = is_up && has_addresses;
   return result;
 }
 
@@ -160,12 +173,14 @@ std::vector<std::string> remove_former_devices(netlink::NetlinkSocket& socket, c
   return notes;
 }
 
-DeviceLook look_at_device(netlink::NetlinkSocket& socket, const Device& device) {
+DeviceLook look_at_device(netlink::NetlinkSocket& socket, WireguardAccess& wireguard, const Device& device) {
   const auto link = netlink::find_link(socket, device.name);
   if (!link) return {.ifindex = 0, .drift = fmt::format("link '{}' is gone", device.name)};
   DeviceLook look{.ifindex = link->ifindex, .drift = std::nullopt};
-  const auto reason =
-      std::visit([&](const auto& kind) { return find_drift(socket, device, kind); }, device.kind);
+  std::optional<std::string> reason;
+  if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) reason = find_drift(socket, device, *vxlan);
+  if (const auto* kind = std::get_if<WireguardDevice>(&device.kind))
+    reason = find_wireguard_drift(wireguard, *link, *kind);
   if (reason)
     look.drift = fmt::format("link '{}': {}", device.name, *reason);
   else if (!link->is_up())

@@ -11,6 +11,7 @@
 #include "common/netlink/socket.h"
 #include "flanneld/backend/device.h"
 #include "flanneld/backend/plan.h"
+#include "flanneld/kernel/wireguard_access.h"
 
 namespace flanneld {
 
@@ -20,11 +21,13 @@ struct DeviceResult {
   std::vector<std::string> failures;  ///< what is not as planned; the rest is
   bool serves = false;                ///< it carries packets, whatever else has failed
   std::vector<std::string> notes;     ///< what was done that an operator should know
+  bool has_program = false;           ///< that serves the device in place of the kernel
+  bool needs_program = false;         ///< the kernel has no WireGuard: a program must serve the device
 };
 
 /// Changes what differs from the plan. A link of the same name that cannot be turned into the device is
 /// replaced.
-DeviceResult ensure_device(netlink::NetlinkSocket& socket, const Device& device);
+DeviceResult ensure_device(netlink::NetlinkSocket& socket, WireguardAccess& wireguard, const Device& device);
 
 /// Removes flannel's devices that the plan does not have, if they are this agent's: by their alias, or
 /// without one by an address within its networks. Returns a note for each. Throws NetlinkError.
@@ -37,7 +40,7 @@ struct DeviceLook {
 };
 
 /// Changes nothing. Throws NetlinkError.
-DeviceLook look_at_device(netlink::NetlinkSocket& socket, const Device& device);
+DeviceLook look_at_device(netlink::NetlinkSocket& socket, WireguardAccess& wireguard, const Device& device);
 
 /// The device of that name as the kernel has it, without addresses; nullopt if there is none, or if the link
 /// is of no kind that a backend uses. Throws NetlinkError.

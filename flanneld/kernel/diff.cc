@@ -14,14 +14,40 @@ using netlink::Route;
 template <class Object>
 using Present = std::unordered_set<const Object*>;
 
+constexpr std::chrono::minutes kFreshHandshake(3);
+
+enum class Endpoint : uint8_t { set, leave };
+
+TunnelPeerWrite kernel_peer(const PlannedTunnelPeer& peer, const TunnelSettings& settings,
+                            Endpoint endpoint) {
+  TunnelPeerWrite write{.link = peer.link,
+                        .change = {.public_key = peer.public_key, .allowed = peer.allowed}};
+  if (const auto found = settings.find(peer.link); found != settings.end()) {
+    write.change.preshared_key = found->second.preshared_key;
+    write.change.keepalive = found->second.keepalive;
+  }
+  if (endpoint == Endpoint::set) write.change.endpoint = peer.endpoint;
+  return write;
+}
+
+/// Whatever order the device tells of its networks in.
+bool has_settings(const netlink::WireguardPeer& actual, const PlannedTunnelPeer& desired,
+                  const WireguardDevice& device) {
+  return actual.preshared_key == device.preshared_key && actual.keepalive == device.keepalive &&
+         actual.allowed.size() == desired.allowed.size() &&
+         std::is_permutation(actual.allowed.begin(), actual.allowed.end(), desired.allowed.begin());
+}
+
 class Diff {
  public:
-  Diff(const DesiredState& desired, const NodePlan& plan, const ActualState& actual, const LinkIndexes& links)
-      : desired_(desired), plan_(plan), actual_(actual), links_(links) {}
+  Diff(const DesiredState& desired, const NodePlan& plan, const ActualState& actual, const LinkIndexes& links,
+       Look look)
+      : desired_(desired), plan_(plan), actual_(actual), links_(links), look_(look) {}
 
   KernelWrites run() {
     compare_neighbours();
     compare_fdb();
+    compare_tunnel_peers();
     compare_routes();
     compare_blackholes();
     return std::move(writes_);
@@ -77,6 +103,35 @@ class Diff {
     put_missing(desired_.fdb(), present, [&](const PlannedFdbEntry& entry, int ifindex) {
       writes_.put_fdb.push_back(kernel_fdb_entry(entry, ifindex));
     });
+  }
+
+  void compare_tunnel_peers() {
+    const TunnelSettings settings = tunnel_settings(plan_);
+    Present<PlannedTunnelPeer> present;
+    std::map<const PlannedTunnelPeer*, Endpoint> endpoints;
+    for (const auto& [link, device] : actual_.wireguard)
+      for (const netlink::WireguardPeer& actual : device.peers) {
+        const auto* desired = desired_.tunnel_peers().find({link, actual.public_key});
+        if (!desired) {
+          writes_.remove_tunnel_peers.push_back({link, {.public_key = actual.public_key, .remove = true}});
+          continue;
+        }
+        const bool is_elsewhere = actual.endpoint != desired->endpoint && !knows_better(actual);
+        endpoints[desired] = is_elsewhere ? Endpoint::set : Endpoint::leave;
+        if (!is_elsewhere && has_settings(actual, *desired, settings.at(link))) present.insert(desired);
+      }
+    put_missing(desired_.tunnel_peers(), present, [&](const PlannedTunnelPeer& peer, int /*ifindex*/) {
+      const auto found = endpoints.find(&peer);
+      writes_.put_tunnel_peers.push_back(
+          kernel_peer(peer, settings, found == endpoints.end() ? Endpoint::set : found->second));
+    });
+  }
+
+  /// Whether the peer has been heard of where it is now. A tunnel that is used shakes hands every two
+  /// minutes.
+  [[nodiscard]] bool knows_better(const netlink::WireguardPeer& actual) const {
+    if (!actual.endpoint || !actual.last_handshake) return false;
+    return look_ == Look::later || actual_.now - *actual.last_handshake < kFreshHandshake;
   }
 
   void compare_routes() {
@@ -147,6 +202,7 @@ class Diff {
   const NodePlan& plan_;
   const ActualState& actual_;
   const LinkIndexes& links_;
+  Look look_;
   KernelWrites writes_;
 };
 
@@ -166,6 +222,27 @@ void compare_sets(const ObjectSet<Object>& before, const ObjectSet<Object>& now,
     if (const auto ifindex = links.find(object.link)) remove.push_back(convert(object, *ifindex));
   };
   compare(before, now, add, drop);
+}
+
+/// A peer that has roamed stays where it is, unless its lease tells of another place than before.
+void compare_peers(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
+                   const LinkIndexes& links, KernelWrites& writes) {
+  const TunnelSettings settings = tunnel_settings(plan);
+  const auto add = [&](const PlannedTunnelPeer& peer) {
+    if (!links.find(peer.link)) {
+      ++writes.missing_links[peer.link];
+      return;
+    }
+    const auto* old = before.tunnel_peers().find({peer.link, peer.public_key});
+    const bool is_there = old && old->endpoint == peer.endpoint;
+    writes.put_tunnel_peers.push_back(
+        kernel_peer(peer, settings, is_there ? Endpoint::leave : Endpoint::set));
+  };
+  const auto drop = [&](const PlannedTunnelPeer& peer) {
+    if (links.find(peer.link))
+      writes.remove_tunnel_peers.push_back({peer.link, {.public_key = peer.public_key, .remove = true}});
+  };
+  compare(before.tunnel_peers(), now.tunnel_peers(), add, drop);
 }
 
 }  // namespace
@@ -194,13 +271,23 @@ FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex) {
   return {ifindex, entry.mac, entry.dst};
 }
 
-KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
-                         const LinkIndexes& links) {
-  return Diff(desired, plan, actual, links).run();
+TunnelSettings tunnel_settings(const NodePlan& plan) {
+  TunnelSettings settings;
+  for (const Device& device : plan.devices)
+    if (const auto* wireguard = std::get_if<WireguardDevice>(&device.kind))
+      settings[device.name] = *wireguard;
+  return settings;
 }
 
-KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const LinkIndexes& links) {
+KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
+                         const LinkIndexes& links, Look look) {
+  return Diff(desired, plan, actual, links, look).run();
+}
+
+KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
+                          const LinkIndexes& links) {
   KernelWrites writes;
+  compare_peers(before, now, plan, links, writes);
   compare_sets(before.neighbours(), now.neighbours(), links, kernel_neighbour, writes.put_neighbours,
                writes.remove_neighbours, writes.missing_links);
   compare_sets(before.fdb(), now.fdb(), links, kernel_fdb_entry, writes.put_fdb, writes.remove_fdb,

@@ -20,16 +20,28 @@ constexpr uint8_t kRouteProtocol = 95;
 /// Blackholes come after the bridge's own route to the same subnet, whose priority is 0.
 constexpr uint32_t kBlackholePriority = 0xffff0000;
 
+/// A change of one peer of a WireGuard device.
+struct TunnelPeerWrite {
+  std::string link;
+  netlink::WireguardPeerChange change;
+  bool operator==(const TunnelPeerWrite&) const = default;
+};
+
+/// What every peer of a plan's WireGuard devices has, by the device's name.
+using TunnelSettings = std::map<std::string, WireguardDevice>;
+TunnelSettings tunnel_settings(const NodePlan& plan);
+
 /// Requests to make. Puts come before removals, so that no peer is cut off in between.
 struct KernelWrites {
   std::vector<netlink::Neighbour> put_neighbours, remove_neighbours;
   std::vector<netlink::FdbEntry> put_fdb, remove_fdb;
+  std::vector<TunnelPeerWrite> put_tunnel_peers, remove_tunnel_peers;
   std::vector<netlink::Route> put_routes, remove_routes;
   std::map<std::string, size_t> missing_links;  ///< with the number of objects that wait for them
 
   [[nodiscard]] size_t count() const {
     return put_neighbours.size() + remove_neighbours.size() + put_fdb.size() + remove_fdb.size() +
-           put_routes.size() + remove_routes.size();
+           put_tunnel_peers.size() + remove_tunnel_peers.size() + put_routes.size() + remove_routes.size();
   }
 };
 
@@ -45,11 +57,15 @@ netlink::FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex);
 /// Puts what is missing or different. Removes what nobody needs: on the plan's devices permanent neighbours,
 /// FDB rows, routes of our protocol, and those of protocol "boot" within the plan's networks, present and
 /// former; elsewhere within these networks routes and blackholes of our protocol, and upstream's plain routes
-/// if the backend makes such.
+/// if the backend makes such. Of WireGuard devices every peer that nobody needs. Where a peer is now the
+/// kernel knows better than its lease, if there has been a handshake: `first` says that this is the first
+/// look, and that the lease may have changed since.
+enum class Look : uint8_t { first, later };
 KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
-                         const LinkIndexes& links);
+                         const LinkIndexes& links, Look look = Look::later);
 
 /// What leads from one desired state to the next, without a look at the kernel.
-KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const LinkIndexes& links);
+KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
+                          const LinkIndexes& links);
 
 }  // namespace flanneld

@@ -80,7 +80,8 @@ HostNetwork read_node_network(netlink::NetlinkSocket& socket) {
 std::vector<base::IpAddress> sent_from(const std::vector<Device>& devices) {
   std::vector<base::IpAddress> addresses;
   for (const Device& device : devices)
-    if (const auto& local = std::get<VxlanDevice>(device.kind).local) addresses.push_back(*local);
+    if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind); vxlan && vxlan->local)
+      addresses.push_back(*vxlan->local);
   return addresses;
 }
 

@@ -70,7 +70,7 @@ void Reconciler::reconcile(NodePlan node, const PeerPlans& peers) {
 void Reconciler::apply(const PeerPlans& peers) {
   const DesiredState before = std::exchange(desired_, DesiredState(peers));
   try {
-    send(diff_desired(before, desired_, links_));
+    send(diff_desired(before, desired_, node_, links_));
   } catch (const base::SystemError& error) {
     status_.failures.add(error.what());
   }
@@ -132,10 +132,13 @@ uint64_t Reconciler::ensure_devices() {
   uint64_t writes = 0;
   status_.failures.clear();  // of the first look, if this is the second one
   status_.no_device.reset();
+  status_.has_program = false;
   for (const Device& device : node_.devices) {
-    DeviceResult result = ensure_device(socket_, device);
+    DeviceResult result = ensure_device(socket_, wireguard_, device);
+    if (result.needs_program && events_.needs_program) events_.needs_program(device.name);
     if (result.link.ifindex != 0) links_.set(device.name, result.link.ifindex);
     writes += result.writes;
+    if (result.has_program) status_.has_program = true;
     if (!result.serves && !result.failures.empty()) status_.no_device = result.failures.front();
     for (std::string& failure : result.failures) status_.failures.add(std::move(failure));
     for (const std::string& note : result.notes) base::log_warning(note);
@@ -155,7 +158,9 @@ void Reconciler::watch_devices() {
 
 KernelWrites Reconciler::find_difference() {
   if (!knows_peers_) return {};
-  return diff_kernel(desired_, node_, read_actual_state(socket_, node_, links_), links_);
+  const Look look = has_looked_ ? Look::later : Look::first;
+  has_looked_ = true;
+  return diff_kernel(desired_, node_, read_actual_state(socket_, wireguard_, node_, links_), links_, look);
 }
 
 void Reconciler::look_for_drift() {
@@ -164,13 +169,13 @@ void Reconciler::look_for_drift() {
     drain();
     links_ = {};
     for (const Device& device : node_.devices) {
-      DeviceLook look = look_at_device(socket_, device);
+      DeviceLook look = look_at_device(socket_, wireguard_, device);
       if (look.ifindex != 0) links_.set(device.name, look.ifindex);
       if (look.drift) status_.drift.add(std::move(*look.drift));
     }
     watch_devices();
     if (host_.look(socket_, node_, links_)) host_changes();
-    for (std::string& text : KernelWriter(socket_, links_, {}).describe(find_difference()))
+    for (std::string& text : KernelWriter(socket_, wireguard_, links_, {}).describe(find_difference()))
       if (!refused_.contains(text)) status_.drift.add(std::move(text));
   } catch (const base::SystemError& error) {
     status_.drift.add(error.what());
@@ -179,7 +184,7 @@ void Reconciler::look_for_drift() {
 }
 
 void Reconciler::send(const KernelWrites& writes) {
-  KernelWriter writer(socket_, links_, [this] { take_notifications(); });
+  KernelWriter writer(socket_, wireguard_, links_, [this] { take_notifications(); });
   try {
     writer.send(writes);
   } catch (const base::SystemError& error) {

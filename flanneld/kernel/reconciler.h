@@ -20,6 +20,7 @@
 #include "flanneld/kernel/failures.h"
 #include "flanneld/kernel/host_links.h"
 #include "flanneld/kernel/links.h"
+#include "flanneld/kernel/wireguard_access.h"
 
 namespace flanneld {
 
@@ -32,6 +33,7 @@ struct ReconcilerStatus {
   Failures failures;                                   ///< of the last pass, in what the node itself needs
   Failures peer_failures;                              ///< likewise in what single peers need
   std::optional<std::string> no_device;                ///< why a device carries no packets; nullopt: all do
+  bool has_program = false;                            ///< serves one of the devices, in place of the kernel
   Failures drift;                                      ///< foreign changes that are left as they are
 
   /// The kernel is as desired.
@@ -43,6 +45,9 @@ class Reconciler {
   struct Events {
     std::function<void()> changed;       ///< something was done, or failed, without a call to this class
     std::function<void()> host_changed;  ///< a link, an address or a route that is not ours is different
+    /// The kernel cannot make this WireGuard device: a program must. Called again and again until it is
+    /// there.
+    std::function<void(const std::string& link)> needs_program = {};
   };
   enum class Heal : bool { no, yes };
 
@@ -93,11 +98,13 @@ class Reconciler {
   Events events_;
   netlink::NetlinkSocket socket_;
   netlink::Monitor monitor_;
+  WireguardAccess wireguard_;
   uint32_t own_port_ = 0;  ///< of socket_; notifications with it are echoes
 
   NodePlan node_;
   DesiredState desired_;
   bool knows_peers_ = false;  ///< until then nothing in the kernel is stale
+  bool has_looked_ = false;   ///< at the objects that peers need
   LinkIndexes links_;         ///< as the last look found them
   HostLinks host_;
   ReconcilerStatus status_;

@@ -1,6 +1,7 @@
 #include "flanneld/kernel/writer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -44,8 +45,10 @@ std::string waiting_text(const std::string& link, size_t objects) {
 void KernelWriter::send(const KernelWrites& writes) {
   send_all(Verb::add, writes.put_neighbours, netlink::put_neighbour_request);
   send_all(Verb::add, writes.put_fdb, netlink::put_fdb_request);
+  send_peers(Verb::add, writes.put_tunnel_peers);
   send_all(Verb::add, writes.put_routes, netlink::put_route_request);
   send_all(Verb::remove, writes.remove_routes, netlink::remove_route_request);
+  send_peers(Verb::remove, writes.remove_tunnel_peers);
   send_all(Verb::remove, writes.remove_fdb, netlink::remove_fdb_request);
   send_all(Verb::remove, writes.remove_neighbours, netlink::remove_neighbour_request);
   for (const auto& [link, objects] : writes.missing_links) failures_.push_back(waiting_text(link, objects));
@@ -74,6 +77,26 @@ void KernelWriter::send_all(Verb verb, const std::vector<Object>& objects,
   }
 }
 
+void KernelWriter::send_peers(Verb verb, const std::vector<TunnelPeerWrite>& peers) {
+  for (auto first = peers.begin(); first != peers.end();) {
+    const auto end =
+        std::find_if(first, peers.end(), [&](const auto& peer) { return peer.link != first->link; });
+    std::vector<netlink::WireguardPeerChange> changes;
+    for (auto one = first; one != end; ++one) changes.push_back(one->change);
+    const auto refusals = wireguard_.change_peers(first->link, changes);
+    writes_ += changes.size() - refusals.size();
+    for (const auto& [place, error] : refusals) {
+      if (verb == Verb::remove && is_absence(error.error_number())) continue;
+      auto& failures = is_of_node(changes[place], error.error_number()) ? failures_ : peer_failures_;
+      failures.push_back(fmt::format("{}{}", error.what(), advice_on_entries(error.error_number())));
+      if (verb == Verb::add)
+        refused_.push_back(fmt::format("{} is missing", describe(*(first + static_cast<ptrdiff_t>(place)))));
+    }
+    first = end;
+    sent_();
+  }
+}
+
 bool KernelWriter::make_room(const netlink::Route& route, int error_number) {
   if (error_number != EINVAL || !route.onlink || route.dst.address.is_v4()) return false;
   netlink::Route in_the_way;
@@ -98,9 +121,11 @@ std::vector<std::string> KernelWriter::describe(const KernelWrites& writes) cons
   add(writes.put_routes, "is missing");
   add(writes.put_neighbours, "is missing");
   add(writes.put_fdb, "is missing");
+  add(writes.put_tunnel_peers, "is missing");
   add(writes.remove_routes, "is not wanted");
   add(writes.remove_neighbours, "is not wanted");
   add(writes.remove_fdb, "is not wanted");
+  add(writes.remove_tunnel_peers, "is not wanted");
   return lines;
 }
 
@@ -118,6 +143,12 @@ std::string KernelWriter::describe(const netlink::Route& route) const {
 std::string KernelWriter::describe(const netlink::Neighbour& neighbour) const {
   return fmt::format("neighbour {} lladdr {} {}", neighbour.address, neighbour.mac,
                      on_link(neighbour.ifindex));
+}
+
+std::string KernelWriter::describe(const TunnelPeerWrite& peer) {
+  return peer.change.allowed.empty()
+             ? fmt::format("a peer of {}", peer.link)
+             : fmt::format("peer of {} for {}", peer.link, fmt::join(peer.change.allowed, ", "));
 }
 
 std::string KernelWriter::describe(const netlink::FdbEntry& entry) const {

@@ -8,17 +8,19 @@
 
 #include "common/netlink/socket.h"
 #include "flanneld/kernel/diff.h"
+#include "flanneld/kernel/wireguard_access.h"
 
 namespace flanneld {
 
 class KernelWriter {
  public:
   /// `sent` is called after each portion, for instance to take in its echoes.
-  KernelWriter(netlink::NetlinkSocket& socket, const LinkIndexes& links, std::function<void()> sent)
-      : socket_(socket), links_(links), sent_(std::move(sent)) {}
+  KernelWriter(netlink::NetlinkSocket& socket, WireguardAccess& wireguard, const LinkIndexes& links,
+               std::function<void()> sent)
+      : socket_(socket), wireguard_(wireguard), links_(links), sent_(std::move(sent)) {}
 
-  /// Neighbours and FDB rows before the routes that need them, removals the other way round. A refused
-  /// request is a failure of that object alone. Throws SystemError when the socket fails.
+  /// Neighbours, FDB rows and tunnel peers before the routes that need them, removals the other way round. A
+  /// refused request is a failure of that object alone. Throws SystemError when the socket fails.
   void send(const KernelWrites& writes);
 
   /// What send() would find missing or too much, an object a line.
@@ -36,6 +38,7 @@ class KernelWriter {
   enum class Verb { add, remove };
   template <class Object>
   void send_all(Verb verb, const std::vector<Object>& objects, netlink::Message (*make)(const Object&));
+  void send_peers(Verb verb, const std::vector<TunnelPeerWrite>& peers);
   /// IPv6 refuses an on-link gateway that another link's route leads to, even the very route that is to be
   /// replaced: removes that one first. True if the route is there now.
   bool make_room(const netlink::Route& route, int error_number);
@@ -46,9 +49,11 @@ class KernelWriter {
   [[nodiscard]] std::string describe(const netlink::Route& route) const;
   [[nodiscard]] std::string describe(const netlink::Neighbour& neighbour) const;
   [[nodiscard]] std::string describe(const netlink::FdbEntry& entry) const;
+  [[nodiscard]] static std::string describe(const TunnelPeerWrite& peer);
   [[nodiscard]] std::string on_link(int ifindex) const;
 
   netlink::NetlinkSocket& socket_;
+  WireguardAccess& wireguard_;
   const LinkIndexes& links_;
   std::function<void()> sent_;
   uint64_t writes_ = 0;

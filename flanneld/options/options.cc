@@ -175,6 +175,8 @@ Options parse_options(const std::vector<std::string>& arguments, const Environme
   apply_all(flags, options);
   combine(options);
   options.kube_environment = kube_environment(environment);
+  if (const auto file = environment.find("WIREGUARD_KEY_FILE"); file != environment.end())
+    options.wireguard_key_file = file->second;
   if (options.words.empty()) check_kube(options);
   options.flags = std::move(flags);
   return options;
@@ -187,6 +189,7 @@ Options complete_options(const Options& options, FlagValues others) {
   result.words = options.words;
   result.warnings = options.warnings;
   result.kube_environment = options.kube_environment;
+  result.wireguard_key_file = options.wireguard_key_file;
   result.flags = options.flags;
   result.flags.merge(others);
   apply_all(result.flags, result);

@@ -39,6 +39,7 @@ struct Options {
   std::string kube_api_url, kubeconfig_file, kube_annotation_prefix, net_config_path;
   bool set_node_network_unavailable = true;
   KubeEnvironment kube_environment;
+  std::optional<std::string> wireguard_key_file;  ///< WIREGUARD_KEY_FILE; nullopt: not set
 
   std::vector<std::string> iface, iface_regex;
   std::vector<base::IpNet> iface_cidr;

@@ -45,6 +45,9 @@ bool is_same_publisher(const LeaseAttributes& a, const LeaseAttributes& b) {
 
 Identities::Identity Identities::identity_of(const Lease& lease, const PeerPlan& plan) {
   Identity identity;
+  for (const PlannedTunnelPeer& peer : plan.tunnel_peers)
+    identity.keys.emplace_back(peer.link, peer.public_key);
+  if (!identity.keys.empty()) return identity;
   for (const base::Family family : base::kFamilies) {
     const bool is_in_use = std::any_of(plan.routes.begin(), plan.routes.end(), [&](const auto& route) {
       return route.dst.address.family() == family;
@@ -66,6 +69,9 @@ std::optional<std::string> Identities::find_conflict(const Lease& lease, const P
     if (const LeaseKey* other = find_other(macs_, mac, is_same_node))
       return fmt::format("the VTEP MAC {} is that of another node, whose lease is {}",
                          base::MacAddress{mac.second}, other->str());
+  for (const Key& key : identity.keys)
+    if (const LeaseKey* other = find_other(keys_, key, is_same_node))
+      return fmt::format("its WireGuard key is that of another node, whose lease is {}", other->str());
   return std::nullopt;
 }
 
@@ -73,6 +79,7 @@ void Identities::add(const Lease& lease, const PeerPlan& plan) {
   Identity identity = identity_of(lease, plan);
   for (const base::IpAddress& address : identity.addresses) addresses_.emplace(address, lease.key);
   for (const Mac& mac : identity.macs) macs_.emplace(mac, lease.key);
+  for (const Key& key : identity.keys) keys_.emplace(key, lease.key);
   holders_[lease.key] = std::move(identity);
 }
 
@@ -81,12 +88,14 @@ void Identities::remove(const LeaseKey& holder) {
   if (found == holders_.end()) return;
   for (const base::IpAddress& address : found->second.addresses) erase(addresses_, address, holder);
   for (const Mac& mac : found->second.macs) erase(macs_, mac, holder);
+  for (const Key& key : found->second.keys) erase(keys_, key, holder);
   holders_.erase(found);
 }
 
 void Identities::clear() {
   addresses_.clear();
   macs_.clear();
+  keys_.clear();
   holders_.clear();
 }
 

@@ -65,7 +65,7 @@ void add_tunnel_input(std::vector<TrafficRule>& rules, const TrafficNetwork& fam
   if (!family.network.address.is_v4()) add().source = AddressMatch{.net = base::link_local(base::Family::v6)};
   if (tunnel.uplinks.empty())
     for (const std::string& link : {std::string(kPodBridge), tunnel.link}) add().input_link = link;
-  if (!tunnel.addresses.empty()) add().by_server = true;
+  if (!tunnel.addresses.empty() && !tunnel.knows_senders) add().by_server = true;
   for (const base::IpAddress& address : tunnel.addresses) {
     const AddressMatch to{.net = {address, static_cast<uint8_t>(address.bits())}};
     for (const std::string& link : tunnel.uplinks.empty() ? std::vector<std::string>{""} : tunnel.uplinks) {
@@ -73,6 +73,10 @@ void add_tunnel_input(std::vector<TrafficRule>& rules, const TrafficNetwork& fam
       pass.action = TrafficAction::return_;
       pass.destination = to;
       pass.input_link = link;
+      if (tunnel.knows_senders) {
+        rules.push_back(pass);
+        continue;
+      }
       for (const base::IpNet& source : tunnel.sources)
         rules.emplace_back(pass).source = AddressMatch{.net = source.network()};
       rules.emplace_back(pass).by_node = true;

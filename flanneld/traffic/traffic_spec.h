@@ -19,6 +19,7 @@ struct Tunnel {
   std::vector<base::IpAddress> addresses = {};  ///< of this node, that the others send to; empty: any
   std::vector<std::string> uplinks = {};        ///< the links that their packets come in by; empty: any
   std::vector<base::IpNet> sources = {};        ///< of those that hold no lease and may send nevertheless
+  bool knows_senders = false;  ///< the device drops what no other node has sent, from wherever it comes
   bool operator==(const Tunnel&) const = default;
 };
 

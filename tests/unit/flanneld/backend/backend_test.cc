@@ -70,7 +70,7 @@ TEST_CASE("vxlan: a peer with this node's own MAC is refused, whichever the fami
 }
 
 TEST_CASE("backend: the configuration names it") {
-  CHECK(contains(failure(Node(R"({"Type":"wireguard"})")), "'vxlan', 'host-gw' or 'alloc'"));
+  CHECK(contains(failure(Node(R"({"Type":"ipsec"})")), "'vxlan', 'host-gw', 'wireguard' or 'alloc'"));
   Node unnamed("{\"Type\":\"udp\"}");
   unnamed.config.backend = flanneld::NetworkConfig().backend;
   CHECK(contains(failure(unnamed), "'udp'"));

@@ -16,7 +16,7 @@ namespace {
 struct Steps : Bench {
   KernelWrites next() {
     DesiredState now = desired();
-    KernelWrites writes = flanneld::diff_desired(before, now, links);
+    KernelWrites writes = flanneld::diff_desired(before, now, {}, links);
     before = std::move(now);
     return writes;
   }

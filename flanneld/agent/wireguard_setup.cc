@@ -1,0 +1,63 @@
+#include "flanneld/agent/wireguard_setup.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "common/base/log.h"
+#include "flanneld/node/wireguard_key.h"
+
+namespace flanneld {
+namespace {
+
+constexpr const char* kProgram = "wireguard-go";
+constexpr std::chrono::seconds kStartLimit(10);
+
+/// Full path, or empty.
+std::string find_program() {
+  for (const char* dir : {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin"})
+    if (std::string path = fmt::format("{}/{}", dir, kProgram); ::access(path.c_str(), X_OK) == 0)
+      return path;
+  return {};
+}
+
+}  // namespace
+
+WireguardSetup::WireguardSetup(EventLoop& loop, const Options& options, std::function<void()> changed)
+    : loop_(loop), options_(options), changed_(std::move(changed)) {}
+
+const netlink::WireguardKey& WireguardSetup::key() {
+  if (!key_) key_ = ensure_wireguard_key({.chosen = options_.wireguard_key_file});
+  return *key_;
+}
+
+void WireguardSetup::start_program(const std::string& link) {
+  if (starting_) return;
+  base::ProcessSpec spec;
+  spec.program = find_program();
+  spec.arguments = {link};
+  spec.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LOG_LEVEL=silent"};
+  spec.timeout = kStartLimit;
+  if (spec.program.empty()) {
+    problem_ =
+        fmt::format("the kernel has no WireGuard, and there is no program {} to serve '{}'", kProgram, link);
+    return;
+  }
+  base::log_info(fmt::format("the kernel has no WireGuard: starting {} for '{}'", spec.program, link));
+  starting_ =
+      std::make_unique<Child>(loop_, std::move(spec), [this](const ChildResult& result) { finish(result); });
+}
+
+void WireguardSetup::finish(const ChildResult& result) {
+  problem_.reset();
+  if (!result.succeeded()) {
+    problem_ = fmt::format("start {}: {}", kProgram, result.reason());
+    base::log_error(*problem_);
+  }
+  starting_.reset();
+  changed_();
+}
+
+}  // namespace flanneld
