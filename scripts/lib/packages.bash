@@ -17,6 +17,7 @@ bench_packages=(strace valgrind iperf3 bsdextrautils)
 plot_packages=(gnuplot-nox)
 check_packages=(bats yq strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
 fuzz_packages=(clang libclang-rt-14-dev)
+vm_packages=(qemu-system-x86 bats busybox-static cpio kmod wireguard-tools tcpdump)
 
 # Installs those of the given packages that are missing and says which; needs root and Debian then.
 # Services that come with them are not started.

@@ -281,6 +281,7 @@ addresses_of() {
   assert_equal "$(pod_exec pod2 cat /proc/sys/net/ipv6/conf/eth0/accept_dad)" 0
 }
 
+# bats test_tags=vm
 @test "VLANs are set up, or refused by name before anything is made" {
   if node_exec ip link add probe type bridge vlan_filtering 1 2>/dev/null; then
     node_exec ip link del probe

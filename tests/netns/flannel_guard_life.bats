@@ -214,10 +214,11 @@ KEYS
   arrives "" "world udp src=8.8.8.8 dst=10.244.1.3" "mac $own from=02:00:00:00:00:99"
 }
 
+# bats test_tags=vm
 @test "in a VLAN the gateway has a MAC that stays, and its port learns while the pods' do not" {
   local config
   config=$(conf '{"delegate":{"vlan":7}}')
-  node_exec sh -c 'ip link add t type bridge vlan_filtering 1 2>/dev/null && ip link del t' || skip "the kernel cannot filter VLANs on a bridge"
+  node_exec sh -c 'ip link add probe type bridge vlan_filtering 1 2>/dev/null && ip link del probe' || skip "the kernel cannot filter VLANs on a bridge"
   flannel ADD c1 evil "$config" >/dev/null
   flannel ADD c2 web "$config" >/dev/null
   assert_match "$(pod_exec web ip neigh show "$gateway")" 'lladdr 0a:58:0a:f4:01:01 PERMANENT'
