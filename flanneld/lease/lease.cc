@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 
@@ -100,7 +101,8 @@ std::string subnet_fault(const IpNet& subnet, const FamilyConfig& config) {
   if (!config.network.contains(subnet.address) || subnet.prefix <= config.network.prefix)
     return fmt::format("is not a part of the network {}", config.network);
   // SubnetMin and SubnetMax may have been others when the lease was made.
-  if (subnet.prefix != config.subnet_len)
+  const auto& lens = config.peer_lens;
+  if (!lens.empty() && std::find(lens.begin(), lens.end(), subnet.prefix) == lens.end())
     return fmt::format("has another length than the /{} of the network config", config.subnet_len);
   return {};
 }

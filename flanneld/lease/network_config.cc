@@ -147,6 +147,7 @@ FamilyConfig complete(const FamilyText& text, const FamilyRules& rules, NetworkC
   config.subnet_min = text.subnet_min.value_or(config.network.address.plus(base::Uint128(1) << shift));
   config.subnet_max =
       text.subnet_max.value_or(IpNet{config.network.last(), config.subnet_len}.network().address);
+  config.peer_lens = {config.subnet_len};
   check_bound(rules.min_key, config.subnet_min, config, rules);
   check_bound(rules.max_key, config.subnet_max, config, rules);
   if (config.subnet_max < config.subnet_min)
@@ -238,6 +239,17 @@ bool NetworkConfig::has_key(std::string_view name) {
   const auto all = keys();
   const std::string wanted = base::lower(name);
   return std::any_of(all.begin(), all.end(), [&](const char* key) { return base::lower(key) == wanted; });
+}
+
+void NetworkConfig::take_lengths_of(const NetworkConfig& other) {
+  for (const Family family : base::kFamilies) {
+    auto& mine = family == Family::v4 ? ipv4 : ipv6;
+    const auto& theirs = other.of(family);
+    if (!mine || !theirs || mine->peer_lens.empty()) continue;
+    const uint8_t len = theirs->subnet_len;
+    if (std::find(mine->peer_lens.begin(), mine->peer_lens.end(), len) == mine->peer_lens.end())
+      mine->peer_lens.push_back(len);
+  }
 }
 
 NetworkConfig NetworkConfig::parse(std::string_view text, Subnets subnets) {

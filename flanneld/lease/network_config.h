@@ -27,9 +27,10 @@ struct Families {
 /// One family's network and the subnets that nodes may take out of it.
 struct FamilyConfig {
   base::IpNet network;         ///< host bits cleared
-  uint8_t subnet_len = 0;      ///< prefix length of every node's subnet
+  uint8_t subnet_len = 0;      ///< prefix length of the subnet that a node takes
   base::IpAddress subnet_min;  ///< base address of the first subnet to give out
   base::IpAddress subnet_max;  ///< base address of the last one
+  std::vector<uint8_t> peer_lens = {};  ///< prefix lengths that peers' subnets may have; empty: any
 
   bool operator==(const FamilyConfig&) const = default;
 
@@ -66,6 +67,10 @@ struct NetworkConfig {
   static std::vector<const char*> keys();
   /// Whether `name`, in upper or lower case, is one of them.
   static bool has_key(std::string_view name);
+
+  /// Peers' subnets may have the lengths of `other`, too: while a cluster turns from one configuration to the
+  /// other, some nodes have this one and some that one.
+  void take_lengths_of(const NetworkConfig& other);
 
   /// Who decides on the nodes' subnets. Where the cluster assigns them, lengths and bounds are not read.
   enum class Subnets { chosen, assigned };

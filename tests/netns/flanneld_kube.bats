@@ -124,6 +124,9 @@ peer() {
   peer c 10.244.4.0/24 192.168.1.31 c6:d2:32:6f:8f:45
   wait_until 2 route_is_there 10.244.4.0/24
   route_is_gone 10.244.3.0/24
+  # Each Node's podCIDR may have another length.
+  peer e 10.244.64.0/20 192.168.1.33 c6:d2:32:6f:8f:47
+  wait_until 2 route_is_there 10.244.64.0/20
   # Annotations that come before the podCIDR.
   peer d "" 192.168.1.32 c6:d2:32:6f:8f:46
   on m1 kube_order '{"order": "patch", "name": "d", "patch": {"spec": {"podCIDR": "10.244.5.0/24", "podCIDRs": ["10.244.5.0/24"]}}}'

@@ -181,6 +181,20 @@ TEST_CASE("vxlan lease data") {
   }
 }
 
+TEST_CASE("peer check: where the cluster assigns the subnets, and for lengths of another configuration") {
+  const std::string text = R"({"Network":"10.5.0.0/16","SubnetLen":24})";
+  const auto assigned = NetworkConfig::parse(text, NetworkConfig::Subnets::assigned);
+  for (const char* name : {"10.5.2.0-24", "10.5.2.64-26", "10.5.64.0-18"})
+    CHECK_FALSE(find_fault(lease(name, "192.168.1.2"), assigned, nullptr));
+  CHECK(find_fault(lease("10.5.0.0-16", "192.168.1.2"), assigned, nullptr));
+  auto changing = NetworkConfig::parse(text);
+  changing.take_lengths_of(NetworkConfig::parse(R"({"Network":"10.5.0.0/16","SubnetLen":26})"));
+  CHECK_FALSE(find_fault(lease("10.5.2.64-26", "192.168.1.2"), changing, nullptr));
+  CHECK_FALSE(find_fault(lease("10.5.2.0-24", "192.168.1.2"), changing, nullptr));
+  CHECK(find_fault(lease("10.5.2.0-25", "192.168.1.2"), changing, nullptr));
+  CHECK(changing.ipv4->subnet_len == 24);
+}
+
 TEST_CASE("lease: what must not reach the kernel") {
   const auto config =
       NetworkConfig::parse(R"({"Network":"10.5.0.0/16","EnableIPv6":true,"IPv6Network":"fd00:10::/48"})");
