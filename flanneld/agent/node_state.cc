@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "common/base/error.h"
+
 namespace flanneld {
 namespace {
 
@@ -102,6 +104,14 @@ std::optional<std::string> describe_collisions(const NodeState& state) {
   }
   if (all.empty()) return std::nullopt;
   return fmt::format("{}", fmt::join(all, "; "));
+}
+
+void take_lengths_of(const std::vector<std::string>& texts, NetworkConfig& config) {
+  for (const std::string& text : texts) try {
+      config.take_lengths_of(NetworkConfig::parse(text));
+    } catch (const base::ParseError&) {
+      continue;
+    }
 }
 
 NodePlan node_plan(const NodeState& state, const Options& options) {

@@ -82,6 +82,9 @@ std::vector<base::IpNet> networks_on_link(const NodeState& state);
 /// Which of the node's own networks lie in the pod network; nullopt: none.
 std::optional<std::string> describe_collisions(const NodeState& state);
 
+/// Peers may have the subnet lengths of other configurations, past or to come. What is none is passed over.
+void take_lengths_of(const std::vector<std::string>& texts, NetworkConfig& config);
+
 /// What the node needs in the kernel, for the lease that it has. There must be a backend.
 NodePlan node_plan(const NodeState& state, const Options& options);
 /// Where tunnel packets of the peers that are used come from.

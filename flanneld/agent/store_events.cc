@@ -90,8 +90,9 @@ void StoreEvents::on(const ConfigRead& event) {
     state_.problems.config =
         "the network configuration in the store has changed; restart flanneld to apply it";
     base::log_warning(*state_.problems.config);
-    next_.status_changed();
-    return;
+    take_lengths_of({event.text}, *state_.config);  // nodes that are restarted sooner have it already
+    next_.attach();
+    return next_.status_changed();
   }
   base::log_info("network configuration read");
   try {

@@ -129,6 +129,13 @@ class SubnetChooser {
     for (const LeaseKey& key : preferred_) {
       const auto& subnet = key.of(family);
       if (!subnet) continue;
+      // Of another SubnetLen: the one with the same base, so that pods keep gateway and addresses.
+      const IpNet resized{subnet->address, config_.of(family)->subnet_len};
+      if (subnet->prefix != resized.prefix && config_.of(family)->allows(resized) &&
+          !find_holder(others_, resized)) {
+        plan.refused.push_back(fmt::format("{} becomes {}, as the network config has it", *subnet, resized));
+        return resized;
+      }
       const Lease* holder = find_holder(others_, *subnet);
       if (!config_.of(family)->allows(*subnet))
         plan.refused.push_back(fmt::format("{} is not one of the subnets of the network config", *subnet));

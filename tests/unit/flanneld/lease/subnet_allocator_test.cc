@@ -137,7 +137,16 @@ TEST_CASE("subnet choice: an own lease that does not fit makes way, its subnets 
   CHECK(text(choose_subnets(kV4, dual, request(), first)) == "kept 10.5.8.0-24 -10.5.8.0-24&fd00:0:0:8::-64");
   const std::vector<Lease> longer{lease("10.5.1.0-25", "192.168.1.1")};
   CHECK(text(choose_subnets(kV4, longer, request(), first)) ==
-        "fresh 10.5.1.0-24 -10.5.1.0-25; 10.5.1.0/25 is not one of the subnets of the network config");
+        "kept 10.5.1.0-24 -10.5.1.0-25; 10.5.1.0/25 becomes 10.5.1.0/24, as the network config has it");
+  const std::vector<Lease> wider{lease("10.5.2.0-23", "192.168.1.1")};
+  CHECK(text(choose_subnets(kV4, wider, request(), first)) ==
+        "kept 10.5.2.0-24 -10.5.2.0-23; 10.5.2.0/23 becomes 10.5.2.0/24, as the network config has it");
+  const std::vector<Lease> beside{lease("10.5.1.0-25", "192.168.1.1"), lease("10.5.1.128-25", "192.168.1.2")};
+  CHECK(text(choose_subnets(kV4, beside, request(), first)) ==
+        "fresh 10.5.2.0-24 -10.5.1.0-25; 10.5.1.0/25 is not one of the subnets of the network config");
+  const std::vector<Lease> middle{lease("10.5.1.128-25", "192.168.1.1")};
+  CHECK(text(choose_subnets(kV4, middle, request(), first)) ==
+        "fresh 10.5.1.0-24 -10.5.1.128-25; 10.5.1.128/25 is not one of the subnets of the network config");
 }
 
 TEST_CASE("subnet choice: a node with a new address keeps its subnet by its backend data") {
