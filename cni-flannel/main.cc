@@ -1,16 +1,49 @@
+// One program, several plugins: what it is called by tells which it is.
+#include <cstdio>
+#include <string_view>
+
+#include "cni-flannel/bandwidth/verbs.h"
+#include "cni-flannel/loopback/verbs.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/plugin_main.h"
 
-int main(int argc, char** argv) {
-  const cni::Plugin plugin{
-      .name = "flannel",
-      .purpose =
-          "Connects a container to the pod network of this node, as flanneld describes it in subnet.env.",
-      .add = flannel::add,
-      .del = flannel::del,
-      .check = flannel::check,
-      .gc = flannel::gc,
-      .status = flannel::status,
-  };
-  return cni::plugin_main(plugin, argc, argv);
+namespace {
+
+void nothing(const cni::Request& /*request*/) {}
+
+const cni::Plugin kPlugins[] = {
+    {.name = "flannel",
+     .purpose =
+         "Connects a container to the pod network of this node, as flanneld describes it in subnet.env.",
+     .add = flannel::add,
+     .del = flannel::del,
+     .check = flannel::check,
+     .gc = flannel::gc,
+     .status = flannel::status},
+    {.name = "bandwidth",
+     .purpose = "Limits how fast a container sends and receives; stands behind the plugin that connects it.",
+     .add = flannel::bandwidth::add,
+     .del = flannel::bandwidth::del,
+     .check = flannel::bandwidth::check,
+     .gc = flannel::bandwidth::gc,
+     .status = flannel::bandwidth::status},
+    {.name = "loopback",
+     .purpose = "Sets a container's loopback interface up.",
+     .add = flannel::loopback::add,
+     .del = flannel::loopback::del,
+     .check = flannel::loopback::check,
+     .gc = nothing,
+     .status = nothing},
+};
+
+/// By any other name it is the first.
+const cni::Plugin& find_plugin(std::string_view path) {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  for (const cni::Plugin& plugin : kPlugins)
+    if (plugin.name == name) return plugin;
+  return kPlugins[0];
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return cni::plugin_main(find_plugin(argc > 0 ? argv[0] : ""), argc, argv); }

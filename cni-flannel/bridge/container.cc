@@ -37,23 +37,6 @@ void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) 
 
 }  // namespace
 
-Container open_container(const std::string& path) {
-  auto [state, netns] = netlink::Netns::look_up(path);
-  switch (state) {
-    case netlink::Netns::State::present:
-      break;
-    case netlink::Netns::State::absent:
-      throw cni::Error(cni::ErrorCode::invalid_netns, fmt::format("CNI_NETNS '{}' does not exist", path),
-                       "nothing was changed; the runtime makes the namespace before it calls ADD");
-    case netlink::Netns::State::not_a_namespace:
-      throw cni::Error(cni::ErrorCode::invalid_netns,
-                       fmt::format("CNI_NETNS '{}' is not a network namespace", path),
-                       "nothing was changed; it may be a file that an earlier boot left");
-  }
-  netlink::NetlinkSocket socket = netlink::NetlinkSocket::open_in(*netns);
-  return {std::move(*netns), std::move(socket)};
-}
-
 void check_ifname_free(Container& container, const cni::Attachment& attachment) {
   if (netlink::find_ifindex(container.socket, attachment.ifname))
     throw cni::Error(

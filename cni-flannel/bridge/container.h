@@ -5,19 +5,9 @@
 
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
-#include "common/netlink/netns.h"
-#include "common/netlink/socket.h"
+#include "cni-flannel/pod/namespace.h"
 
 namespace flannel {
-
-/// The container's namespace, and a socket into it.
-struct Container {
-  netlink::Netns netns;
-  netlink::NetlinkSocket socket;
-};
-
-/// Opens CNI_NETNS. Throws cni::Error(invalid_netns) when it is absent or no network namespace.
-Container open_container(const std::string& path);
 
 /// Throws cni::Error(conflict) if the container has an interface of that name: a second ADD must
 /// end before it touches anything of the first.

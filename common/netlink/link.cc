@@ -164,6 +164,13 @@ void set_up(NetlinkSocket& socket, const Link& link) {
   socket.request(up_request(link.ifindex), fmt::format("set link {} up", quoted(link.name)));
 }
 
+void set_down(NetlinkSocket& socket, const Link& link) {
+  const LinkObject change = link_at(link.ifindex);
+  rtnl_link_unset_flags(change.get(), IFF_UP);
+  socket.request(build(rtnl_link_build_add_request, change),
+                 fmt::format("set link {} down", quoted(link.name)));
+}
+
 void set_promiscuous(NetlinkSocket& socket, const Link& link) {
   const LinkObject change = link_at(link.ifindex);
   rtnl_link_set_flags(change.get(), IFF_PROMISC);

@@ -72,6 +72,7 @@ std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex);
 std::optional<Link> parse_link(const nlmsghdr* message);
 
 void set_up(NetlinkSocket& socket, const Link& link);
+void set_down(NetlinkSocket& socket, const Link& link);
 /// Also gives it that hardware address, before it comes up.
 Message up_request(int ifindex, const std::optional<base::MacAddress>& mac = {});
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);
