@@ -55,14 +55,13 @@ host_add() {
 outer_pid() {
   local status world
   world=$(readlink "/proc/$WORLD_PID/ns/pid")
-  for status in /proc/[0-9]*/status; do
-    if [[ $(awk '$1 == "NSpid:" { print $NF }' "$status" 2>/dev/null) == "$1" &&
-      $(readlink "${status%/status}/ns/pid") == "$world" ]]; then
+  while read -r status; do
+    if [[ $(readlink "${status%/status}/ns/pid") == "$world" ]]; then
       status=${status#/proc/}
       echo "${status%/status}"
       return
     fi
-  done
+  done < <(awk -v pid="$1" '$1 == "NSpid:" && $NF == pid { print FILENAME }' /proc/[0-9]*/status 2>/dev/null)
   return 1
 }
 

@@ -36,21 +36,19 @@ protect_machine() {
   done
 }
 
-# Lays a tmpfs over directory $1 that shows the same entries, so that new ones can be made without a trace.
+# Lays a tmpfs over directory $1 that shows the same entries, so that new ones can be made without a trace. Few processes
+# do it: each test begins here.
 shadow() {
-  local entry name
+  local entry dirs=() others=()
   mkdir /run/below
   mount --rbind "$1" /run/below
   mount -t tmpfs -o mode=0755 tmpfs "$1"
   for entry in /run/below/*; do
-    name=${entry##*/}
-    if [[ -d $entry && ! -L $entry ]]; then
-      mkdir "$1/$name"
-      mount --rbind "$entry" "$1/$name"
-    else
-      cp -a "$entry" "$1/"
-    fi
+    if [[ -d $entry && ! -L $entry ]]; then dirs+=("${entry##*/}"); else others+=("$entry"); fi
   done
+  if ((${#dirs[@]} > 0)); then (cd "$1" && mkdir "${dirs[@]}"); fi
+  for entry in "${dirs[@]}"; do mount --rbind "/run/below/$entry" "$1/$entry"; done
+  if ((${#others[@]} > 0)); then cp -a "${others[@]}" "$1/"; fi
   umount --recursive --lazy /run/below
   rmdir /run/below
 }
