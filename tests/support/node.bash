@@ -77,9 +77,10 @@ pod_exec() {
   node_exec nsenter "--net=/run/netns/$pod" "$@"
 }
 
-# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time is up.
+# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time is up. PATIENCE [1] times as long where
+# the processor is emulated.
 wait_until() {
-  local end=$((SECONDS + $1))
+  local end=$((SECONDS + $1 * ${PATIENCE:-1}))
   shift
   until "$@"; do
     ((SECONDS < end)) || return 1
