@@ -17,6 +17,7 @@ cluster_start() {
 
 cluster_stop() {
   node_stop
+  HOST_PID=()
 }
 
 # on NAME COMMAND...: a function or command of the support files, with that host as its node.

@@ -8,7 +8,7 @@ load ../support/matrix.bash
 
 # Each test makes the hosts that it needs.
 setup() {
-  addresses=() block=1
+  block=1
 }
 
 # combinations FAMILIES: those of families and stores to be tried for a backend that serves at most FAMILIES.
@@ -56,7 +56,6 @@ carries() {
     also "$families"
     bytes_arrive
     teardown
-    HOST_PID=()
   done < <(combinations "$1")
 }
 
