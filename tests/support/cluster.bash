@@ -27,29 +27,27 @@ on() {
   "${@:2}"
 }
 
-# host_add NAME [ADDRESS/LEN...]: a host with these addresses on the underlay.
+# host_add NAME [ADDRESS/LEN...]: a host with these addresses on the underlay. Few processes make it: each test does.
 host_add() {
-  local name=$1 address
-  node_exec ip netns add "$name"
-  node_exec bash -c 'name=$1; exec setsid --fork nsenter "--net=/run/netns/$name" \
-    unshare --mount --propagation private bash -euc "
+  local name=$1 file=/proc/$WORLD_PID/root/run/$1 address setup=$'link set lo up\nlink set eth0 up\n'
+  for address in "${@:2}"; do
+    setup+="addr add $address dev eth0"
+    [[ $address != *:* ]] || setup+=' nodad'
+    setup+=$'\n'
+  done
+  node_exec bash -euc 'ip netns add "$1"
+    printf "%s\n" "link add u-$1 type veth peer name eth0 netns $1" "link set u-$1 master underlay up" | ip -batch -
+    exec setsid --fork nsenter "--net=/run/netns/$1" unshare --mount --propagation private bash -euc "
       for dir in /run /var/lib /etc/cni /opt/cni; do mount -t tmpfs -o mode=0755 tmpfs \$dir; done
       mkdir -p /run/{flannel,lock,netns} /etc/cni/net.d /opt/cni/bin
-      echo \$\$ >/proc/1/root/run/$name.pid
-      exec sleep infinity" </dev/null >/dev/null 2>&1 3>&-' bash "$name"
-  wait_until 10 node_exec test -s "/run/$name.pid"
-  HOST_PID[$name]=$(outer_pid "$(node_exec cat "/run/$name.pid")")
-  node_exec ip link add "u-$name" type veth peer name eth0 netns "$name"
-  node_exec ip link set "u-$name" master underlay up
-  on "$name" node_exec ip link set lo up
-  on "$name" node_exec ip link set eth0 up
-  for address in "${@:2}"; do
-    if [[ $address == *:* ]]; then
-      on "$name" node_exec ip addr add "$address" dev eth0 nodad
-    else
-      on "$name" node_exec ip addr add "$address" dev eth0
-    fi
-  done
+      ip -batch - <<<\"\$2\"
+      echo \$\$ >/proc/1/root/run/\$1.pid
+      exec sleep infinity" bash "$@" </dev/null >"/run/$1.log" 2>&1 3>&-' bash "$name" "$setup"
+  if ! wait_until 10 test -s "$file.pid"; then
+    cat "$file.log" >&2
+    return 1
+  fi
+  HOST_PID[$name]=$(outer_pid "$(<"$file.pid")")
 }
 
 # Prints the machine's number of a process that the world knows as $1.

@@ -59,13 +59,15 @@ agent_kube() {
   on "$1" kube_flanneld "$@"
 }
 
-# pods_start FAMILIES: a pod web on a and client on b; sets `addresses` to those of web that the client tries.
+# pods_start: a pod web on a and client on b; sets `addresses` to those of web that the client tries.
 pods_start() {
-  local result
-  on a pod_add web
+  local result client
   on b pod_add client
+  on b cni_pod ADD client --net /etc/cni/net.d/10-flannel.conflist >/dev/null &
+  client=$!
+  on a pod_add web
   result=$(on a cni_pod ADD web --net /etc/cni/net.d/10-flannel.conflist)
-  on b cni_pod ADD client --net /etc/cni/net.d/10-flannel.conflist >/dev/null
+  wait "$client"
   mapfile -t addresses < <(jq -r '.ips[].address | sub("/.*"; "")' <<<"$result")
 }
 
