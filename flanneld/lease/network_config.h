@@ -26,10 +26,10 @@ struct Families {
 
 /// One family's network and the subnets that nodes may take out of it.
 struct FamilyConfig {
-  base::IpNet network;         ///< host bits cleared
-  uint8_t subnet_len = 0;      ///< prefix length of the subnet that a node takes
-  base::IpAddress subnet_min;  ///< base address of the first subnet to give out
-  base::IpAddress subnet_max;  ///< base address of the last one
+  base::IpNet network;                  ///< host bits cleared
+  uint8_t subnet_len = 0;               ///< prefix length of the subnet that a node takes
+  base::IpAddress subnet_min;           ///< base address of the first subnet to give out
+  base::IpAddress subnet_max;           ///< base address of the last one
   std::vector<uint8_t> peer_lens = {};  ///< prefix lengths that peers' subnets may have; empty: any
 
   bool operator==(const FamilyConfig&) const = default;
