@@ -35,7 +35,15 @@ bool Handover::needs_former(const Lease& peer) const { return !now_->serves(peer
 bool Handover::serves(const Lease& peer) const { return now_->serves(peer) || former_->serves(peer); }
 
 PeerPlan Handover::peer_plan(const Lease& peer) const {
-  return (needs_former(peer) ? former_ : now_)->peer_plan(peer);
+  if (needs_former(peer)) return former_->peer_plan(peer);
+  PeerPlan plan = now_->peer_plan(peer);
+  // It sends by the former tunnel until it has learned that this node has changed, too.
+  if (former_->tunnel_ports().empty()) return plan;
+  std::vector<base::IpAddress> senders;
+  if (!peer.attributes.public_ip.is_unspecified()) senders.push_back(peer.attributes.public_ip);
+  if (peer.attributes.public_ipv6) senders.push_back(*peer.attributes.public_ipv6);
+  merge(plan.senders, senders);
+  return plan;
 }
 
 std::vector<TunnelPort> Handover::tunnel_ports() const {

@@ -64,7 +64,7 @@ backend_of() {
   all_reach_all
   assert_equal "$(backend_of a)" \
     "host-gw, MTU of pods 1450; the backend changes from 'vxlan' to 'host-gw': 2 peers have not yet, the first: $(
-      lease_names | sed -n "/^$(on a subnet_of)\\./!s/-/\\//p" | head -n 1)"
+      lease_names | sort -V | sed -n "/^$(on a subnet_of)\\./!s/-/\\//p" | head -n 1)"
   wait_until 3 eval '[[ $(on b status_get /readyz) == *"1 of the peers has changed its backend"* ]]'
   assert_match "$(on b node_exec "$BIN_DIR/flanneld" status)" "$a .*host-gw .*as before: its backend is 'host-gw' now"
 
