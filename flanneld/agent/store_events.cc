@@ -90,8 +90,9 @@ void StoreEvents::on(const ConfigRead& event) {
     state_.problems.config =
         "the network configuration in the store has changed; restart flanneld to apply it";
     base::log_warning(*state_.problems.config);
+    const NetworkConfig before = *state_.config;
     take_lengths_of({event.text}, *state_.config);  // nodes that are restarted sooner have it already
-    next_.attach();
+    if (*state_.config != before) next_.attach();
     return next_.status_changed();
   }
   base::log_info("network configuration read");
