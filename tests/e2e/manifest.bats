@@ -114,12 +114,13 @@ net_conf() {
   assert_equal "$(objects "$BATS_TEST_TMPDIR/all.yaml" | jq -Sc . | sort)" "$(objects | jq -Sc . | sort)"
 }
 
-@test "kustomization: components for dual stack and iptables change the network configuration alone, together as well" {
+@test "kustomization: components for dual stack, iptables and wireguard change the network configuration alone, together as well" {
   local components keys
-  for components in dual-stack iptables "iptables dual-stack" "dual-stack iptables policy"; do
+  for components in dual-stack iptables wireguard "dual-stack iptables" "wireguard iptables dual-stack policy"; do
     # shellcheck disable=SC2086 # several words
     customized $components >"$BATS_TEST_TMPDIR/all.yaml"
-    keys='.Network == "10.244.0.0/16" and .Backend == {Type: "vxlan"}'
+    keys='.Network == "10.244.0.0/16"'
+    if [[ $components == *wireguard* ]]; then keys+=' and .Backend == {Type: "wireguard"}'; else keys+=' and .Backend == {Type: "vxlan"}'; fi
     [[ $components != *dual* ]] || keys+=' and .EnableIPv6 and .IPv6Network == "fd00:10:244::/56"'
     [[ $components != *iptables* ]] || keys+=' and .EnableNFTables == false'
     assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" "$keys"
