@@ -151,6 +151,16 @@ peer() {
   assert_match "$(on a node_exec ip -6 route show fd00:244:0:2::/64)" "via fd00:1::20 dev eth0"
 }
 
+@test "kube: wireguard, whose key and port are published in Go flanneld's order" {
+  nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard"}}'
+  agents
+  assert_match "$(on m1 kube_annotation a backend-data)" '^\{"PublicKey":"[A-Za-z0-9+/]{43}=","Port":51820\}$'
+  local web
+  web=$(on a pod_run web)
+  on b pod_run client
+  wait_until 3 reaches b client "$web"
+}
+
 @test "kube: what somebody changes in the own Node is written again, and the Node may be made anew" {
   nodes
   agents
