@@ -25,6 +25,7 @@ void kubeconfig(std::string_view input);      ///< a kubeconfig, and what a prog
 void saved_state(std::string_view input);     ///< the leases that flanneld kept
 void options(std::string_view input);         ///< flanneld's flags, environment and configuration file
 void udp_packets(std::string_view input);     ///< packets of the backend udp, both ways
+void wireguard(std::string_view input);       ///< what WireGuard devices have, and leases of their peers
 
 struct Decoder {
   const char* name;
@@ -38,7 +39,7 @@ inline constexpr std::array kDecoders{
     Decoder{"etcd_answer", etcd_answer},       Decoder{"etcd_watch", etcd_watch},
     Decoder{"kube_nodes", kube_nodes},         Decoder{"kubeconfig", kubeconfig},
     Decoder{"saved_state", saved_state},       Decoder{"options", options},
-    Decoder{"udp_packets", udp_packets}};
+    Decoder{"udp_packets", udp_packets},       Decoder{"wireguard", wireguard}};
 
 /// What must hold whatever the input is.
 inline void promise(bool holds, const char* what) {
