@@ -18,8 +18,6 @@
 namespace netlink {
 namespace {
 
-using base::quoted;
-
 /// How the kernel tells of a time.
 struct Timespec64 {
   int64_t seconds, nanoseconds;
@@ -113,10 +111,25 @@ void put_peer(Message& message, const WireguardPeerChange& change) {
   });
 }
 
+/// Turning keepalive on sends one: to a peer without a session that is a handshake.
+void put_keepalive(Message& message, const WireguardPeerChange& change, std::chrono::seconds keepalive) {
+  message.put(WGPEER_A_PUBLIC_KEY, change.public_key.data(), change.public_key.size());
+  message.put_u32(WGPEER_A_FLAGS, WGPEER_F_UPDATE_ONLY);
+  message.put_u16(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, static_cast<uint16_t>(keepalive.count()));
+}
+
+void put_change(Message& message, const WireguardPeerChange& change) {
+  message.nest(0, [&] { put_peer(message, change); });
+  if (change.remove || !change.greet || change.keepalive.count() != 0) return;
+  for (const std::chrono::seconds keepalive : {std::chrono::seconds(1), std::chrono::seconds(0)})
+    message.nest(0, [&] { put_keepalive(message, change, keepalive); });
+}
+
 std::string describe(const WireguardPeerChange& change, const std::string& name) {
   const char* doing = change.remove ? "remove a peer of" : "set a peer of";
-  return change.allowed.empty() ? fmt::format("{} {}", doing, quoted(name))
-                                : fmt::format("{} {} for {}", doing, quoted(name), change.allowed.front());
+  return change.allowed.empty()
+             ? fmt::format("{} {}", doing, base::quoted(name))
+             : fmt::format("{} {} for {}", doing, base::quoted(name), change.allowed.front());
 }
 
 }  // namespace
@@ -125,7 +138,7 @@ void create_wireguard(NetlinkSocket& socket, const std::string& name, uint32_t m
   Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
   message.header(ifinfomsg{}).put_string(IFLA_IFNAME, name).put_u32(IFLA_MTU, mtu);
   message.nest(IFLA_LINKINFO, [&] { message.put_string(IFLA_INFO_KIND, std::string(kWireguardKind)); });
-  socket.request(message, fmt::format("create wireguard device {}", quoted(name)));
+  socket.request(message, fmt::format("create wireguard device {}", base::quoted(name)));
 }
 
 void add_wireguard_part(const nlmsghdr* message, WireguardState& state) {
@@ -161,7 +174,7 @@ std::optional<WireguardState> WireguardSocket::read(const std::string& name) {
   std::optional<WireguardState> state;
   try {
     socket_.dump(
-        request(WG_CMD_GET_DEVICE, name), fmt::format("read wireguard device {}", quoted(name)),
+        request(WG_CMD_GET_DEVICE, name), fmt::format("read wireguard device {}", base::quoted(name)),
         [&] { state.emplace(); }, [&](const nlmsghdr* message) { add_wireguard_part(message, *state); });
   } catch (const NetlinkError& error) {
     if (error.error_number() != ENODEV && error.error_number() != EOPNOTSUPP) throw;
@@ -174,7 +187,7 @@ void WireguardSocket::configure(const std::string& name, const WireguardKey& pri
   Message message = request(WG_CMD_SET_DEVICE, name);
   message.put(WGDEVICE_A_PRIVATE_KEY, private_key.data(), private_key.size());
   message.put_u16(WGDEVICE_A_LISTEN_PORT, port);
-  socket_.request(message, fmt::format("configure wireguard device {}", quoted(name)));
+  socket_.request(message, fmt::format("configure wireguard device {}", base::quoted(name)));
 }
 
 std::vector<Steps::Refusal> WireguardSocket::change_peers(const std::string& name,
@@ -182,7 +195,7 @@ std::vector<Steps::Refusal> WireguardSocket::change_peers(const std::string& nam
   Steps steps;
   for (const WireguardPeerChange& change : changes) {
     Message message = request(WG_CMD_SET_DEVICE, name);
-    message.nest(WGDEVICE_A_PEERS, [&] { message.nest(0, [&] { put_peer(message, change); }); });
+    message.nest(WGDEVICE_A_PEERS, [&] { put_change(message, change); });
     steps.add(message, describe(change, name));
   }
   return steps.send(socket_);

@@ -46,6 +46,9 @@ struct WireguardPeerChange {
   bool remove = false;  ///< the rest does not count then
   WireguardKey preshared_key{};
   std::optional<WireguardEndpoint> endpoint = {};  ///< nullopt: as it is
+  /// Begin a handshake at once: the peer may have a session that this end has not, and go on with that for 15
+  /// s.
+  bool greet = false;
   std::chrono::seconds keepalive{0};
   std::vector<base::IpNet> allowed = {};  ///< in the place of those that it has
   bool operator==(const WireguardPeerChange&) const = default;

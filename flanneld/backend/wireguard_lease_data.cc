@@ -22,8 +22,9 @@ WireguardLeaseData WireguardLeaseData::parse(std::string_view text) {
     if (!key || *key == netlink::WireguardKey{})
       throw base::ParseError(fmt::format("key 'PublicKey': {} is not the base64 text of a WireGuard key",
                                          base::quoted(key_text)));
-    const auto port = get_unsigned(document, "Port", UINT16_MAX);
-    return WireguardLeaseData{.public_key = *key, .port = static_cast<uint16_t>(port.value_or(0))};
+    WireguardLeaseData data{.public_key = *key};
+    data.port = static_cast<uint16_t>(get_unsigned(document, "Port", UINT16_MAX).value_or(0));
+    return data;
   });
 }
 

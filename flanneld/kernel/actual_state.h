@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ActualState {
   std::vector<netlink::Neighbour> neighbours;
   std::vector<netlink::FdbEntry> fdb;
   std::map<std::string, netlink::WireguardState> wireguard = {};  ///< by the device's name
+  std::set<std::string> risen = {};  ///< devices that were down, and have lost their sessions
   std::chrono::sys_seconds now{};
 };
 

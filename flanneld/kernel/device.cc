@@ -155,6 +155,7 @@ DeviceResult ensure_device(netlink::NetlinkSocket& socket, WireguardAccess& wire
   const bool is_up = attempt(device, result, [&] {
     if (result.link.is_up()) return;
     netlink::set_up(socket, result.link);
+    result.has_risen = true;
     ++result.writes;
   });
   const bool has_addresses = attempt(device, result, [&] { ensure_addresses(socket, device, result); });

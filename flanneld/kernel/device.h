@@ -21,6 +21,7 @@ struct DeviceResult {
   std::vector<std::string> failures;  ///< what is not as planned; the rest is
   bool serves = false;                ///< it carries packets, whatever else has failed
   std::vector<std::string> notes;     ///< what was done that an operator should know
+  bool has_risen = false;             ///< it was down
   bool has_program = false;           ///< that serves the device in place of the kernel
   bool needs_program = false;         ///< the kernel has no WireGuard: a program must serve the device
 };

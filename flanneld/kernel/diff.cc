@@ -16,28 +16,6 @@ using Present = std::unordered_set<const Object*>;
 
 constexpr std::chrono::minutes kFreshHandshake(3);
 
-enum class Endpoint : uint8_t { set, leave };
-
-TunnelPeerWrite kernel_peer(const PlannedTunnelPeer& peer, const TunnelSettings& settings,
-                            Endpoint endpoint) {
-  TunnelPeerWrite write{.link = peer.link,
-                        .change = {.public_key = peer.public_key, .allowed = peer.allowed}};
-  if (const auto found = settings.find(peer.link); found != settings.end()) {
-    write.change.preshared_key = found->second.preshared_key;
-    write.change.keepalive = found->second.keepalive;
-  }
-  if (endpoint == Endpoint::set) write.change.endpoint = peer.endpoint;
-  return write;
-}
-
-/// Whatever order the device tells of its networks in.
-bool has_settings(const netlink::WireguardPeer& actual, const PlannedTunnelPeer& desired,
-                  const WireguardDevice& device) {
-  return actual.preshared_key == device.preshared_key && actual.keepalive == device.keepalive &&
-         actual.allowed.size() == desired.allowed.size() &&
-         std::is_permutation(actual.allowed.begin(), actual.allowed.end(), desired.allowed.begin());
-}
-
 class Diff {
  public:
   Diff(const DesiredState& desired, const NodePlan& plan, const ActualState& actual, const LinkIndexes& links,
@@ -118,12 +96,15 @@ class Diff {
         }
         const bool is_elsewhere = actual.endpoint != desired->endpoint && !knows_better(actual);
         endpoints[desired] = is_elsewhere ? Endpoint::set : Endpoint::leave;
-        if (!is_elsewhere && has_settings(actual, *desired, settings.at(link))) present.insert(desired);
+        if (!is_elsewhere && !actual_.risen.contains(link) &&
+            has_settings(actual, *desired, settings.at(link)))
+          present.insert(desired);
       }
     put_missing(desired_.tunnel_peers(), present, [&](const PlannedTunnelPeer& peer, int /*ifindex*/) {
       const auto found = endpoints.find(&peer);
       writes_.put_tunnel_peers.push_back(
           kernel_peer(peer, settings, found == endpoints.end() ? Endpoint::set : found->second));
+      if (actual_.risen.contains(peer.link)) writes_.put_tunnel_peers.back().change.greet = true;
     });
   }
 
@@ -269,14 +250,6 @@ Neighbour kernel_neighbour(const PlannedNeighbour& neighbour, int ifindex) {
 
 FdbEntry kernel_fdb_entry(const PlannedFdbEntry& entry, int ifindex) {
   return {ifindex, entry.mac, entry.dst};
-}
-
-TunnelSettings tunnel_settings(const NodePlan& plan) {
-  TunnelSettings settings;
-  for (const Device& device : plan.devices)
-    if (const auto* wireguard = std::get_if<WireguardDevice>(&device.kind))
-      settings[device.name] = *wireguard;
-  return settings;
 }
 
 KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,

@@ -10,6 +10,7 @@
 #include "flanneld/kernel/actual_state.h"
 #include "flanneld/kernel/desired_state.h"
 #include "flanneld/kernel/links.h"
+#include "flanneld/kernel/tunnel_peers.h"
 
 namespace flanneld {
 
@@ -19,17 +20,6 @@ constexpr uint8_t kRouteProtocol = 95;
 
 /// Blackholes come after the bridge's own route to the same subnet, whose priority is 0.
 constexpr uint32_t kBlackholePriority = 0xffff0000;
-
-/// A change of one peer of a WireGuard device.
-struct TunnelPeerWrite {
-  std::string link;
-  netlink::WireguardPeerChange change;
-  bool operator==(const TunnelPeerWrite&) const = default;
-};
-
-/// What every peer of a plan's WireGuard devices has, by the device's name.
-using TunnelSettings = std::map<std::string, WireguardDevice>;
-TunnelSettings tunnel_settings(const NodePlan& plan);
 
 /// Requests to make. Puts come before removals, so that no peer is cut off in between.
 struct KernelWrites {

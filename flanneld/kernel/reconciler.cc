@@ -138,6 +138,7 @@ uint64_t Reconciler::ensure_devices() {
     if (result.needs_program && events_.needs_program) events_.needs_program(device.name);
     if (result.link.ifindex != 0) links_.set(device.name, result.link.ifindex);
     writes += result.writes;
+    if (result.has_risen) risen_.insert(device.name);
     if (result.has_program) status_.has_program = true;
     if (!result.serves && !result.failures.empty()) status_.no_device = result.failures.front();
     for (std::string& failure : result.failures) status_.failures.add(std::move(failure));
@@ -160,7 +161,9 @@ KernelWrites Reconciler::find_difference() {
   if (!knows_peers_) return {};
   const Look look = has_looked_ ? Look::later : Look::first;
   has_looked_ = true;
-  return diff_kernel(desired_, node_, read_actual_state(socket_, wireguard_, node_, links_), links_, look);
+  ActualState actual = read_actual_state(socket_, wireguard_, node_, links_);
+  actual.risen = std::exchange(risen_, {});
+  return diff_kernel(desired_, node_, actual, links_, look);
 }
 
 void Reconciler::look_for_drift() {
@@ -205,6 +208,7 @@ void Reconciler::conclude() {
   if (status_.is_well()) {
     backoff_.reset();
     retry_timer_.cancel();
+    if (wireguard_.take_greeted()) retry_timer_.start(kPeerRetry);
   } else if (!retry_timer_.armed()) {
     retry_timer_.start(std::max(status_.failures.empty() ? kPeerRetry : kFirstRetry, backoff_.next()));
   }

@@ -103,9 +103,10 @@ class Reconciler {
 
   NodePlan node_;
   DesiredState desired_;
-  bool knows_peers_ = false;  ///< until then nothing in the kernel is stale
-  bool has_looked_ = false;   ///< at the objects that peers need
-  LinkIndexes links_;         ///< as the last look found them
+  bool knows_peers_ = false;     ///< until then nothing in the kernel is stale
+  std::set<std::string> risen_;  ///< devices that this pass has set up
+  bool has_looked_ = false;      ///< at the objects that peers need
+  LinkIndexes links_;            ///< as the last look found them
   HostLinks host_;
   ReconcilerStatus status_;
   std::set<std::string> logged_;  ///< failures that the log has

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -110,6 +111,7 @@ std::vector<netlink::Steps::Refusal> WireguardAccess::change_peers(
     const std::string& name, const std::vector<WireguardPeerChange>& changes) {
   if (kernel_ && !by_program_.contains(name)) return kernel_->change_peers(name, changes);
   const std::string doing = fmt::format("set the peers of {}", base::quoted(name));
+  has_greeted_ = has_greeted_ || std::any_of(changes.begin(), changes.end(), is_greeted);
   std::vector<netlink::Steps::Refusal> refusals;
   if (changes.empty() || change(name, set_wireguard_text(changes), doing) == 0) return refusals;
   for (size_t i = 0; i < changes.size(); ++i) {  // it stops at the first that it refuses

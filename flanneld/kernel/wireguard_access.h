@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/netlink/steps.h"
@@ -29,9 +30,14 @@ class WireguardAccess {
   std::vector<netlink::Steps::Refusal> change_peers(const std::string& name,
                                                     const std::vector<netlink::WireguardPeerChange>& changes);
 
+  /// Since the last call a peer has got a keepalive that it is not to have (is_greeted()): look again in a
+  /// while.
+  [[nodiscard]] bool take_greeted() { return std::exchange(has_greeted_, false); }
+
  private:
   std::optional<netlink::WireguardSocket> kernel_;
   std::set<std::string> by_program_;  ///< devices that programs serve
+  bool has_greeted_ = false;
 };
 
 }  // namespace flanneld

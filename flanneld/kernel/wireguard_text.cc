@@ -23,6 +23,8 @@ std::string hex(const WireguardKey& key) {
   return text;
 }
 
+constexpr std::chrono::seconds kGreeting(5);
+
 template <class Number>
 std::optional<Number> parse_number(std::string_view text, int base = 10) {
   Number number{};
@@ -94,6 +96,10 @@ void take_line(std::string_view key, std::string_view value, WireguardState& sta
 
 }  // namespace
 
+bool is_greeted(const netlink::WireguardPeerChange& change) {
+  return !change.remove && change.greet && change.keepalive.count() == 0;
+}
+
 std::string set_wireguard_text(const WireguardKey& private_key, uint16_t port) {
   return fmt::format("set=1\nprivate_key={}\nlisten_port={}\n\n", hex(private_key), port);
 }
@@ -113,7 +119,7 @@ std::string set_wireguard_text(const std::vector<netlink::WireguardPeerChange>& 
     else if (endpoint)
       fmt::format_to(add, "endpoint=[{}]:{}\n", endpoint->address, endpoint->port);
     fmt::format_to(add, "persistent_keepalive_interval={}\nreplace_allowed_ips=true\n",
-                   change.keepalive.count());
+                   is_greeted(change) ? kGreeting.count() : change.keepalive.count());
     for (const base::IpNet& net : change.allowed) fmt::format_to(add, "allowed_ip={}\n", net);
   }
   text += '\n';

@@ -16,6 +16,10 @@ inline constexpr std::string_view kGetWireguard = "get=1\n\n";
 /// What is longer is no answer: 16,000 peers take 8 MB.
 inline constexpr size_t kMaxWireguardAnswer = 8 << 20;
 
+/// Whether a peer, so that it is greeted, is given a keepalive that it is not to have. Turning that off at
+/// once would greet nobody where the program has not yet noticed that its link is up.
+bool is_greeted(const netlink::WireguardPeerChange& change);
+
 /// Sets a device's private key and port.
 std::string set_wireguard_text(const netlink::WireguardKey& private_key, uint16_t port);
 /// Changes peers of a device.

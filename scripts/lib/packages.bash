@@ -10,7 +10,7 @@ build_packages=(
 node_packages=(
   iproute2 iputils-ping iptables nftables util-linux procps jq
   containerd runc busybox-static containernetworking-plugins
-  etcd-server etcd-client openssl curl perl python3
+  etcd-server etcd-client openssl curl perl python3 wireguard-tools wireguard-go
 )
 image_packages=(jq ca-certificates iptables)
 bench_packages=(strace valgrind iperf3 bsdextrautils)

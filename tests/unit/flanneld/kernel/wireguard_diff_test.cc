@@ -67,7 +67,18 @@ TEST_CASE("wireguard peers: an up-to-date device needs nothing, an empty one eve
                                   WireguardPeerChange{.public_key = key_of(2),
                                                       .preshared_key = key_of(7),
                                                       .endpoint = WireguardEndpoint{ip("192.0.2.2"), 51820},
+                                                      .greet = true,
                                                       .allowed = {net("10.5.2.0/24")}}});
+}
+
+TEST_CASE("wireguard peers: a device that was down has lost its sessions, and greets") {
+  WireguardBench bench;
+  bench.peer().endpoint = WireguardEndpoint{ip("198.51.100.9"), 4000};
+  bench.peer().last_handshake = kNow;
+  bench.actual.risen = {kLink};
+  REQUIRE(bench.puts().size() == 1);
+  CHECK(bench.puts()[0].change.greet);
+  CHECK_FALSE(bench.puts()[0].change.endpoint);
 }
 
 TEST_CASE("wireguard peers: what nobody needs is removed, also an old key of a node") {

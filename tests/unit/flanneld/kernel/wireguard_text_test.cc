@@ -53,6 +53,16 @@ TEST_CASE("wireguard text: an answer without an errno, or with half a key, is no
   CHECK_FALSE(is_whole_wireguard_answer("errno=0\n"));
 }
 
+TEST_CASE("wireguard text: a peer that gets a place is greeted, unless its keepalive does that") {
+  netlink::WireguardPeerChange change{.public_key = key_of(0x22), .greet = true};
+  const std::string turned_on = "persistent_keepalive_interval=5\n";
+  CHECK(contains(set_wireguard_text({change}), turned_on));
+  change.keepalive = std::chrono::seconds(25);
+  CHECK_FALSE(contains(set_wireguard_text({change}), turned_on));
+  change = {.public_key = key_of(0x22)};
+  CHECK_FALSE(contains(set_wireguard_text({change}), turned_on));
+}
+
 TEST_CASE("wireguard text: sets and removes peers") {
   CHECK(set_wireguard_text(key_of(0x11), 51820) == "set=1\nprivate_key=" + kOne + "\nlisten_port=51820\n\n");
   CHECK(set_wireguard_text({{.public_key = key_of(0x22),
