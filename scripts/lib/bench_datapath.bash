@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# The data path's part of scripts/bench: TCP (iperf3) from a pod on one host to a pod on another, over vxlan and host-gw,
-# in three networks on one underlay (tests/support/cluster.bash), in turns:
+# The data path's part of scripts/bench: TCP (iperf3) from a pod on one host to a pod on another, over each backend that
+# this kernel has, and the processor time of all that takes part in it; in three networks on one underlay
+# (tests/support/cluster.bash), in turns:
 #   ours       by flanneld --ip-masq and the plugins
-#   reference  made here with `ip`, `bridge` and `iptables`: upstream's devices, settings and rules
-#   limit      the same without any rules
-# Needs bench_report.bash, in_turn of bench_calls.bash, and $rounds; a round is two runs of a second.
+#   reference  made with `ip`, `bridge`, `wg` and `iptables` (bench_by_hand.bash): upstream's devices, settings and rules
+#   limit      the same without any rules; beside a program that is the tunnel, UDP datagrams of its packets' size between
+#              the same hosts
+# Needs bench_report.bash, bench_by_hand.bash, in_turn of bench_calls.bash, and $rounds; a round is two runs of a second.
 
 declare -A network_number=([ours]=1 [reference]=2 [limit]=3)
 
@@ -29,7 +31,12 @@ ours_up() {
 by_hand_up() {
   local peer=$((3 - $2)) mtu=1500 subnet peer_subnet
   subnet=$(pod_subnet "$4" "$2") peer_subnet=$(pod_subnet "$4" "$peer")
-  [[ $3 == host-gw ]] || mtu=1450
+  case $3 in
+    vxlan) mtu=1450 ;;
+    ipip) mtu=1480 ;;
+    wireguard) mtu=1440 ;;
+    udp) mtu=1472 ;;
+  esac
   on "$1" pod_add pod
   on "$1" node_exec bash -euc 'subnet=$1 mtu=$2
     echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -47,43 +54,6 @@ by_hand_up() {
   echo "$subnet.2"
 }
 
-# by_hand_vxlan HOST NUMBER ADDRESS PEER SUBNET PEER_SUBNET
-by_hand_vxlan() {
-  on "$1" node_exec bash -euc 'peer_mac=02:00:00:00:00:0$((3 - $1))
-    ip link add flannel.1 address "02:00:00:00:00:0$1" txqueuelen 0 type vxlan id 1 local "$2" dev eth0 dstport 8472 nolearning
-    ip addr add "$4.0/32" dev flannel.1
-    ip link set flannel.1 up
-    ip neigh add "$5.0" lladdr "$peer_mac" dev flannel.1 nud permanent
-    bridge fdb add "$peer_mac" dev flannel.1 dst "$3"
-    ip route add "$5.0/24" via "$5.0" dev flannel.1 onlink' bash "${@:2}"
-}
-
-by_hand_host-gw() {
-  on "$1" node_exec ip route add "$6.0/24" via "$4" dev eth0
-}
-
-# by_hand_rules HOST POD_NETWORK SUBNET: upstream's iptables rules, with --ip-masq.
-by_hand_rules() {
-  on "$1" node_exec iptables-restore <<TEXT
-*nat
-:FLANNEL-POSTRTG - [0:0]
--A POSTROUTING -m comment --comment "flanneld masq" -j FLANNEL-POSTRTG
--A FLANNEL-POSTRTG -m mark --mark 0x4000/0x4000 -m comment --comment "flanneld masq" -j RETURN
--A FLANNEL-POSTRTG -s $3 -d $2 -m comment --comment "flanneld masq" -j RETURN
--A FLANNEL-POSTRTG -s $2 -d $3 -m comment --comment "flanneld masq" -j RETURN
--A FLANNEL-POSTRTG ! -s $2 -d $3 -m comment --comment "flanneld masq" -j RETURN
--A FLANNEL-POSTRTG -s $2 ! -d 224.0.0.0/4 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
--A FLANNEL-POSTRTG ! -s $2 -d $2 -m comment --comment "flanneld masq" -j MASQUERADE --random-fully
-COMMIT
-*filter
-:FLANNEL-FWD - [0:0]
--A FORWARD -m comment --comment "flanneld forward" -j FLANNEL-FWD
--A FLANNEL-FWD -s $2 -m comment --comment "flanneld forward" -j ACCEPT
--A FLANNEL-FWD -d $2 -m comment --comment "flanneld forward" -j ACCEPT
-COMMIT
-TEXT
-}
-
 # network_up NETWORK BACKEND: its two hosts, a pod on each, and a server in that of the second; sets server_address.
 network_up() {
   local number address
@@ -96,8 +66,13 @@ network_up() {
     fi
   done
   server_address[$1]=$address
-  on "${1}2" node_spawn iperf3.log nsenter --net=/run/netns/pod iperf3 --server
-  wait_until 10 answers "$1"
+  if [[ $1 == limit ]] && is_program "$2"; then
+    on "${1}2" node_spawn iperf3.log iperf3 --server
+    wait_until 10 on "${1}2" node_exec bash -c '[[ -n $(ss -Hltn "sport = :5201") ]]'
+  else
+    on "${1}2" node_spawn iperf3.log nsenter --net=/run/netns/pod iperf3 --server
+    wait_until 10 answers "$1"
+  fi
 }
 
 # answers NETWORK: true when the server is there, and the pods reach each other.
@@ -105,24 +80,82 @@ answers() {
   on "${1}1" pod_exec pod timeout 2 bash -c 'exec 3<>"/dev/tcp/$0/5201"' "${server_address[$1]}" 2>/dev/null
 }
 
-# throughput NETWORK: Gbit/s that arrive within a second.
+# busy_time: the processor time that this machine has spent, in hundredths of a second.
+busy_time() {
+  awk '$1 == "cpu" { print $2 + $3 + $4 + $7 + $8 }' /proc/stat
+}
+
+# flow HOST WHERE... : prints Gbit/s that arrive within a second, and the machine's processor time, seconds per GB. The
+# rest of the arguments are iperf3's, run in that pod of the host, or in the host itself by `host`.
+flow() {
+  local where=(on "$1" pod_exec "$2") before result
+  [[ $2 != host ]] || where=(on "$1" node_exec)
+  before=$(busy_time)
+  result=$("${where[@]}" iperf3 --json --time 1 "${@:3}" 2>/dev/null)
+  jq -r --argjson before "$before" --argjson after "$(busy_time)" \
+    '.end.sum_received | "\(.bits_per_second / 1e9) \(($after - $before) / 100 / (.bytes / 1e9))"' <<<"$result"
+}
+
+# throughput NETWORK BACKEND: as flow, for what the network is measured by.
 throughput() {
-  on "${1}1" pod_exec pod iperf3 --json --time 1 --client "${server_address[$1]}" | jq '.end.sum_received.bits_per_second / 1e9'
+  if [[ $1 == limit ]] && is_program "$2"; then
+    flow limit1 host --udp --bandwidth 0 --length 1472 --client "$(host_address limit 2)"
+  else
+    flow "${1}1" pod --client "${server_address[$1]}"
+  fi
+}
+
+# can_make KIND [option...]: true when this kernel has such links.
+can_make() {
+  node_exec ip link add probe type "$@" 2>/dev/null && node_exec ip link del probe
+}
+
+# is_program BACKEND: true when no kernel but a program carries the packets.
+is_program() {
+  case $1 in
+    udp) true ;;
+    wireguard) ! can_make wireguard ;;
+    *) false ;;
+  esac
+}
+
+# backend_name BACKEND: as the tables name it.
+backend_name() {
+  if [[ $1 == wireguard ]] && is_program wireguard; then echo wireguard-go; else echo "$1"; fi
+}
+
+# can_measure BACKEND: true when this machine has what it needs.
+can_measure() {
+  case $1 in
+    ipip) can_make ipip local 192.0.2.1 remote 192.0.2.2 ;;
+    wireguard) can_make wireguard || command -v wireguard-go >/dev/null ;;
+  esac
 }
 
 bench_datapath() {
-  local backend network round value
+  local backend
   declare -gA server_address
-  for backend in vxlan host-gw; do
-    echo "datapath: $backend" >&2
+  for backend in vxlan host-gw wireguard; do
     cluster_start
-    for network in ours reference limit; do network_up "$network" "$backend"; done
-    for ((round = 0; round <= 2 * rounds; round++)); do
-      for network in $(in_turn "$round" ours reference limit); do
-        value=$(throughput "$network")
-        ((round == 0)) || sample datapath "TCP over $backend" "" "$network" Gbit/s "$value"
-      done
-    done
+    if can_measure "$backend"; then
+      echo "datapath: $backend" >&2
+      measure_backend "$backend"
+    fi
     cluster_stop
+  done
+}
+
+measure_backend() {
+  local networks=(ours reference limit) network round name gbits seconds
+  [[ $1 != udp ]] || networks=(ours limit)
+  name="TCP over $(backend_name "$1")"
+  for network in "${networks[@]}"; do network_up "$network" "$1"; done
+  for ((round = 0; round <= 2 * rounds; round++)); do
+    for network in $(in_turn "$round" "${networks[@]}"); do
+      read -r gbits seconds < <(throughput "$network" "$1")
+      ((round > 0)) || continue
+      sample datapath "$name" "" "$network" Gbit/s "$gbits"
+      sample datapath "$name: processor time" "" "$network" s/GB "$seconds"
+    done
   done
 }

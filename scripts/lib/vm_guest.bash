@@ -3,7 +3,7 @@
 # ends the machine.
 set -u
 
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux LANG=C.UTF-8
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
