@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cni-flannel/bandwidth/verbs.h"
+#include "cni-flannel/hostport/verbs.h"
 #include "cni-flannel/loopback/verbs.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/plugin_main.h"
@@ -20,6 +21,13 @@ const cni::Plugin kPlugins[] = {
      .check = flannel::check,
      .gc = flannel::gc,
      .status = flannel::status},
+    {.name = "portmap",
+     .purpose = "Leads ports of the node to a container; stands behind the plugin that connects it.",
+     .add = flannel::hostport::add,
+     .del = flannel::hostport::del,
+     .check = flannel::hostport::check,
+     .gc = flannel::hostport::gc,
+     .status = flannel::hostport::status},
     {.name = "bandwidth",
      .purpose = "Limits how fast a container sends and receives; stands behind the plugin that connects it.",
      .add = flannel::bandwidth::add,

@@ -2,14 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "common/base/error.h"
+#include "common/base/file.h"
 #include "common/base/text.h"
 
 namespace netfilter {
 namespace {
 
 constexpr size_t kMaxOutputBytes = 64 << 20;  // a node with tens of thousands of services
+constexpr size_t kMaxNamesBytes = 4096;
 constexpr const char* kXtablesLockSeconds = "5";
 
 /// Full path, or empty. PATH is not used: a plugin's may be anything.
@@ -44,6 +48,18 @@ const char* iptables_name(base::Family family) {
 
 bool has_iptables(base::Family family, IptablesVariant variant) {
   return !find_program(family, variant, "save").empty() && !find_program(family, variant, "restore").empty();
+}
+
+bool has_legacy_table(base::Family family, std::string_view table) {
+  const char* path = family == base::Family::v4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names";
+  try {
+    const auto names = base::read_file(path, kMaxNamesBytes);
+    if (!names) return false;
+    const auto tables = base::split(*names, '\n');
+    return std::find(tables.begin(), tables.end(), table) != tables.end();
+  } catch (const base::SystemError&) {
+    return false;
+  }
 }
 
 std::optional<base::ProcessSpec> iptables_save(base::Family family, IptablesVariant variant,

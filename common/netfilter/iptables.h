@@ -21,6 +21,10 @@ const char* iptables_name(base::Family family);
 /// True if the node has both programs.
 bool has_iptables(base::Family family, IptablesVariant variant);
 
+/// True if the kernel has that table of the legacy variant in this network namespace. False where only others
+/// may read so.
+bool has_legacy_table(base::Family family, std::string_view table);
+
 /// A call that prints the rules of one table, or of all if `table` is empty. nullopt if the node lacks the
 /// program.
 std::optional<base::ProcessSpec> iptables_save(base::Family family, IptablesVariant variant,

@@ -56,6 +56,8 @@ struct NftRuleInfo {
   [[nodiscard]] bool names_interface(std::string_view name) const;
   /// True if the rule compares the source or destination with just this network.
   [[nodiscard]] bool names_network(const base::IpNet& net) const;
+  /// The address that the rule gives packets; nullopt if it gives none, or one of several.
+  [[nodiscard]] std::optional<base::IpAddress> nat_address() const;
 };
 
 struct NftChainInfo {

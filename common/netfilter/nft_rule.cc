@@ -5,13 +5,14 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <net/if.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "common/netfilter/nft_rule_expression.h"
 
 namespace netfilter {
 namespace {
@@ -26,15 +27,6 @@ uint32_t source_offset(const base::IpNet& net) { return net.address.is_v4() ? 12
 uint32_t destination_offset(const base::IpNet& net) { return net.address.is_v4() ? 16 : 24; }
 
 }  // namespace
-
-template <class Fill>
-NftRule& NftRule::expression(const char* name, Fill&& fill) {
-  expressions_.nest(NFTA_LIST_ELEM, [&] {
-    expressions_.put_string(NFTA_EXPR_NAME, name);
-    expressions_.nest(NFTA_EXPR_DATA, fill);
-  });
-  return *this;
-}
 
 void NftRule::put_data(int type, const void* bytes, size_t length) {
   expressions_.nest(type, [&] { expressions_.put(NFTA_DATA_VALUE, bytes, length); });
@@ -271,12 +263,6 @@ NftRule& NftRule::before(std::chrono::sys_seconds end) {
 
 NftRule& NftRule::counter() {
   return expression("counter", [] {});
-}
-
-NftRule& NftRule::masquerade(bool fully_random) {
-  return expression("masq", [&] {
-    if (fully_random) expressions_.put_be32(NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY);
-  });
 }
 
 NftRule& NftRule::verdict(int32_t code, const std::string& chain) {

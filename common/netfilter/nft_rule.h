@@ -64,6 +64,10 @@ class NftRule {
   NftRule& udp_source_below(uint16_t port);
   /// `udp dport port`.
   NftRule& udp_port_is(uint16_t port);
+  /// `tcp dport port`, or of another transport, an IPPROTO_*.
+  NftRule& port_is(uint8_t protocol, uint16_t port);
+  /// `fib daddr type local`: the destination is an address of this node.
+  NftRule& destination_is_local();
   /// `field @set`, several as `field . field @set`; `!= @set` unless `is_in`. The order is that of the set's
   /// types.
   NftRule& in_set(const std::string& set, std::initializer_list<NftField> fields, bool is_in = true);
@@ -78,6 +82,8 @@ class NftRule {
   NftRule& before(std::chrono::sys_seconds end);
 
   NftRule& counter();
+  /// `dnat to address:port`.
+  NftRule& destination_nat(const base::IpAddress& address, uint16_t port);
   /// Keeps the source port where it can, or chooses it at random if `fully_random`.
   NftRule& masquerade(bool fully_random = false);
   NftRule& accept();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
 
 #include "common/netfilter/nft_message.h"
 #include "common/netfilter/nft_query.h"
@@ -136,6 +137,19 @@ bool NftRuleInfo::names_interface(std::string_view name) const {
     const size_t end = value.find('\0');
     return end == std::string_view::npos ? name.starts_with(value) : name == value.substr(0, end);
   });
+}
+
+std::optional<base::IpAddress> NftRuleInfo::nat_address() const {
+  std::map<uint32_t, std::string> registers;
+  std::optional<base::IpAddress> address;
+  for_each_expression(expressions, [&](const std::string& name, const Attributes& data) {
+    if (name == "immediate")
+      registers[be32(data, NFTA_IMMEDIATE_DREG)] = data_value(data, NFTA_IMMEDIATE_DATA);
+    if (name != "nat") return;
+    const std::string& bytes = registers[be32(data, NFTA_NAT_REG_ADDR_MIN)];
+    address = base::IpAddress::from_bytes(bytes.data(), bytes.size());
+  });
+  return address;
 }
 
 bool NftRuleInfo::names_network(const base::IpNet& net) const {

@@ -12,8 +12,6 @@
 namespace flanneld {
 namespace {
 
-constexpr size_t kMaxNamesBytes = 4096;
-
 base::ProcessResult run(std::optional<base::ProcessSpec> call, base::Family family) {
   if (!call) throw base::SystemError(ENOENT, fmt::format("find the programs of {}", iptables_name(family)));
   call->timeout = kIptablesTimeout;
@@ -41,17 +39,9 @@ bool remove_iptables_rules(base::Family family, IptablesVariant variant, const R
 }
 
 bool has_legacy_tables(base::Family family) {
-  const char* path = family == base::Family::v4 ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names";
-  try {
-    const auto names = base::read_file(path, kMaxNamesBytes);
-    if (!names) return false;
-    const auto tables = base::split(*names, '\n');
-    return std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
-      return std::find(tables.begin(), tables.end(), place.table) != tables.end();
-    });
-  } catch (const base::SystemError&) {
-    return false;  // not readable for us: then these rules are not for us to change either
-  }
+  return std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
+    return netfilter::has_legacy_table(family, place.table);
+  });
 }
 
 }  // namespace flanneld

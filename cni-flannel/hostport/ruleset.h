@@ -1,0 +1,55 @@
+// The rules of nf_tables that lead ports of the node to pods: tables `ip cni_hostport` and `ip6
+// cni_hostport`, with the reference's chains and a comment that is the container's ID, so that either removes
+// what the other has made.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cni-flannel/hostport/mappings.h"
+#include "common/netlink/socket.h"
+
+namespace flannel::hostport {
+
+/// A rule that leads a port to another pod.
+struct Holder {
+  std::string container_id;
+  base::IpAddress address;  ///< of the pod; unspecified where it cannot be read
+  Mapping wanted;           ///< which of the mappings asked for it holds
+  std::string chain;
+  uint64_t handle = 0;  ///< counts up: a lower one was there before
+};
+
+/// The rules of other containers that one of the mappings would meet. `own_since` is set to the lowest handle
+/// of a rule of the container itself, if there is one.
+std::vector<Holder> find_holders(netlink::NetlinkSocket& nft, base::Family family,
+                                 const std::vector<Mapping>& mappings, const std::string& container_id,
+                                 std::optional<uint64_t>* own_since = nullptr);
+
+/// Makes the rules of one pod for one of its addresses, and what all share as the reference does; all or
+/// none. Its earlier ones of that family go.
+void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
+               const base::IpAddress& pod);
+
+/// Removes all rules of a container, of both families and all forms of the reference. Returns the UDP ports
+/// that led to it.
+std::vector<uint16_t> remove_rules(netlink::NetlinkSocket& nft, const std::string& container_id);
+/// Removes that one rule.
+void remove_rule(netlink::NetlinkSocket& nft, base::Family family, const Holder& holder);
+
+/// How many rules of the container there are that lead to it; and, with `snat`, that masquerade for it.
+size_t count_rules(netlink::NetlinkSocket& nft, base::Family family, const std::string& container_id);
+size_t count_masquerading(netlink::NetlinkSocket& nft, base::Family family, const std::string& container_id);
+/// How many rules put_rules() makes of either kind.
+size_t masquerading_of(const Conf& conf, base::Family family);
+
+/// Whether a rule's comment stands for the container: of a long ID it has the beginning.
+bool is_tag_of(const std::string& tag, const std::string& container_id);
+
+/// The containers that have rules, as their comments say, each with an address that these lead to.
+std::map<std::string, base::IpAddress> containers_with_rules(netlink::NetlinkSocket& nft);
+
+}  // namespace flannel::hostport
