@@ -142,7 +142,7 @@ void Agent::use_config(const std::string& text) {
     for (const base::IpNet& network : pod_networks(state_)) state_.former.push_back(network);
     state_.earlier_configs.insert(state_.earlier_configs.begin(), state_.config_text);
   }
-  backend_choice_.came_from(state_.earlier_configs, config, who_chooses_subnets(options_));
+  backend_choice_.came_from(earlier_configs(text), config, who_chooses_subnets(options_));
   take_lengths_of(state_.earlier_configs, config);
   state_.config = std::move(config);
   state_.config_text = text;

@@ -1,9 +1,12 @@
 // What the agent makes for its lease: kernel objects, packet filter, subnet.env; and what it gives up then.
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/agent.h"
+#include "flanneld/agent/published_config.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
 
@@ -27,6 +30,18 @@ void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
   state_.external = external;
   state_.host = std::move(host);
   state_.problems.collision = describe_collisions(state_);
+}
+
+/// A container without a lasting directory has none saved; what the node has published tells the last one.
+std::vector<std::string> Agent::earlier_configs(const std::string& text) {
+  std::vector<std::string> all = state_.earlier_configs;
+  try {
+    if (auto config = published_config(text, state_.node.published, read_devices(netlink_)))
+      all.push_back(std::move(*config));
+  } catch (const base::SystemError& error) {
+    base::log_debug(fmt::format("what was published before: {}", error.what()));
+  }
+  return all;
 }
 
 /// The former backend's device goes, and with it what its headers took of the pods' packets.

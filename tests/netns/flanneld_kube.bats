@@ -151,6 +151,26 @@ peer() {
   assert_match "$(on a node_exec ip -6 route show fd00:244:0:2::/64)" "via fd00:1::20 dev eth0"
 }
 
+@test "kube: a node without saved leases that changes its backend reaches those that have not" {
+  nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 7, "Port": 4789}}'
+  agents --state-file ''
+  local web
+  web=$(on a pod_run web)
+  on b pod_run client
+  wait_until 3 reaches b client "$web"
+  on a flanneld_stop
+  on a net_conf '{"Network": "10.244.0.0/16", "Backend": {"Type": "host-gw"}}'
+  on a kube_flanneld a --ip-masq --state-file ''
+  on a flanneld_wait_ready
+  reaches b client "$web"
+  on b flanneld_stop
+  on b net_conf '{"Network": "10.244.0.0/16", "Backend": {"Type": "host-gw"}}'
+  on b kube_flanneld b --ip-masq --state-file ''
+  on b flanneld_wait_ready
+  reaches b client "$web"
+  assert_match "$(on a node_exec ip route show 10.244.2.0/24)" "via 192.168.1.20 dev eth0"
+}
+
 @test "kube: wireguard, whose key and port are published in Go flanneld's order" {
   nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard"}}'
   agents
