@@ -60,7 +60,7 @@ outer_pid() {
       echo "${status%/status}"
       return
     fi
-  done < <(awk -v pid="$1" '$1 == "NSpid:" && $NF == pid { print FILENAME }' /proc/[0-9]*/status 2>/dev/null)
+  done < <(grep -slE "^NSpid:.*[[:space:]]$1\$" /proc/[0-9]*/status) # -s: some end meanwhile
   return 1
 }
 
