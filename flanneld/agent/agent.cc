@@ -104,15 +104,7 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       sleep_watch_(loop, &log_sleep),
       configure_timer_(loop, [this] { configure(); }),
       attach_timer_(loop, [this] { attach(); }),
-      peers_timer_(loop,
-                   [this] {
-                     if (rules_)
-                       rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
-                     reconciler_.apply(state_.peers.plans());
-                     backend_choice_.look(state_.peers.leases());
-                     peers_applied_ = EventLoop::Clock::now();
-                     status_changed();
-                   }),
+      peers_timer_(loop, [this] { apply_peers_now(); }),
       confine_timer_(loop, [this] { this->confine(); }),
       announce_timer_(loop, [this] { status_changed(); }) {}
 

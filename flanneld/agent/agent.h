@@ -8,6 +8,7 @@
 
 #include "common/netlink/socket.h"
 #include "flanneld/agent/backend_choice.h"
+#include "flanneld/agent/carrier.h"
 #include "flanneld/agent/fight.h"
 #include "flanneld/agent/health.h"
 #include "flanneld/agent/node_job.h"
@@ -34,8 +35,8 @@ namespace flanneld {
 /// what it waits for. The destructor leaves the data path as it is.
 class Agent final {
  public:
-  /// Gives up the right to start programs; false: try again soon.
-  using Confine = std::function<bool()>;
+  /// Gives up the right to start programs.
+  using Confine = std::function<void()>;
 
   /// Works in the network namespace of the caller. `loop` and `options` must outlive the agent.
   Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore> store, Confine confine,
@@ -60,10 +61,12 @@ class Agent final {
   void claim();
   void attach();         ///< all that the own lease needs
   void finish_attach();  ///< subnet.env, when the packet filter's rules are written
+  void carry();          ///< the tunnel that is the agent's own, if the backend has one
 
   // What happens later.
   void host_changed();
   void apply_peers();
+  void apply_peers_now();
   void status_changed();
   void rules_changed();
   void program_started();
@@ -97,6 +100,7 @@ class Agent final {
   BackendChoice backend_choice_;
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
+  Carrier carrier_{loop_, [this] { status_changed(); }};
   Fight fight_;
   NodeWatch node_watch_;
   RuntimeConfig runtime_config_;

@@ -30,6 +30,10 @@ void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
   state_.external = external;
   state_.host = std::move(host);
   state_.problems.collision = describe_collisions(state_);
+  if (auto hints = state_.backend->hints(); hints != state_.problems.hints) {
+    for (const std::string& hint : hints) base::log_warning(hint);
+    state_.problems.hints = std::move(hints);
+  }
 }
 
 /// A container without a lasting directory has none saved; what the node has published tells the last one.
@@ -63,6 +67,7 @@ void Agent::attach() {
                      networks_on_link(state_));
     peers_timer_.cancel();
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
+    carry();
     state_.host.pod_bridge = look_at_pod_bridge();  // the lease tells which it is
     if (state_.own)
       apply_rules();
@@ -73,10 +78,25 @@ void Agent::attach() {
   }
 }
 
+void Agent::carry() {
+  carrier_.use(state_.backend->packet_tunnel(), options_.tunnel_sources);
+  carrier_.set_peers(state_.peers.plans());
+}
+
+void Agent::apply_peers_now() {
+  if (rules_) rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
+  reconciler_.apply(state_.peers.plans());
+  carrier_.set_peers(state_.peers.plans());
+  backend_choice_.look(state_.peers.leases());
+  peers_applied_ = EventLoop::Clock::now();
+  status_changed();
+}
+
 void Agent::finish_attach() {
   if (!may_attach()) return;
   // subnet.env tells of a network, so there must be one. The failure is in the log.
-  if (const auto& reason = reconciler_.status().no_device; reason && !readiness_.is_done()) {
+  const auto& no_device = reconciler_.status().no_device;
+  if (const auto& reason = no_device ? no_device : carrier_.problem(); reason && !readiness_.is_done()) {
     readiness_.wait(Phase::data_path, *reason);
     attach_timer_.start(kAttachRetry);
     return;
@@ -134,7 +154,7 @@ void Agent::confine() {
   if ((rules_ && rules_->needs_programs()) || store_->needs_programs()) return;
   if (reconciler_.status().has_program) return;  // which is started again when it ends
   try {
-    if (!confine_()) confine_timer_.start(kRetry);  // a resolver's thread, which soon ends
+    confine_();
   } catch (const base::SystemError& error) {
     base::log_warning(fmt::format("{}, ignoring", error.what()));
   }

@@ -19,6 +19,7 @@ std::optional<SavedState> Agent::state_to_save() const {
 Health Agent::health() const {
   Health health{.not_ready = find_not_ready(readiness_, reconciler_.status(), rules_status()),
                 .problems = find_problems(state_, readiness_, saved_, reconciler_.status(), rules_status())};
+  if (!health.not_ready && carrier_.problem()) health.not_ready = carrier_.problem();
   add_skipped(store_->skipped(), health.problems);
   for (const auto& problem : {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()),
                               runtime_config_.problem(), wireguard_.problem()})
@@ -46,6 +47,7 @@ AgentStatus Agent::status() const {
   status.kept = state_.peers.kept();
   status.rejected = state_.peers.rejected();
   status.kernel = reconciler_.status();
+  status.udp = carrier_.counters();
   if (rules_) status.rules = rules_->status();
   status.counters = state_.counters;
   const PassedOver skipped = store_->skipped();

@@ -64,6 +64,7 @@ std::vector<std::string> find_problems(const NodeState& state, const Readiness& 
     problems.push_back(*state.problems.contest);
   if (const auto collision = state.config && readiness.is_done() ? find_own_collision(state) : std::nullopt)
     problems.push_back(*collision);
+  problems.insert(problems.end(), state.problems.hints.begin(), state.problems.hints.end());
   add_rejected(state.peers, problems);
   add_kept(state.peers, problems);
   if (!kernel.peer_failures.empty())

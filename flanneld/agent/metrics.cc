@@ -24,6 +24,21 @@ class Metrics {
   std::string text_;
 };
 
+void add_udp(Metrics& metrics, const UdpCounters& udp) {
+  metrics.counter("udp_sent_packets_total", "Packets of pods sent to other nodes.", udp.sent);
+  metrics.counter("udp_sent_bytes_total", "Bytes of these packets.", udp.sent_bytes);
+  metrics.counter("udp_received_packets_total", "Packets received from other nodes.", udp.received);
+  metrics.counter("udp_received_bytes_total", "Bytes of these packets.", udp.received_bytes);
+  metrics.counter("udp_no_node_total", "Packets dropped because no node has their destination.", udp.no_node);
+  metrics.counter("udp_stranger_total", "Packets dropped because they came from no node's address.",
+                  udp.stranger);
+  metrics.counter("udp_forged_total",
+                  "Packets dropped because their source is no pod of the node they came from.", udp.forged);
+  metrics.counter("udp_malformed_total", "Packets dropped because they could not be understood.",
+                  udp.malformed);
+  metrics.counter("udp_unsent_total", "Packets dropped because the kernel did not take them.", udp.unsent);
+}
+
 }  // namespace
 
 std::string metrics_text(const AgentStatus& status, const std::optional<flannel::PodAddresses>& addresses,
@@ -54,6 +69,7 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
     metrics.gauge("forward_blocked", "1 when another chain drops the pods' forwarded packets.",
                   status.rules->blocked ? 1 : 0);
   }
+  if (status.udp) add_udp(metrics, *status.udp);
   metrics.counter("store_lists_total", "Complete lists of leases taken from the store.",
                   status.counters.lists);
   metrics.counter("store_changes_total", "Lease changes taken from the store's watch.",

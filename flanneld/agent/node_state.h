@@ -38,6 +38,7 @@ struct AgentProblems {
   std::optional<std::string> interface;  ///< no external interface serves
   std::optional<std::string> contest;    ///< another node writes to the own lease
   EventLoop::Clock::time_point contested_at{};
+  std::vector<std::string> hints;        ///< of the backend
   std::optional<std::string> collision;  ///< the pod network, or the own subnet, is the node's own already
 };
 /// A contest that has not been seen for so long is over: by then both nodes would have claimed again.

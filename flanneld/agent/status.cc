@@ -70,6 +70,20 @@ json::OrderedValue kernel_json(const ReconcilerStatus& kernel) {
           {"drift", kernel.drift.lines()}};
 }
 
+json::OrderedValue udp_json(const std::optional<UdpCounters>& udp) {
+  if (!udp) return nullptr;
+  return {{"sent", udp->sent},
+          {"received", udp->received},
+          {"sentBytes", udp->sent_bytes},
+          {"receivedBytes", udp->received_bytes},
+          {"dropped",
+           {{"noNode", udp->no_node},
+            {"stranger", udp->stranger},
+            {"forged", udp->forged},
+            {"malformed", udp->malformed},
+            {"unsent", udp->unsent}}}};
+}
+
 json::OrderedValue rules_json(const std::optional<TrafficStatus>& rules) {
   if (!rules) return nullptr;
   return {{"engine", rules->engine},
@@ -96,6 +110,7 @@ json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_secon
           {"peers", peers_json(status, now)},
           {"kernel", kernel_json(status.kernel)},
           {"rules", rules_json(status.rules)},
+          {"udp", udp_json(status.udp)},
           {"podPorts", {{"guarded", status.pod_ports.guarded}, {"open", status.pod_ports.open}}}};
 }
 

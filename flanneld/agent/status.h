@@ -17,6 +17,7 @@
 #include "flanneld/lease/lease_table.h"
 #include "flanneld/node/external_interface.h"
 #include "flanneld/traffic/traffic_rules.h"
+#include "flanneld/udp/tunnel.h"
 
 namespace flanneld {
 
@@ -37,6 +38,7 @@ struct AgentStatus {
   std::map<LeaseKey, std::string> rejected;  ///< of the others: why not
   ReconcilerStatus kernel;
   std::optional<TrafficStatus> rules;
+  std::optional<UdpCounters> udp;  ///< of packets that this program carries; nullopt: none
   AgentCounters counters;
   size_t unusable_entries = 0;  ///< of the store
   uint64_t node_repairs = 0;    ///< times that a setting of the node was put right

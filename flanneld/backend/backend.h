@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,15 @@ struct TunnelPort {
   bool operator==(const TunnelPort&) const = default;
 };
 
+/// Packets of pods that this program itself carries between a TUN device and the other nodes, over IPv4.
+struct PacketTunnel {
+  std::string device;
+  base::IpAddress local;  ///< of this node: what it sends from and receives at
+  uint16_t port = 0;      ///< UDP, of all nodes
+  base::IpNet network;    ///< of all pods
+  bool operator==(const PacketTunnel&) const = default;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -43,6 +53,10 @@ class Backend {
   [[nodiscard]] virtual PeerPlan peer_plan(const Lease& peer) const = 0;
   /// Pods are kept from sending to these ports. None without a UDP tunnel.
   [[nodiscard]] virtual std::vector<TunnelPort> tunnel_ports() const { return {}; }
+  /// nullopt: the kernel carries the packets.
+  [[nodiscard]] virtual std::optional<PacketTunnel> packet_tunnel() const { return std::nullopt; }
+  /// What an operator should know of the choice of this backend for this configuration.
+  [[nodiscard]] virtual std::vector<std::string> hints() const { return {}; }
 };
 
 /// A route of the node through its external interface.

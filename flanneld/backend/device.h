@@ -38,6 +38,12 @@ struct WireguardDevice {
   bool operator==(const WireguardDevice&) const = default;
 };
 
+/// A TUN device, whose packets the agent itself carries.
+struct TunDevice {
+  static constexpr std::string_view kLinkKind = "tun";
+  bool operator==(const TunDevice&) const = default;
+};
+
 /// What a device has of one family.
 struct DeviceNetwork {
   std::optional<base::IpNet> address = {};  ///< nullopt while there is no lease
@@ -56,7 +62,7 @@ struct Device {
   base::IpNet network;                  ///< another address of the device within it is stale, and is removed
   std::string owner;                    ///< the link's alias, which says whose it is; empty: none
   bool tx_checksum = true;              ///< false: switch checksum offload off at each creation
-  std::variant<VxlanDevice, WireguardDevice> kind;
+  std::variant<VxlanDevice, WireguardDevice, TunDevice> kind;
   std::optional<DeviceNetwork> other_family = {};  ///< of a device for packets of both
 
   /// What the kernel calls the kind of the link.

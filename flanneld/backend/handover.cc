@@ -26,6 +26,7 @@ NodePlan Handover::node_plan(const LeaseKey* own) const {
   plan.devices.insert(plan.devices.end(), former.devices.begin(), former.devices.end());
   merge(plan.route_links, former.route_links);
   merge(plan.networks, former.networks);
+  merge(plan.routes, former.routes);
   plan.has_plain_routes = plan.has_plain_routes || former.has_plain_routes;
   return plan;
 }
@@ -50,6 +51,11 @@ std::vector<TunnelPort> Handover::tunnel_ports() const {
   std::vector<TunnelPort> ports = now_->tunnel_ports();
   merge(ports, former_->tunnel_ports());
   return ports;
+}
+
+std::optional<PacketTunnel> Handover::packet_tunnel() const {
+  const auto tunnel = now_->packet_tunnel();
+  return tunnel ? tunnel : former_->packet_tunnel();
 }
 
 bool can_serve_beside(const Backend& former, const Backend& now) {

@@ -21,6 +21,8 @@ class Handover final : public Backend {
   [[nodiscard]] bool serves(const Lease& peer) const override;
   [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override;
   [[nodiscard]] std::vector<TunnelPort> tunnel_ports() const override;
+  [[nodiscard]] std::optional<PacketTunnel> packet_tunnel() const override;
+  [[nodiscard]] std::vector<std::string> hints() const override { return now_->hints(); }
 
   /// Only the former backend reaches this peer.
   [[nodiscard]] bool needs_former(const Lease& peer) const;

@@ -53,9 +53,11 @@ base::IpAddress peer_address(const Lease& peer, Family family) {
 void check_backend_type(const Lease& peer, std::string_view backend_type) {
   const std::string& type = peer.attributes.backend_type;
   if (type == backend_type) return;
-  const std::string its_own = type.empty() ? "no backend" : fmt::format("backend {}", base::quoted(type));
+  const auto name = [](std::string_view one) {
+    return one.empty() ? "no backend ('udp' or 'alloc')" : fmt::format("backend {}", base::quoted(one));
+  };
   throw base::ParseError(
-      fmt::format("lease of {} is of {} instead of '{}'", peer.key.str(), its_own, backend_type));
+      fmt::format("lease of {} is of {} instead of {}", peer.key.str(), name(type), name(backend_type)));
 }
 
 uint32_t make_tunnel_mtu(const ExternalInterface& external, uint32_t chosen, const TunnelOverhead& tunnel) {

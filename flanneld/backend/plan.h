@@ -49,6 +49,13 @@ struct PlannedTunnelPeer {
   bool operator==(const PlannedTunnelPeer&) const = default;
 };
 
+/// Where the agent itself sends packets to.
+struct PlannedRemote {
+  base::IpNet subnet;
+  base::IpAddress address;
+  bool operator==(const PlannedRemote&) const = default;
+};
+
 /// What one peer's lease needs.
 struct PeerPlan {
   std::vector<PlannedRoute> routes;
@@ -56,6 +63,7 @@ struct PeerPlan {
   std::vector<PlannedFdbEntry> fdb;
   std::vector<PlannedTunnelPeer> tunnel_peers = {};
   std::vector<base::IpAddress> senders = {};  ///< where its packets of the tunnel come from; without one none
+  std::vector<PlannedRemote> remotes = {};    ///< of a backend with a packet_tunnel()
   bool operator==(const PeerPlan&) const = default;
 };
 
@@ -79,6 +87,7 @@ struct NodePlan {
   /// Peers' routes lead to their public addresses, as upstream's did, which have no mark.
   bool has_plain_routes = false;
   std::string owner;  ///< the alias of this agent's devices: several agents may share a node; empty: none
+  std::vector<PlannedRoute> routes = {};  ///< beside the peers' ones
   /// Where packets are dropped for which there is no better route: own subnets, until a bridge has them, and
   /// networks whose packets must not leave unencrypted.
   std::vector<base::IpNet> blackholes;

@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/backend/udp.h"
 #include "flanneld/backend/vxlan.h"
 #include "flanneld/backend/wireguard.h"
 
@@ -34,6 +35,10 @@ constexpr std::array kBackends{
                .make = make_wireguard_backend,
                .device_overhead = wireguard_device_overhead,
                .serves_beside_another = true},
+    BackendRow{.type = "udp",
+               .make = make_udp_backend,
+               .device_overhead = udp_device_overhead,
+               .serves_beside_another = true},
     BackendRow{.type = "alloc", .make = make_alloc_backend},
 };
 
@@ -51,10 +56,9 @@ std::unique_ptr<Backend> make_backend(const BackendContext& context) {
   const std::string& type = context.config.backend_type;
   for (const BackendRow& row : kBackends)
     if (row.type == type) return row.make(context);
-  const bool by_default = type == "udp" && context.config.backend.empty();
   throw base::ParseError(
-      fmt::format("network config: key 'Backend.Type': backend {}{} is not supported; it must be {}",
-                  base::quoted(type), by_default ? ", which is meant when none is named," : "", type_list()));
+      fmt::format("network config: key 'Backend.Type': backend {} is not supported; it must be {}",
+                  base::quoted(type), type_list()));
 }
 
 bool serves_beside_another(std::string_view type) {

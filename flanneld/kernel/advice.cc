@@ -45,6 +45,20 @@ std::string advice_on_kind(const WireguardDevice& wireguard, int error_number) {
   }
 }
 
+std::string advice_on_kind(const TunDevice& /*tun*/, int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+      return "; backend 'udp' needs /dev/net/tun: `modprobe tun`, and a container must be given the device "
+             "(docker --device /dev/net/tun; Kubernetes: a hostPath of that name, and privileged)";
+    case EBUSY:
+      return "; is another flanneld still running? This one goes on when it has ended";
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 std::string advice_on(const Device& device, int error_number) {

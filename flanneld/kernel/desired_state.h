@@ -65,7 +65,8 @@ class ObjectSet {
 class DesiredState {
  public:
   DesiredState() = default;
-  explicit DesiredState(const PeerPlans& peers);
+  /// `node_routes` are beside those of the peers.
+  explicit DesiredState(const PeerPlans& peers, const std::vector<PlannedRoute>& node_routes = {});
 
   [[nodiscard]] const ObjectSet<PlannedRoute>& routes() const { return routes_; }
   [[nodiscard]] const ObjectSet<PlannedNeighbour>& neighbours() const { return neighbours_; }
@@ -73,7 +74,9 @@ class DesiredState {
   [[nodiscard]] const ObjectSet<PlannedTunnelPeer>& tunnel_peers() const { return tunnel_peers_; }
 
  private:
-  std::vector<std::shared_ptr<const PeerPlan>> plans_;  ///< hold the objects that the sets point to
+  // Hold the objects that the sets point to.
+  std::vector<std::shared_ptr<const PeerPlan>> plans_;
+  std::shared_ptr<const std::vector<PlannedRoute>> node_routes_;
   ObjectSet<PlannedRoute> routes_;
   ObjectSet<PlannedNeighbour> neighbours_;
   ObjectSet<PlannedFdbEntry> fdb_;

@@ -8,6 +8,7 @@
 #include "common/netlink/address.h"
 #include "common/netlink/offload.h"
 #include "common/netlink/sysctl.h"
+#include "common/netlink/tun.h"
 #include "common/netlink/vxlan.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/kernel/advice.h"
@@ -44,20 +45,37 @@ netlink::VxlanSpec vxlan_spec(const Device& device, const VxlanDevice& vxlan) {
   return spec;
 }
 
+/// What all kinds tell of having been made.
+template <class Ensured>
+void take_ensured(Ensured ensured, const Device& device, DeviceResult& result) {
+  result.link = std::move(ensured.link);
+  result.writes += ensured.writes;
+  if (ensured.replaced)
+    result.notes.push_back(fmt::format("made link '{}' anew: {}", device.name, *ensured.replaced));
+}
+
 void make(netlink::NetlinkSocket& socket, const Device& device, const VxlanDevice& vxlan,
           DeviceResult& result) {
   netlink::EnsuredVxlan ensured = netlink::ensure_vxlan(socket, vxlan_spec(device, vxlan));
-  result.link = std::move(ensured.link);
-  result.writes += ensured.writes;
   if (ensured.mtu_failure) result.failures.push_back(std::move(*ensured.mtu_failure));
-  if (ensured.replaced)
-    result.notes.push_back(fmt::format("made link '{}' anew: {}", device.name, *ensured.replaced));
+  take_ensured(std::move(ensured), device, result);
 }
 
 std::optional<std::string> find_drift(netlink::NetlinkSocket& socket, const Device& device,
                                       const VxlanDevice& vxlan) {
   const auto state = netlink::find_vxlan(socket, device.name);
   return state ? netlink::incompatibility(*state, vxlan_spec(device, vxlan)) : std::nullopt;
+}
+
+void make(netlink::NetlinkSocket& socket, const Device& device, const TunDevice& /*tun*/,
+          DeviceResult& result) {
+  take_ensured(netlink::ensure_tun(socket, device.name, device.mtu), device, result);
+}
+
+std::optional<std::string> find_drift(netlink::NetlinkSocket& socket, const Device& device,
+                                      const TunDevice& /*tun*/) {
+  const auto link = netlink::find_link(socket, device.name);
+  return link ? netlink::tun_incompatibility(socket, *link) : std::nullopt;
 }
 
 void ensure_checksum_off(const std::string& name, DeviceResult& result) {
@@ -127,6 +145,7 @@ void check_owner(netlink::NetlinkSocket& socket, const Device& device) {
 void make_of_kind(netlink::NetlinkSocket& socket, WireguardAccess& access, const Device& device,
                   DeviceResult& result) {
   if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) make(socket, device, *vxlan, result);
+  if (const auto* tun = std::get_if<TunDevice>(&device.kind)) make(socket, device, *tun, result);
   if (const auto* wireguard = std::get_if<WireguardDevice>(&device.kind))
     make_wireguard(socket, access, device, *wireguard, result);
 }
@@ -180,6 +199,7 @@ DeviceLook look_at_device(netlink::NetlinkSocket& socket, WireguardAccess& wireg
   DeviceLook look{.ifindex = link->ifindex, .drift = std::nullopt};
   std::optional<std::string> reason;
   if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) reason = find_drift(socket, device, *vxlan);
+  if (const auto* tun = std::get_if<TunDevice>(&device.kind)) reason = find_drift(socket, device, *tun);
   if (const auto* kind = std::get_if<WireguardDevice>(&device.kind))
     reason = find_wireguard_drift(wireguard, *link, *kind);
   if (reason)

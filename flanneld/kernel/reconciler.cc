@@ -61,14 +61,14 @@ void Reconciler::reconcile(NodePlan node) {
 
 void Reconciler::reconcile(NodePlan node, const PeerPlans& peers) {
   node_ = std::move(node);
-  desired_ = DesiredState(peers);
+  desired_ = DesiredState(peers, node_.routes);
   leftovers_are_gone_ = false;
   knows_peers_ = true;
   pass();
 }
 
 void Reconciler::apply(const PeerPlans& peers) {
-  const DesiredState before = std::exchange(desired_, DesiredState(peers));
+  const DesiredState before = std::exchange(desired_, DesiredState(peers, node_.routes));
   try {
     send(diff_desired(before, desired_, node_, links_));
   } catch (const base::SystemError& error) {

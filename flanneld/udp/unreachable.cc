@@ -19,7 +19,7 @@ bool is_one_host(uint32_t address) {
 
 }  // namespace
 
-std::vector<uint8_t> make_unreachable(const Ipv4Header& header, ConstBytes packet, uint32_t router) {
+std::vector<uint8_t> make_unreachable(const Ipv4Header& header, ConstBytes packet) {
   // Upstream answers no ICMP at all, so that two routers never answer each other.
   if (header.protocol == kIcmp || header.fragment_offset != 0 || !is_one_host(header.source) ||
       !is_one_host(header.destination))
@@ -31,7 +31,7 @@ std::vector<uint8_t> make_unreachable(const Ipv4Header& header, ConstBytes packe
   write_16(&answer[2], static_cast<uint16_t>(answer.size()));
   answer[8] = kTtl;
   answer[9] = kIcmp;
-  write_32(&answer[12], router);
+  write_32(&answer[12], header.destination);
   write_32(&answer[16], header.source);
   set_header_checksum(Bytes(answer).first(kLeastIpBytes));
   const Bytes icmp = Bytes(answer).subspan(kLeastIpBytes);

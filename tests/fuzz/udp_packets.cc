@@ -35,7 +35,7 @@ void send(flanneld::Outbox& outbox, const OffloadHeader& offload, Bytes packet) 
 void receive(flanneld::Merger& merger, Bytes packet) {
   const auto header = flanneld::Ipv4Header::parse(packet);
   if (!header) return;
-  flanneld::make_unreachable(*header, packet.first(header->total_bytes), 1);
+  flanneld::make_unreachable(*header, packet.first(header->total_bytes));
   merger.add(*header, packet.first(header->total_bytes));
 }
 

@@ -6,12 +6,9 @@
 #include "flanneld/backend/node_addresses.h"
 #include "flanneld/backend/registry.h"
 #include "flanneld/backend/vxlan.h"
-#include "tests/unit/flanneld/test_support.h"
+#include "tests/unit/flanneld/backend/node.h"
 
-using flanneld::BackendContext;
-using flanneld::ExternalInterface;
 using flanneld::Lease;
-using flanneld::NetworkConfig;
 using flanneld::NodePlan;
 using flanneld::PeerPlan;
 using flanneld::VxlanDevice;
@@ -21,27 +18,6 @@ namespace {
 
 const base::MacAddress kMac = base::MacAddress::parse("02:00:00:00:00:07").value();
 
-/// What a backend is made from, with a life of its own.
-struct Node {
-  explicit Node(const std::string& backend, const std::string& more = "")
-      : config(NetworkConfig::parse(R"({"Network":"10.244.0.0/16","Backend":)" + backend + more + "}")) {
-    external.ifindex = 5;
-    external.name = "eth0";
-    external.mtu = 1500;
-    external.ipv4 = external.public_ipv4 = ip("192.0.2.1");
-    external.ipv6 = external.public_ipv6 = ip("2001:db8::1");
-  }
-  [[nodiscard]] std::unique_ptr<flanneld::Backend> backend() const {
-    return flanneld::make_backend({config, external, devices, routes, published});
-  }
-  NetworkConfig config;
-  ExternalInterface external;
-  std::vector<flanneld::Device> devices;
-  std::vector<flanneld::HostRoute> routes{{net("192.0.2.0/24"), false}};
-  flanneld::LeaseAttributes published;
-};
-
-const std::string kDual = R"(,"EnableIPv6":true,"IPv6Network":"fd00:10::/48")";
 const std::string kPeerData = R"({"VNI":1,"VtepMAC":"02:00:00:00:00:07"})";
 
 Lease dual_peer() {
@@ -51,14 +27,10 @@ Lease dual_peer() {
   return peer;
 }
 
-std::string failure(const Node& node) {
-  return parse_failure([&] { static_cast<void>(node.backend()); });
-}
-
 }  // namespace
 
 TEST_CASE("vxlan: a peer with this node's own MAC is refused, whichever the family") {
-  Node node(R"({"Type":"vxlan"})", kDual);
+  BackendNode node(R"({"Type":"vxlan"})", kDual);
   const auto backend = node.backend();
   Lease peer = dual_peer();
   CHECK(parse_failure([&] { backend->peer_plan(peer); }).empty());
@@ -70,24 +42,22 @@ TEST_CASE("vxlan: a peer with this node's own MAC is refused, whichever the fami
 }
 
 TEST_CASE("backend: the configuration names it") {
-  CHECK(contains(failure(Node(R"({"Type":"ipsec"})")), "'vxlan', 'host-gw', 'wireguard' or 'alloc'"));
-  Node unnamed("{\"Type\":\"udp\"}");
-  unnamed.config.backend = flanneld::NetworkConfig().backend;
-  CHECK(contains(failure(unnamed), "'udp'"));
-  CHECK(failure(Node(R"({"Type":"VXLAN"})")).empty());
+  CHECK(contains(failure(BackendNode(R"({"Type":"ipsec"})")),
+                 "'ipsec' is not supported; it must be 'vxlan', "));
+  CHECK(failure(BackendNode(R"({"Type":"VXLAN"})")).empty());
 }
 
 TEST_CASE("vxlan: options") {
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":"1"})")), "Backend.VNI"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","DirectRoute":true})")),
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","VNI":"1"})")), "Backend.VNI"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","DirectRoute":true})")),
                  "no key 'Backend.DirectRoute'; did you mean 'DirectRouting'?"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":16777216})")), "Backend.VNI"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","VNI":10000000})")), "flannel.10000000"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","Port":65536})")), "Backend.Port"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","Learning":1})")), "Backend.Learning"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","MTU":100})")), "too small"));
-  CHECK(contains(failure(Node(R"({"Type":"vxlan","MTU":1349})", kDual)), "1350"));
-  const Node node(R"({"Type":"vxlan","VNI":4096,"Port":4789,"MTU":1400,"Learning":true,"GBP":true,
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","VNI":16777216})")), "Backend.VNI"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","VNI":10000000})")), "flannel.10000000"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","Port":65536})")), "Backend.Port"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","Learning":1})")), "Backend.Learning"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","MTU":100})")), "too small"));
+  CHECK(contains(failure(BackendNode(R"({"Type":"vxlan","MTU":1349})", kDual)), "1350"));
+  const BackendNode node(R"({"Type":"vxlan","VNI":4096,"Port":4789,"MTU":1400,"Learning":true,"GBP":true,
                       "ChecksumOffload":false})");
   const NodePlan plan = node.backend()->node_plan(nullptr);
   REQUIRE(plan.devices.size() == 1);
@@ -103,7 +73,7 @@ TEST_CASE("vxlan: options") {
 }
 
 TEST_CASE("vxlan: what the node needs and publishes") {
-  const Node node(R"({"Type":"vxlan"})", kDual);
+  const BackendNode node(R"({"Type":"vxlan"})", kDual);
   const auto backend = node.backend();
   const flanneld::LeaseKey own = key("10.244.1.0-24&fd00:10:0:1::-64");
   const NodePlan plan = backend->node_plan(&own);
@@ -127,7 +97,7 @@ TEST_CASE("vxlan: what the node needs and publishes") {
 }
 
 TEST_CASE("vxlan: behind a NAT packets leave from the interface's own address") {
-  Node node(R"({"Type":"vxlan"})");
+  BackendNode node(R"({"Type":"vxlan"})");
   node.external.public_ipv4 = ip("203.0.113.9");
   const auto backend = node.backend();
   CHECK(backend->attributes().public_ip == ip("203.0.113.9"));
@@ -142,7 +112,7 @@ TEST_CASE("vxlan: the hardware address stays") {
   CHECK(one !=
         flanneld::derive_vtep_mac(1, ip("192.0.2.1"), ip("10.0.2.15")));  // nodes behind one NAT differ
   CHECK((one.bytes[0] & 3) == 2);
-  Node node(R"({"Type":"vxlan"})");
+  BackendNode node(R"({"Type":"vxlan"})");
   CHECK(node.backend()->node_plan(nullptr).devices[0].mac == one);
   flanneld::Device existing;
   existing.name = "flannel.1";
@@ -155,7 +125,7 @@ TEST_CASE("vxlan: the hardware address stays") {
 }
 
 TEST_CASE("vxlan: a device that is gone gets the hardware address that was published") {
-  Node node(R"({"Type":"vxlan"})", kDual);
+  BackendNode node(R"({"Type":"vxlan"})", kDual);
   const auto derived = node.backend()->attributes();
   node.published.backend_type = "vxlan";
   node.published.backend_data = kPeerData;
@@ -172,7 +142,7 @@ TEST_CASE("vxlan: a device that is gone gets the hardware address that was publi
 }
 
 TEST_CASE("vxlan: a peer's three objects per family") {
-  const PeerPlan plan = Node(R"({"Type":"vxlan"})", kDual).backend()->peer_plan(dual_peer());
+  const PeerPlan plan = BackendNode(R"({"Type":"vxlan"})", kDual).backend()->peer_plan(dual_peer());
   REQUIRE(plan.routes.size() == 2);
   CHECK(plan.routes[0] == flanneld::PlannedRoute{net("10.244.2.0/24"), ip("10.244.2.0"), "flannel.1", true});
   CHECK(plan.routes[1] ==
@@ -181,13 +151,13 @@ TEST_CASE("vxlan: a peer's three objects per family") {
   CHECK(plan.fdb[0] == flanneld::PlannedFdbEntry{"flannel.1", kMac, ip("198.51.100.2")});
   CHECK(plan.fdb[1].dst == ip("2001:db8::2"));
 
-  const PeerPlan v4_only = Node(R"({"Type":"vxlan"})").backend()->peer_plan(dual_peer());
+  const PeerPlan v4_only = BackendNode(R"({"Type":"vxlan"})").backend()->peer_plan(dual_peer());
   CHECK(v4_only.routes.size() == 1);
   CHECK(v4_only.fdb.size() == 1);
 }
 
 TEST_CASE("vxlan: direct routing where no gateway is in between") {
-  const auto backend = Node(R"({"Type":"vxlan","DirectRouting":true})").backend();
+  const auto backend = BackendNode(R"({"Type":"vxlan","DirectRouting":true})").backend();
   const PeerPlan near = backend->peer_plan(lease("10.244.2.0-24", "192.0.2.2", kPeerData));
   CHECK(near.neighbours.empty());
   CHECK(near.fdb.empty());
@@ -197,13 +167,13 @@ TEST_CASE("vxlan: direct routing where no gateway is in between") {
 }
 
 TEST_CASE("vxlan: leases that cannot be used") {
-  const auto backend = Node(R"({"Type":"vxlan"})", kDual).backend();
+  const auto backend = BackendNode(R"({"Type":"vxlan"})", kDual).backend();
   const auto reason = [&](const Lease& peer) {
     return parse_failure([&] { static_cast<void>(backend->peer_plan(peer)); });
   };
   Lease peer = dual_peer();
   peer.attributes.backend_type = "host-gw";
-  CHECK(contains(reason(peer), "'host-gw' instead of 'vxlan'"));
+  CHECK(contains(reason(peer), "'host-gw' instead of backend 'vxlan'"));
   peer = dual_peer();
   peer.attributes.backend_type.clear();
   CHECK(contains(reason(peer), "no backend"));
@@ -221,11 +191,11 @@ TEST_CASE("vxlan: leases that cannot be used") {
 }
 
 TEST_CASE("vxlan: pods are kept from the UDP port of each family's device") {
-  const auto ports = Node(R"({"Type":"vxlan"})", kDual).backend()->tunnel_ports();
+  const auto ports = BackendNode(R"({"Type":"vxlan"})", kDual).backend()->tunnel_ports();
   REQUIRE(ports.size() == 2);
   CHECK(ports[0] == flanneld::TunnelPort{base::Family::v4, "flannel.1", 8472});
   CHECK(ports[1] == flanneld::TunnelPort{base::Family::v6, "flannel-v6.1", 8472});
-  CHECK(Node(R"({"Type":"host-gw"})").backend()->tunnel_ports().empty());
+  CHECK(BackendNode(R"({"Type":"host-gw"})").backend()->tunnel_ports().empty());
 }
 
 TEST_CASE("routes: the most specific one says whether an address is directly connected") {
@@ -247,7 +217,7 @@ TEST_CASE("backends know their devices by kind and name") {
 }
 
 TEST_CASE("host-gw") {
-  Node node(R"({"Type":"host-gw"})");
+  BackendNode node(R"({"Type":"host-gw"})");
   const auto backend = node.backend();
   CHECK(backend->mtu() == 1500);
   CHECK(backend->attributes().backend_type == "host-gw");
@@ -267,7 +237,7 @@ TEST_CASE("host-gw") {
 }
 
 TEST_CASE("alloc: a subnet and no more") {
-  const auto backend = Node(R"({"Type":"alloc"})").backend();
+  const auto backend = BackendNode(R"({"Type":"alloc"})").backend();
   CHECK(backend->attributes().backend_type.empty());
   CHECK(backend->attributes().public_ip == ip("192.0.2.1"));
   CHECK(backend->mtu() == 1500);

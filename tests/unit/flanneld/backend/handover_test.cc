@@ -59,7 +59,7 @@ TEST_CASE("handover: each peer is reached by the backend that it has, and the no
   CHECK_FALSE(both.needs_former(peer("host-gw")));
   CHECK_FALSE(both.serves(peer("udp")));
   CHECK(contains(parse_failure([&] { static_cast<void>(both.peer_plan(peer("udp"))); }),
-                 "instead of 'host-gw'"));
+                 "instead of backend 'host-gw'"));
 }
 
 TEST_CASE("handover: two numbers of a tunnel are two devices") {
