@@ -73,6 +73,7 @@ class Agent final {
   void confine();
   bool use_saved(const SavedState& saved);
 
+  [[nodiscard]] std::string former_config() const;
   [[nodiscard]] std::vector<std::string> earlier_configs(const std::string& text);
   [[nodiscard]] HostLook look_at_host(int external);
   [[nodiscard]] PodBridge look_at_pod_bridge();

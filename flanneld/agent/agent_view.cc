@@ -1,15 +1,32 @@
-// What the agent shows of itself.
+// What the agent shows of itself, and saves.
+#include <algorithm>
+
 #include "flanneld/agent/agent.h"
 #include "flanneld/store/factory.h"
 
 namespace flanneld {
+
+/// The configuration before, as long as a peer has what only that allows.
+std::string Agent::former_config() const {
+  if (!backend_choice_.former_config().empty()) return backend_choice_.former_config();
+  const auto& leases = state_.peers.leases();
+  const bool is_behind = std::any_of(leases.begin(), leases.end(), [this](const auto& one) {
+    return std::any_of(base::kFamilies.begin(), base::kFamilies.end(), [&](base::Family family) {
+      const auto &subnet = one.first.of(family), &config = state_.config->of(family);
+      return subnet && config && !config->peer_lens.empty() && subnet->prefix != config->subnet_len;
+    });
+  });
+  for (const std::string& text : state_.earlier_configs)
+    if (is_behind && !text.empty() && text != state_.config_text) return text;
+  return {};
+}
 
 std::optional<SavedState> Agent::state_to_save() const {
   if (!state_.own) return std::nullopt;
   SavedState saved{.store = store_identity(options_),
                    .cluster = state_.cluster,
                    .network_config = state_.config_text,
-                   .former_config = backend_choice_.former_config(),
+                   .former_config = former_config(),
                    .own = *state_.own,
                    .peers = {}};
   for (const auto& [key, lease] : state_.peers.leases()) saved.peers.push_back(lease);

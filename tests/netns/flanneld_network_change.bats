@@ -24,6 +24,11 @@ logs() {
   wait_until 5 on "$1" node_exec grep -qE "$2" /run/flanneld.log
 }
 
+# knows_both_lengths HOST: at its next start.
+knows_both_lengths() {
+  [[ $(on "$1" node_exec jq -r '.networkConfig + .formerConfig' /var/lib/flannel/leases.json) == *'": 25'*'": 24'* ]]
+}
+
 # route_is HOST SUBNET: there is a peer's route to exactly that.
 route_is() {
   [[ -n $(on "$1" node_exec ip route show exact "$2" proto 95) ]]
@@ -42,6 +47,9 @@ route_is() {
   wait_until 5 route_is b "$a/25"
   wait_until 5 route_is a "$b/24"
   heals_within 2
+  wait_until 5 knows_both_lengths a
+  agent_restart a
+  route_is a "$b/24"
   agent_restart b
   wait_until 5 route_is a "$b/25"
   heals_within 2
