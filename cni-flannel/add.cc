@@ -1,5 +1,6 @@
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/extras.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/base/rollback.h"
@@ -8,6 +9,8 @@ namespace flannel {
 
 cni::AddAnswer add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
+  const bool is_built_in = conf.types.delegate == kBuiltInDelegate;
+  const Extras extras = is_built_in ? Extras::parse(request) : Extras();
   const SubnetEnv env = load_subnet_env(conf.subnet_file);
   const json::Value rendered = render_delegate(conf, env, request);
   const cni::Request delegated = request.with_config(rendered);
@@ -27,7 +30,15 @@ cni::AddAnswer add(const cni::Request& request) {
       earlier ? scratch.replace(request.attachment, *earlier) : scratch.remove(request.attachment);
     });
   }
-  cni::AddAnswer answer = Delegate::for_add(conf.types, request)->add(delegated, container, env);
+  const auto delegate = Delegate::for_add(conf.types, request);
+  cni::AddAnswer answer = delegate->add(delegated, container, env);
+  if (extras.any()) {
+    base::Rollback detach;
+    detach.push([&] { delegate->del(delegated); });
+    detach.push([&] { remove_extras(delegated); });
+    add_extras(request, extras, std::get<cni::Result>(answer));
+    detach.commit();
+  }
   undo.commit();
   return answer;
 }

@@ -2,6 +2,7 @@
 
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/extras.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/error.h"
@@ -21,6 +22,10 @@ void check(const cni::Request& request) {
   json::Value config = std::move(*stored);
   if (const json::Value* result = json::find(request.config, "prevResult")) config["prevResult"] = *result;
   Delegate::for_existing(types_of(config), conf.types, request)->check(request.with_config(config));
+  if (types_of(config).delegate != kBuiltInDelegate) return;
+  const Extras extras = Extras::parse(request);
+  if (const auto result = extras.any() ? request.prev_result() : std::nullopt)
+    check_extras(request, extras, *result);
 }
 
 }  // namespace flannel

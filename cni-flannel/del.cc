@@ -1,5 +1,6 @@
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/extras.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/error.h"
@@ -35,7 +36,12 @@ void tear_down(const cni::Request& request, const PluginTypes& written, const js
   // The built-in one knows by it the links of a pod that the reference made.
   const json::Value* result = json::find(request.config, "prevResult");
   if (result && types.delegate == kBuiltInDelegate) stored.config["prevResult"] = *result;
-  Delegate::for_existing(types, written, request)->del(stored);
+  const auto delegate = Delegate::for_existing(types, written, request);
+  if (types.delegate != kBuiltInDelegate || !asks_for_extras(config)) return delegate->del(stored);
+  cni::Attempts attempts;
+  attempts.run("undo what the runtime asked for", [&] { remove_extras(stored); });
+  attempts.run(fmt::format("DEL of delegate '{}'", types.delegate), [&] { delegate->del(stored); });
+  attempts.throw_if_any();
 }
 
 void del(const cni::Request& request) {

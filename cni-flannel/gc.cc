@@ -4,6 +4,7 @@
 
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/extras.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/error.h"
@@ -68,6 +69,8 @@ void gc(const cni::Request& request) {
   collect_scratch(request, conf, valid, attempts);
   attempts.run(fmt::format("GC of delegate '{}'", conf.types.delegate),
                [&] { Delegate::for_add(conf.types, request)->gc(delegated); });
+  if (conf.types.delegate == kBuiltInDelegate)
+    attempts.run("GC of what runtimes asked for", [&] { collect_extras(request); });
   attempts.throw_if_any();
 }
 

@@ -2,6 +2,7 @@
 
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
+#include "cni-flannel/extras.h"
 #include "cni-flannel/scratch_store.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/error.h"
@@ -46,6 +47,7 @@ void status(const cni::Request& request) {
         const SubnetEnv env = load_for_status(conf.subnet_file);
         const json::Value rendered = render_delegate(conf, env, request);
         Delegate::for_add(conf.types, request)->status(request.with_config(rendered), env);
+        if (conf.types.delegate == kBuiltInDelegate) check_extras_available(request);
       },
       [&] { return ScratchStore(conf.data_dir, request.network).has_attachments({}); });
 }

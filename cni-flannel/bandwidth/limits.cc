@@ -33,22 +33,27 @@ void check(const Limit& limit, const char* direction) {
   if (limit.burst / kBitsPerByte >= UINT32_MAX) fail("burst cannot be more than 4GB");
 }
 
-}  // namespace
-
-Limits parse_limits(const cni::Request& request) {
-  const json::Value& config = request.config;
-  const bool is_own = std::any_of(std::begin(kKeys), std::end(kKeys),
-                                  [&](const char* key) { return json::find(config, key) != nullptr; });
-  const json::Value& object =
-      is_own ? config
-             : json::get_object(json::get_object(config, "runtimeConfig", ""), "bandwidth", "runtimeConfig");
-  const char* where = is_own ? "" : "runtimeConfig.bandwidth";
+Limits parse_object(const json::Value& object, const char* where) {
   const Limits limits{
       .ingress = {parse_number(object, kKeys[0], where), parse_number(object, kKeys[1], where)},
       .egress = {parse_number(object, kKeys[2], where), parse_number(object, kKeys[3], where)}};
   check(limits.ingress, "ingress");
   check(limits.egress, "egress");
   return limits;
+}
+
+}  // namespace
+
+Limits parse_limits(const cni::Request& request) {
+  const bool has_own = std::any_of(std::begin(kKeys), std::end(kKeys), [&](const char* key) {
+    return json::find(request.config, key) != nullptr;
+  });
+  return has_own ? parse_object(request.config, "") : parse_runtime_limits(request);
+}
+
+Limits parse_runtime_limits(const cni::Request& request) {
+  const json::Value& runtime = json::get_object(request.config, "runtimeConfig", "");
+  return parse_object(json::get_object(runtime, "bandwidth", "runtimeConfig"), "runtimeConfig.bandwidth");
 }
 
 netlink::TokenBucket make_token_bucket(const Limit& limit) {

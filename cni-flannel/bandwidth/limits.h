@@ -26,6 +26,8 @@ struct Limits {
 /// The keys at the top of the configuration, if one of them is there; else those in
 /// `runtimeConfig.bandwidth`. Throws cni::Error.
 Limits parse_limits(const cni::Request& request);
+/// Those in `runtimeConfig.bandwidth` alone.
+Limits parse_runtime_limits(const cni::Request& request);
 
 /// The reference's numbers, but for what it lets overflow.
 netlink::TokenBucket make_token_bucket(const Limit& limit);
