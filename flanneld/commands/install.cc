@@ -1,6 +1,7 @@
 #include "flanneld/commands/install.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -54,6 +55,8 @@ int run_install(std::string_view program, const std::vector<std::string>& argume
         file.changed ? fmt::format("is now a copy of {}", base::quoted(copy.source)) : "is up to date";
     fmt::print("{}: {} {} ({} bytes, mode {:04o})\n", name, base::quoted(file.path), what, file.bytes,
                file.mode);
+    if (const auto made = link_other_names(file.path); !made.empty())
+      fmt::print("{}: it is {} there as well\n", name, fmt::join(made, ", "));
     if (const auto rival = find_rival_configuration(file.path)) fmt::print(stderr, "{}: {}\n", name, *rival);
     return 0;
   } catch (const std::exception& error) {

@@ -22,6 +22,8 @@ namespace {
 constexpr size_t kMaxInstalledBytes = 256 << 20;
 constexpr size_t kMaxConfigurationBytes = 1 << 20;
 constexpr mode_t kModeMask = 0755;
+constexpr const char* kPlugin = "flannel";
+constexpr const char* kOtherNames[] = {"portmap", "bandwidth", "loopback"};  // see cni-flannel/main.cc
 
 struct File {
   std::string bytes;
@@ -94,6 +96,21 @@ InstalledFile install_file(const std::string& source, const std::string& target)
   }
   installed.changed = true;
   return installed;
+}
+
+std::vector<std::string> link_other_names(const std::string& path) {
+  const std::filesystem::path own(path);
+  std::vector<std::string> made;
+  if (own.filename() != kPlugin) return made;
+  const base::UniqueFd dir = base::open_directory(own.parent_path());
+  for (const char* name : kOtherNames) {
+    if (::symlinkat(kPlugin, dir.get(), name) == 0)
+      made.emplace_back(name);
+    else if (errno != EEXIST)
+      base::throw_errno(fmt::format("link {} to {}", base::quoted((own.parent_path() / name).native()),
+                                    base::quoted(path)));
+  }
+  return made;
 }
 
 std::optional<std::string> find_rival_configuration(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace flanneld {
 
@@ -22,6 +23,11 @@ struct InstalledFile {
 /// other names too. A network configuration (.conflist, .conf, .json) must be one.
 /// Throws base::ParseError for a source that can be of no use, SystemError.
 InstalledFile install_file(const std::string& source, const std::string& target);
+
+/// The plugin `flannel` is others as well, by whose names it has to be found: makes links of those names
+/// beside it, where nothing has the name. Returns the names of those that were made; none for another file.
+/// Throws SystemError.
+std::vector<std::string> link_other_names(const std::string& path);
 
 /// What the runtime makes of other network configurations beside `path`, with advice; nullopt: there are
 /// none that matter.

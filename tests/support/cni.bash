@@ -19,6 +19,12 @@ plugins_install() {
     for name in "$@"; do ln -s "/usr/lib/cni/$name" /opt/cni/bin/; done' bash "$@"
 }
 
+# Fills the node's /opt/cni/bin with our plugins alone, under all their names.
+own_plugins_install() {
+  node_exec cp "$BIN_DIR/flannel" "$BIN_DIR/flannel-ipam" /opt/cni/bin/
+  node_exec bash -c 'for name in portmap bandwidth loopback; do ln -s flannel "/opt/cni/bin/$name"; done'
+}
+
 # Writes /run/flannel/subnet.env of the node, 10.244.1.0/24 of 10.244.0.0/16; lines given come after.
 subnet_env_write() {
   printf '%s\n' FLANNEL_NETWORK=10.244.0.0/16 FLANNEL_SUBNET=10.244.1.1/24 FLANNEL_MTU=1450 FLANNEL_IPMASQ=true "$@" |

@@ -16,6 +16,8 @@
 using flanneld::find_rival_configuration;
 using flanneld::install_file;
 
+using flanneld::link_other_names;
+
 namespace {
 
 constexpr const char* kConflist =
@@ -163,4 +165,18 @@ TEST_CASE("find_rival_configuration: tells what the runtime takes instead, and f
   CHECK(holds(find_rival_configuration(conflist).value_or(""), "takes"));
   CHECK(holds(find_rival_configuration(conflist).value_or(""), "05-other.conflist', which sorts before"));
   CHECK_FALSE(find_rival_configuration(node.target("flannel")));
+}
+
+TEST_CASE("install: the plugin has its other names, where nothing else has them") {
+  const Node node;
+  Node::put(node.runtime, "portmap", "the reference's", 0755);
+  const auto installed = install_file(node.source("flannel"), node.runtime);
+  CHECK(link_other_names(installed.path) == std::vector<std::string>{"bandwidth", "loopback"});
+  CHECK(node.content("portmap") == "the reference's");
+  CHECK(node.content("loopback") == "program");
+  CHECK(std::filesystem::read_symlink(node.target("bandwidth")) == "flannel");
+  CHECK(link_other_names(installed.path).empty());
+
+  const auto configuration = install_file(node.source("cni-conf.json"), node.target("10-flannel.conflist"));
+  CHECK(link_other_names(configuration.path).empty());
 }
