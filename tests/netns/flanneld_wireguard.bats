@@ -54,7 +54,6 @@ packets_on_wire() {
   node_exec tcpdump -r /run/wire.pcap "$1" 2>/dev/null | wc -l
 }
 
-# bats test_tags=vm
 @test "wireguard: pods of three nodes reach each other, and no readable byte is on the wire" {
   local host psk
   psk=$(wg genpsk)

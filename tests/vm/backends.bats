@@ -79,5 +79,5 @@ also() {
     assert_equal "$(on_wire 'udp and not port 51820 and not port 51821')" 0
   }
   block=16
-  carries dual '{"Type": "wireguard"}' 60 80 'udp dst port 51820 and ip' 'udp dst port 51821 and ip6'
+  carries dual "{\"Type\": \"wireguard\", \"PSK\": \"$(wg genpsk)\"}" 60 80 'udp dst port 51820 and ip' 'udp dst port 51821 and ip6'
 }
