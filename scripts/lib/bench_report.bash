@@ -105,6 +105,22 @@ readme() {
       ["datapath", "TCP over vxlan", null, "Gbit/s"])) | line)' <<<"$1"
 }
 
+# backends DOCUMENT: the table of backends that README.md shows, with the figures of the run.
+backends() {
+  jq -r "$report_jq"'
+    .rows as $rows
+    | def figures($what): first(($rows[] | select(.part == "datapath" and .what == $what)), {})
+        | "\(.ours.median | figure) | \((.reference // .limit).median | figure)";
+    def row($name; $needs; $mtu; $encrypted; $test):
+      "| \($name) | \($needs) | \($mtu) | \($encrypted) | \(figures("TCP over \($name)")) | \(figures("TCP over \($name): processor time")) | \($test) |";
+    "| Backend | Needs | MTU of 1500, over IPv4 / IPv6 | Encrypts | Gbit/s | by hand | s/GB | by hand | Shown by |",
+    "|---|---|---|---|---|---|---|---|---|",
+    row("vxlan"; "the kernel'"'"'s `vxlan`, UDP port 8472"; "1450 / 1430"; "no"; "`vm/backends`, `netns/flanneld_vxlan`"),
+    row("host-gw"; "nodes on one Ethernet"; "1500 / 1500"; "no"; "`vm/backends`, `netns/flanneld_backends`"),
+    row("wireguard"; "the kernel'"'"'s `wireguard`, UDP ports 51820 and 51821"; "1440 / 1420"; "yes"; "`vm/backends`, `vm/interop`"),
+    row("wireguard-go"; "that program, `/dev/net/tun`, the same ports"; "1440 / 1420"; "yes"; "`netns/flanneld_wireguard`")' <<<"$1"
+}
+
 # markdown DOCUMENT: all rows, a table for each part, as tests/bench/README.md has them.
 markdown() {
   jq -r "$report_jq$markdown_jq"'
