@@ -65,6 +65,7 @@ AgentStatus Agent::status() const {
   status.rejected = state_.peers.rejected();
   status.kernel = reconciler_.status();
   status.udp = carrier_.counters();
+  status.tunnels = reconciler_.read_tunnels();
   if (rules_) status.rules = rules_->status();
   status.counters = state_.counters;
   const PassedOver skipped = store_->skipped();

@@ -92,7 +92,7 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
     metrics.gauge("pod_addresses", "Addresses of the node's subnet that pods can have.", addresses->usable);
     metrics.gauge("pod_addresses_held", "Of those, how many are held.", addresses->held);
   }
-  return metrics.text();
+  return fmt::format("{}{}", metrics.text(), tunnel_metrics(status.plans, TunnelLookup(status.tunnels), now));
 }
 
 }  // namespace flanneld

@@ -35,18 +35,6 @@ json::OrderedValue lease_json(const Lease& lease, std::chrono::sys_seconds now) 
   return result;
 }
 
-json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
-  json::OrderedValue peers = json::OrderedValue::array();
-  for (const auto& [key, lease] : status.peers) {
-    json::OrderedValue peer = lease_json(lease, now);
-    const auto rejected = status.rejected.find(key);
-    if (rejected != status.rejected.end()) peer["rejected"] = rejected->second;
-    if (const auto kept = status.kept.find(key); kept != status.kept.end()) peer["kept"] = kept->second;
-    peers.push_back(std::move(peer));
-  }
-  return peers;
-}
-
 json::OrderedValue interface_json(const std::optional<ExternalInterface>& external) {
   if (!external) return nullptr;
   return {{"name", external->name},
@@ -93,6 +81,22 @@ json::OrderedValue rules_json(const std::optional<TrafficStatus>& rules) {
 }
 
 }  // namespace
+
+json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_seconds now) {
+  json::OrderedValue peers = json::OrderedValue::array();
+  const TunnelLookup tunnels(status.tunnels);
+  for (const auto& [key, lease] : status.peers) {
+    json::OrderedValue peer = lease_json(lease, now);
+    const auto rejected = status.rejected.find(key);
+    if (rejected != status.rejected.end()) peer["rejected"] = rejected->second;
+    if (const auto kept = status.kept.find(key); kept != status.kept.end()) peer["kept"] = kept->second;
+    if (const auto planned = status.plans.find(key);
+        planned != status.plans.end() && !planned->second.plan->tunnel_peers.empty())
+      peer["tunnels"] = tunnels_json(*planned->second.plan, tunnels, now);
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
 
 json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_seconds now) {
   return {{"version", PROJECT_VERSION},

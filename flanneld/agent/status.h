@@ -11,6 +11,7 @@
 #include "common/json/json.h"
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/pod_guard.h"
+#include "flanneld/agent/tunnel_status.h"
 #include "flanneld/backend/plan.h"
 #include "flanneld/kernel/reconciler.h"
 #include "flanneld/lease/lease.h"
@@ -37,6 +38,7 @@ struct AgentStatus {
   std::map<LeaseKey, std::string> kept;      ///< of these: reached as before, and why
   std::map<LeaseKey, std::string> rejected;  ///< of the others: why not
   ReconcilerStatus kernel;
+  TunnelStates tunnels;  ///< WireGuard devices, as they are now
   std::optional<TrafficStatus> rules;
   std::optional<UdpCounters> udp;  ///< of packets that this program carries; nullopt: none
   AgentCounters counters;
@@ -54,6 +56,8 @@ struct AgentStatus {
 json::OrderedValue status_json(const AgentStatus& status, std::chrono::sys_seconds now);
 /// The own lease and the peers', for /leases.
 json::OrderedValue leases_json(const AgentStatus& status, std::chrono::sys_seconds now);
+/// The peers' leases alone, with what is known of each, for /peers.
+json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_seconds now);
 /// Which routes, neighbours and FDB entries the peers need, for /routes.
 json::OrderedValue routes_json(const AgentStatus& status);
 

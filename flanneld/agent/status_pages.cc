@@ -82,13 +82,14 @@ HttpAnswer StatusPages::probe(const std::string& path) const {
 HttpAnswer StatusPages::page(const std::string& path) const {
   if (path == "/status") return json_answer(status_json(sources_.status(), system_now()));
   if (path == "/leases") return json_answer(leases_json(sources_.status(), system_now()));
+  if (path == "/peers") return json_answer(peers_json(sources_.status(), system_now()));
   if (path == "/routes") return json_answer(routes_json(sources_.status()));
   if (path == "/metrics") {
     const AgentStatus status = sources_.status();
     return {200, "text/plain; version=0.0.4; charset=utf-8",
             metrics_text(status, count_pod_addresses(status), system_now())};
   }
-  if (path == "/") return {200, kText, "/status\n/leases\n/routes\n/metrics\n/healthz\n/readyz\n"};
+  if (path == "/") return {200, kText, "/status\n/leases\n/peers\n/routes\n/metrics\n/healthz\n/readyz\n"};
   return probe(path);
 }
 

@@ -113,6 +113,17 @@ std::string vtep_mac(const json::Value& peer, const char* key) {
   return data && data->is_object() ? text_of(*data, "VtepMAC") : "-";
 }
 
+/// What its tunnel tells, of the first device if there are two.
+std::string reached_text(const json::Value& peer) {
+  const json::Value* tunnels = json::find(peer, "tunnels");
+  if (!tunnels || !tunnels->is_array() || tunnels->empty()) return "reached";
+  const json::Value& tunnel = tunnels->front();
+  const auto age = json::get_integer(tunnel, "handshakeSecondsAgo", "tunnels", INT64_MIN, INT64_MAX);
+  if (!age) return fmt::format("no handshake yet, at {}", text_of(tunnel, "endpoint"));
+  return fmt::format("reached at {}, handshake {} ago", text_of(tunnel, "endpoint"),
+                     duration(std::max<int64_t>(*age, 0)));
+}
+
 std::vector<Row> peer_rows(const json::Value& status) {
   std::vector<Row> rows;
   for (const json::Value& peer : json::get_array(status, "peers", "")) {
@@ -123,7 +134,7 @@ std::vector<Row> peer_rows(const json::Value& status) {
                     shortened(text_of(peer, "backendType")), shortened(mac),
                     rejected != "-" ? fmt::format("not used: {}", rejected)
                     : kept != "-"   ? fmt::format("as before: {}", kept)
-                                    : "reached"});
+                                    : reached_text(peer)});
   }
   return rows;
 }

@@ -77,6 +77,17 @@ void Reconciler::apply(const PeerPlans& peers) {
   conclude();
 }
 
+std::map<std::string, netlink::WireguardState> Reconciler::read_tunnels() const {
+  std::map<std::string, netlink::WireguardState> states;
+  for (const Device& device : node_.devices) try {
+      if (!std::holds_alternative<WireguardDevice>(device.kind)) continue;
+      if (auto state = wireguard_.read(device.name)) states[device.name] = std::move(*state);
+    } catch (const base::SystemError& error) {
+      base::log_debug(error.what());
+    }
+  return states;
+}
+
 void Reconciler::pass() {
   begin_look();
   status_.failures.clear();

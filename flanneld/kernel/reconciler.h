@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -69,6 +70,8 @@ class Reconciler {
   void apply(const PeerPlans& peers);
 
   [[nodiscard]] const ReconcilerStatus& status() const { return status_; }
+  /// What the plan's WireGuard devices have now, by their names; those that cannot be read are left out.
+  [[nodiscard]] std::map<std::string, netlink::WireguardState> read_tunnels() const;
 
  private:
   void pass();
@@ -98,7 +101,7 @@ class Reconciler {
   Events events_;
   netlink::NetlinkSocket socket_;
   netlink::Monitor monitor_;
-  WireguardAccess wireguard_;
+  mutable WireguardAccess wireguard_;
   uint32_t own_port_ = 0;  ///< of socket_; notifications with it are echoes
 
   NodePlan node_;

@@ -75,6 +75,13 @@ packets_on_wire() {
   ! node_exec grep -q 'secret!!' /run/wire.pcap || fail "what pods say is on the wire"
 
   assert_match "$(on a node_exec cat /run/flannel/subnet.env)" FLANNEL_MTU=1440
+  local seen third_net
+  third_net=$(on c subnet_of).0/24
+  seen=$(on a status_get /peers)
+  assert_json "$seen" ".[] | select(.subnet == \"$third_net\").tunnels[0] | .endpoint == \"192.168.1.30:51820\" and
+    .handshakeSecondsAgo < 30 and .received > 100 and .sent > 100"
+  assert_match "$(on a status_get /metrics)" "flanneld_wireguard_handshake_age_seconds.device=\"flannel-wg\",subnet=\"$third_net"
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" status)" 'reached at 192.168.1.30:51820, handshake [0-9]+ s ago'
   local key
   key=$(on a node_exec wg show flannel-wg public-key)
   assert_equal "$(cat "$NODE_DIR/leases/subnets/$(on a subnet_of).0-24")" \
