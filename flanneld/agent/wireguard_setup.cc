@@ -1,27 +1,18 @@
 #include "flanneld/agent/wireguard_setup.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
 #include "common/base/log.h"
+#include "flanneld/kernel/wireguard_access.h"
 #include "flanneld/node/wireguard_key.h"
 
 namespace flanneld {
 namespace {
 
-constexpr const char* kProgram = "wireguard-go";
 constexpr std::chrono::seconds kStartLimit(10);
-
-/// Full path, or empty.
-std::string find_program() {
-  for (const char* dir : {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin"})
-    if (std::string path = fmt::format("{}/{}", dir, kProgram); ::access(path.c_str(), X_OK) == 0)
-      return path;
-  return {};
-}
 
 }  // namespace
 
@@ -36,13 +27,13 @@ const netlink::WireguardKey& WireguardSetup::key() {
 void WireguardSetup::start_program(const std::string& link) {
   if (starting_) return;
   base::ProcessSpec spec;
-  spec.program = find_program();
+  spec.program = find_wireguard_program();
   spec.arguments = {link};
   spec.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LOG_LEVEL=silent"};
   spec.timeout = kStartLimit;
   if (spec.program.empty()) {
-    problem_ =
-        fmt::format("the kernel has no WireGuard, and there is no program {} to serve '{}'", kProgram, link);
+    problem_ = fmt::format("the kernel has no WireGuard, and there is no program {} to serve '{}'",
+                           kWireguardProgram, link);
     return;
   }
   base::log_info(fmt::format("the kernel has no WireGuard: starting {} for '{}'", spec.program, link));
@@ -53,7 +44,7 @@ void WireguardSetup::start_program(const std::string& link) {
 void WireguardSetup::finish(const ChildResult& result) {
   problem_.reset();
   if (!result.succeeded()) {
-    problem_ = fmt::format("start {}: {}", kProgram, result.reason());
+    problem_ = fmt::format("start {}: {}", kWireguardProgram, result.reason());
     base::log_error(*problem_);
   }
   starting_.reset();

@@ -29,6 +29,7 @@
 #include "flanneld/kernel/device.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/kernel/reverse_path.h"
+#include "flanneld/kernel/wireguard_access.h"
 #include "flanneld/node/candidates.h"
 #include "flanneld/options/flags.h"
 #include "flanneld/options/interface_request.h"
@@ -170,13 +171,11 @@ class Examination {
         udp.has_device = true;
         if (!link.is_up()) udp.down = link.name;
         mtu_.devices.push_back({link.name, link.mtu, *overhead});
-        const auto device = read_device(route_, link);
-        const auto* vxlan = device ? std::get_if<VxlanDevice>(&device->kind) : nullptr;
-        if (vxlan && vxlan->port != 0) {
-          udp.port = vxlan->port;
-          const Family family = vxlan->local ? vxlan->local->family() : Family::v4;
-          tunnels_[family] =
-              Tunnel{.link = link.name, .port = vxlan->port, .addresses = {}, .uplinks = uplinks_};
+        if (const auto tunnel = read_tunnel(route_, link)) {
+          udp.port = tunnel->port;
+          udp.kind = tunnel->kind;
+          tunnels_[tunnel->family] =
+              Tunnel{.link = link.name, .port = tunnel->port, .addresses = {}, .uplinks = uplinks_};
         }
       }
       if (link.name != kPodBridge) continue;
@@ -203,6 +202,8 @@ class Examination {
     udp.is_bound = !inodes.empty();
     udp.owner = find_socket_owner(inodes);
     findings_.push_back(check_udp_port(udp));
+    findings_.push_back(
+        check_wireguard(netlink::WireguardSocket::open().has_value(), find_wireguard_program()));
     if (!env_) return;
     findings_.push_back(check_bridge_address(bridge_addresses, *env_));
     findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));

@@ -158,27 +158,43 @@ Finding check_mtu(const MtuFacts& facts) {
 
 Finding check_udp_port(const UdpPortFacts& facts) {
   Finding finding{.state = State::ok, .name = fmt::format("UDP port {}", facts.port)};
-  if (facts.owner) {
+  const std::string list = facts.kind == "VXLAN" ? "ip -d link show type vxlan" : "wg show";
+  if (facts.owner && facts.kind == "WireGuard" && facts.owner->ends_with("(wireguard-go)")) {
+    finding.finding = fmt::format("process {} receives on it", *facts.owner);
+  } else if (facts.owner) {
     finding.state = State::fail;
     finding.finding = fmt::format("process {} has taken it", *facts.owner);
     finding.advice = "stop it, or set another Port in the backend of every node";
   } else if (!facts.down.empty()) {
     finding.state = State::fail;
     finding.finding = fmt::format("'{}' is down and does not receive on it{}", facts.down,
-                                  facts.is_bound ? ": another VXLAN device does" : "");
+                                  facts.is_bound ? fmt::format(": another {} device does", facts.kind) : "");
     finding.advice = facts.is_bound
-                         ? "see `ip -d link show type vxlan`: remove the other, or set another Port in the "
-                           "backend of every node"
+                         ? fmt::format(
+                               "see `{}`: remove the other, or set another Port in the backend of "
+                               "every node",
+                               list)
                          : fmt::format("ip link set {} up; flanneld does so while it runs", facts.down);
   } else if (facts.is_bound) {
-    finding.finding = "the kernel's VXLAN receives on it";
+    finding.finding = fmt::format("the kernel's {} receives on it", facts.kind);
   } else if (facts.has_device) {
     finding.state = State::fail;
-    finding.finding = "no VXLAN device receives on it";
-    finding.advice = "is the device up? see `ip -d link show type vxlan`";
+    finding.finding = fmt::format("no {} device receives on it", facts.kind);
+    finding.advice = fmt::format("is the device up? see `{}`", list);
   } else {
     finding.finding = "free; there is no VXLAN device of flannel";
   }
+  return finding;
+}
+
+Finding check_wireguard(bool by_kernel, const std::string& program) {
+  Finding finding{.state = State::ok, .name = "wireguard", .finding = "the kernel can serve this backend"};
+  if (!by_kernel && !program.empty())
+    finding.finding = fmt::format("{} can serve this backend; the kernel has no WireGuard", program);
+  else if (!by_kernel)
+    finding.finding =
+        "this backend cannot be used: the kernel has no WireGuard, and Debian's package wireguard-go is not "
+        "installed";
   return finding;
 }
 

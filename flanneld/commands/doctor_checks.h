@@ -44,12 +44,17 @@ Finding check_mtu(const MtuFacts& facts);
 
 struct UdpPortFacts {
   uint16_t port = 0;
-  bool has_device = false;                ///< there is a VXLAN device that should receive on it
+  std::string kind = "VXLAN";             ///< of the device
+  bool has_device = false;                ///< there is a device that should receive on it
   std::string down = {};                  ///< the name of such a device that is not up; empty: none
   bool is_bound = false;                  ///< a socket receives on it
   std::optional<std::string> owner = {};  ///< the process that has this socket; those of devices have none
 };
 Finding check_udp_port(const UdpPortFacts& facts);
+
+/// Whether this node can serve the backend wireguard: by its kernel, or by the program of that path, if there
+/// is one.
+Finding check_wireguard(bool by_kernel, const std::string& program);
 
 /// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0.
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,

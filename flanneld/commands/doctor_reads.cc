@@ -10,6 +10,9 @@
 #include "common/base/file.h"
 #include "common/guard/survey.h"
 #include "common/netlink/sysctl.h"
+#include "flanneld/backend/wireguard.h"
+#include "flanneld/kernel/device.h"
+#include "flanneld/kernel/wireguard_access.h"
 
 namespace flanneld {
 namespace {
@@ -47,6 +50,20 @@ PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link&
   if (has_rules)
     facts.open = guard::find_open(socket, nft, {.bridge = bridge, .gateway = bridge, .subnets = subnets});
   return facts;
+}
+
+std::optional<TunnelReceiver> read_tunnel(netlink::NetlinkSocket& socket, const netlink::Link& link) {
+  const auto device = read_device(socket, link);
+  const auto* vxlan = device ? std::get_if<VxlanDevice>(&device->kind) : nullptr;
+  if (vxlan && vxlan->port != 0)
+    return TunnelReceiver{.family = vxlan->local ? vxlan->local->family() : base::Family::v4,
+                          .port = vxlan->port};
+  if (!wireguard_device_overhead(link.kind, link.name)) return std::nullopt;
+  const auto state = WireguardAccess().read(link.name);
+  if (!state || state->port == 0) return std::nullopt;
+  return TunnelReceiver{.family = link.name == kWireguardIpv6Link ? base::Family::v6 : base::Family::v4,
+                        .port = state->port,
+                        .kind = "WireGuard"};
 }
 
 std::vector<std::string> read_ipv6_off(std::vector<std::string> links) {

@@ -21,4 +21,13 @@ PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link&
 /// Where IPv6 is switched off: those of "all", "default" and `links`. A link that there is not counts as on.
 std::vector<std::string> read_ipv6_off(std::vector<std::string> links);
 
+/// What receives a tunnel's packets.
+struct TunnelReceiver {
+  base::Family family = base::Family::v4;
+  uint16_t port = 0;
+  const char* kind = "VXLAN";
+};
+/// nullopt for a link that is none of flannel's tunnels, or cannot be asked. Throws SystemError.
+std::optional<TunnelReceiver> read_tunnel(netlink::NetlinkSocket& socket, const netlink::Link& link);
+
 }  // namespace flanneld

@@ -85,6 +85,13 @@ int change(const std::string& name, std::string_view request, const std::string&
 
 }  // namespace
 
+std::string find_wireguard_program() {
+  for (const char* dir : {"/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin", "/bin"})
+    if (std::string path = fmt::format("{}/{}", dir, kWireguardProgram); ::access(path.c_str(), X_OK) == 0)
+      return path;
+  return {};
+}
+
 std::optional<WireguardState> WireguardAccess::read(const std::string& name) {
   by_program_.erase(name);
   if (!kernel_) kernel_ = netlink::WireguardSocket::open();

@@ -14,6 +14,11 @@
 
 namespace flanneld {
 
+/// What serves a device where the kernel has no WireGuard.
+inline constexpr const char* kWireguardProgram = "wireguard-go";
+/// Its full path, or empty. PATH is not used.
+std::string find_wireguard_program();
+
 /// In the network namespace of the caller.
 class WireguardAccess {
  public:

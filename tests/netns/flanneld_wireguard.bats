@@ -128,6 +128,8 @@ packets_on_wire() {
   wireguard_config
   two_pods
   wait_until 3 reaches b client "$WEB"
+  assert_json "$(on a node_exec "$BIN_DIR/flanneld" doctor -o json)" 'any(.checks[]; .name == "UDP port 51820" and .state == "ok") and
+    any(.checks[]; .name == "MTU" and .state == "ok")'
   local break_it
   for break_it in "ip link del flannel-wg" "ip link set flannel-wg down" \
     'wg set flannel-wg peer $(wg show flannel-wg peers) remove && ip route flush dev flannel-wg' \

@@ -30,7 +30,7 @@ PeerPlan plan_of(uint8_t byte, const std::string& subnet) {
 
 }  // namespace
 
-TEST_CASE("tunnel status: where a peer is, when it last shook hands, and what went to and fro") {
+TEST_CASE("tunnel status: where a peer is, when it last shook hands, and what went both ways") {
   const TunnelStates states{{"flannel-wg",
                              {.peers = {{.public_key = key_of(2),
                                          .endpoint = netlink::WireguardEndpoint{ip("2001:db8::2"), 51820},

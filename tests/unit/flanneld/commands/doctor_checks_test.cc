@@ -110,6 +110,12 @@ TEST_CASE("doctor: the tunnel's UDP port is fine while the kernel's VXLAN alone 
   CHECK(check_udp_port({.port = 8472, .has_device = true, .is_bound = true}).state == State::ok);
   CHECK(check_udp_port({.port = 8472}).state == State::ok);
   CHECK(check_udp_port({.port = 8472, .has_device = true}).state == State::fail);
+  UdpPortFacts by_program{.port = 51820, .kind = "WireGuard", .has_device = true, .is_bound = true};
+  by_program.owner = "78 (wireguard-go)";
+  CHECK(check_udp_port(by_program).state == State::ok);
+  by_program.owner = "78 (named)";
+  CHECK(check_udp_port(by_program).state == State::fail);
+  CHECK(contains(check_wireguard(false, "").finding, "Debian's package wireguard-go"));
   const Finding taken = check_udp_port({.port = 8472, .is_bound = true, .owner = "77 (named)"});
   CHECK(taken.state == State::fail);
   CHECK(contains(taken.finding, "process 77 (named) has taken it"));
