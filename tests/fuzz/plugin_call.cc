@@ -8,10 +8,12 @@
 #include <cstdlib>
 #include <string>
 
+#include "cni-flannel/bandwidth/limits.h"
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/hostport/mappings.h"
 #include "cni-ipam/conf.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -58,7 +60,24 @@ cni::Result allocate(const cni::Request& request) {
   return result;
 }
 
+/// What plugins behind flannel read, and flannel itself for its own pods.
+void chained(const cni::Request& request) {
+  const auto ports = flannel::hostport::parse_conf(request);
+  for (const base::Family family : base::kFamilies)
+    for (const auto& mapping : ports.mappings_for(family))
+      fuzz::promise(mapping.host_port != 0 && mapping.container_port != 0 && !mapping.str().empty() &&
+                        (!mapping.host_ip || mapping.host_ip->family() == family),
+                    "a mapping has ports, and an address of its family");
+  const auto limits = flannel::bandwidth::parse_limits(request);
+  for (const auto& limit : {limits.ingress, limits.egress})
+    if (limit.is_set())
+      fuzz::promise(flannel::bandwidth::make_token_bucket(limit).rate != 0, "what is limited passes");
+  if (const auto previous = request.prev_result())
+    static_cast<void>(flannel::hostport::pod_addresses(request, *previous));
+}
+
 cni::AddAnswer add(const cni::Request& request) {
+  chained(request);
   const auto conf = flannel::parse_flannel_conf(request);
   const cni::Request delegated = request.with_config(flannel::render_delegate(conf, node_env(), request));
   check_names(delegated);
