@@ -81,3 +81,7 @@ also() {
   block=16
   carries dual "{\"Type\": \"wireguard\", \"PSK\": \"$(wg genpsk)\"}" 60 80 'udp dst port 51820 and ip' 'udp dst port 51821 and ip6'
 }
+
+@test "udp: the pods' packets in datagrams to port 8285, 28 bytes of headers" {
+  carries v4 '{"Type": "udp"}' 28 28 'udp dst port 8285' ''
+}
