@@ -164,7 +164,8 @@ sources_are_right() {
   is_traced b
   node_exec bash -c 'kill -INT "$(cat /run/strace.pid)"'
   wait_until 5 trace_is_over b
-  assert_empty "$(node_exec grep -E 'clone|fork|exec' /run/strace.out)" "processes started"
+  # A thread of its own saves the leases.
+  assert_empty "$(node_exec grep -E 'clone|fork|exec' /run/strace.out | grep -v CLONE_THREAD)" "processes started"
   on b flanneld_is_ready
 }
 
