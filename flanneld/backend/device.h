@@ -38,6 +38,14 @@ struct WireguardDevice {
   bool operator==(const WireguardDevice&) const = default;
 };
 
+/// An IPv4-in-IPv4 tunnel to wherever the gateway of a route is.
+struct IpipDevice {
+  static constexpr std::string_view kLinkKind = "ipip";
+
+  base::IpAddress local;  ///< the outer source address
+  bool operator==(const IpipDevice&) const = default;
+};
+
 /// A TUN device, whose packets the agent itself carries.
 struct TunDevice {
   static constexpr std::string_view kLinkKind = "tun";
@@ -62,7 +70,7 @@ struct Device {
   base::IpNet network;                  ///< another address of the device within it is stale, and is removed
   std::string owner;                    ///< the link's alias, which says whose it is; empty: none
   bool tx_checksum = true;              ///< false: switch checksum offload off at each creation
-  std::variant<VxlanDevice, WireguardDevice, TunDevice> kind;
+  std::variant<VxlanDevice, WireguardDevice, TunDevice, IpipDevice> kind;
   std::optional<DeviceNetwork> other_family = {};  ///< of a device for packets of both
 
   /// What the kernel calls the kind of the link.

@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/backend/ipip.h"
 #include "flanneld/backend/udp.h"
 #include "flanneld/backend/vxlan.h"
 #include "flanneld/backend/wireguard.h"
@@ -34,6 +35,10 @@ constexpr std::array kBackends{
     BackendRow{.type = "wireguard",
                .make = make_wireguard_backend,
                .device_overhead = wireguard_device_overhead,
+               .serves_beside_another = true},
+    BackendRow{.type = "ipip",
+               .make = make_ipip_backend,
+               .device_overhead = ipip_device_overhead,
                .serves_beside_another = true},
     BackendRow{.type = "udp",
                .make = make_udp_backend,

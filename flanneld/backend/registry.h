@@ -30,6 +30,8 @@ std::unique_ptr<Backend> make_host_gw_backend(const BackendContext& context);
 /// WireGuard: a device per family, or one for both, whose peers are the nodes. Packets of the pod network
 /// leave the node encrypted or not at all. Throws base::ParseError when `context` has no key.
 std::unique_ptr<Backend> make_wireguard_backend(const BackendContext& context);
+/// IPv4 packets in IPv4 packets: the least overhead of all tunnels.
+std::unique_ptr<Backend> make_ipip_backend(const BackendContext& context);
 /// IPv4 packets in datagrams, carried by this program: for nodes whose kernel has no tunnels. Go flanneld's
 /// backend when none is named.
 std::unique_ptr<Backend> make_udp_backend(const BackendContext& context);

@@ -45,6 +45,11 @@ std::string advice_on_kind(const WireguardDevice& wireguard, int error_number) {
   }
 }
 
+std::string advice_on_kind(const IpipDevice& /*ipip*/, int error_number) {
+  if (error_number != EOPNOTSUPP) return {};
+  return "; this kernel has no ipip, unless `modprobe ipip` finds it; vxlan does the same";
+}
+
 std::string advice_on_kind(const TunDevice& /*tun*/, int error_number) {
   switch (error_number) {
     case ENOENT:

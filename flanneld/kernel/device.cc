@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "common/netlink/address.h"
+#include "common/netlink/ipip.h"
 #include "common/netlink/offload.h"
 #include "common/netlink/sysctl.h"
 #include "common/netlink/tun.h"
@@ -78,6 +79,16 @@ std::optional<std::string> find_drift(netlink::NetlinkSocket& socket, const Devi
   return link ? netlink::tun_incompatibility(socket, *link) : std::nullopt;
 }
 
+netlink::IpipSpec ipip_spec(const Device& device, const IpipDevice& ipip) {
+  return {.name = device.name, .local = ipip.local, .mtu = device.mtu};
+}
+
+std::optional<std::string> find_drift(netlink::NetlinkSocket& socket, const Device& device,
+                                      const IpipDevice& ipip) {
+  const auto state = netlink::find_ipip(socket, device.name);
+  return state ? netlink::incompatibility(*state, ipip_spec(device, ipip)) : std::nullopt;
+}
+
 void ensure_checksum_off(const std::string& name, DeviceResult& result) {
   if (!netlink::tx_checksum_offload(name)) return;
   netlink::set_tx_checksum_offload(name, false);
@@ -146,6 +157,8 @@ void make_of_kind(netlink::NetlinkSocket& socket, WireguardAccess& access, const
                   DeviceResult& result) {
   if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) make(socket, device, *vxlan, result);
   if (const auto* tun = std::get_if<TunDevice>(&device.kind)) make(socket, device, *tun, result);
+  if (const auto* ipip = std::get_if<IpipDevice>(&device.kind))
+    take_ensured(netlink::ensure_ipip(socket, ipip_spec(device, *ipip)), device, result);
   if (const auto* wireguard = std::get_if<WireguardDevice>(&device.kind))
     make_wireguard(socket, access, device, *wireguard, result);
 }
@@ -200,6 +213,7 @@ DeviceLook look_at_device(netlink::NetlinkSocket& socket, WireguardAccess& wireg
   std::optional<std::string> reason;
   if (const auto* vxlan = std::get_if<VxlanDevice>(&device.kind)) reason = find_drift(socket, device, *vxlan);
   if (const auto* tun = std::get_if<TunDevice>(&device.kind)) reason = find_drift(socket, device, *tun);
+  if (const auto* ipip = std::get_if<IpipDevice>(&device.kind)) reason = find_drift(socket, device, *ipip);
   if (const auto* kind = std::get_if<WireguardDevice>(&device.kind))
     reason = find_wireguard_drift(wireguard, *link, *kind);
   if (reason)

@@ -85,3 +85,12 @@ also() {
 @test "udp: the pods' packets in datagrams to port 8285, 28 bytes of headers" {
   carries v4 '{"Type": "udp"}' 28 28 'udp dst port 8285' ''
 }
+
+@test "ipip: IPv4 in IPv4, 20 bytes of headers; the kernel's tunl0 stays as it is" {
+  also() {
+    assert_match "$(on a node_exec ip -d link show flannel.ipip)" "ipip (any )?(remote any )?local 192.168.1.10 "
+    assert_match "$(on a node_exec ip route show dev flannel.ipip)" "via 192.168.1.20 proto 95 onlink"
+    assert_match "$(on a node_exec ip link show tunl0)" "state DOWN"
+  }
+  carries v4 '{"Type": "ipip"}' 20 20 'ip proto 4' ''
+}
