@@ -135,7 +135,7 @@ can_measure() {
 bench_datapath() {
   local backend
   declare -gA server_address
-  for backend in vxlan host-gw wireguard udp; do
+  for backend in vxlan host-gw ipip wireguard udp; do
     cluster_start
     if can_measure "$backend"; then
       echo "datapath: $backend" >&2

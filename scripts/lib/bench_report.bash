@@ -117,6 +117,7 @@ backends() {
     "|---|---|---|---|---|---|---|---|---|",
     row("vxlan"; "the kernel'"'"'s `vxlan`, UDP port 8472"; "1450 / 1430"; "no"; "`vm/backends`, `netns/flanneld_vxlan`"),
     row("host-gw"; "nodes on one Ethernet"; "1500 / 1500"; "no"; "`vm/backends`, `netns/flanneld_backends`"),
+    row("ipip"; "the kernel'"'"'s `ipip`, IP protocol 4 let through"; "1480 / none"; "no"; "`vm/backends`, `vm/interop`"),
     row("wireguard"; "the kernel'"'"'s `wireguard`, UDP ports 51820 and 51821"; "1440 / 1420"; "yes"; "`vm/backends`, `vm/interop`"),
     row("wireguard-go"; "that program, `/dev/net/tun`, the same ports"; "1440 / 1420"; "yes"; "`netns/flanneld_wireguard`"),
     row("udp"; "`/dev/net/tun`, UDP port 8285"; "1472 / none"; "no"; "`vm/backends`, `netns/flanneld_udp`")' <<<"$1"

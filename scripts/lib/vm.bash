@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A virtual machine with Debian's kernel and this machine's files, for what the kernel here lacks. Its root directory is
 # a copy-on-write view of ours, which it cannot write to; it has no network but what is made inside. It is emulated
-# where the processor does not help. Needs root, $repo, and packages.bash's vm_packages.
+# where the processor does not help: then it is up after 4 s, and each process takes 20 ms. Needs root, $repo,
+# and packages.bash's vm_packages.
 
 vm_dir=$repo/build/vm
 

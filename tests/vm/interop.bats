@@ -49,3 +49,15 @@ reach_each_other() {
   done
   assert_empty "$(on a node_exec wg show flannel-wg peers)" "peers that have no lease"
 }
+
+@test "ipip: a node by hand as Go flanneld's" {
+  our_node ipip
+  on go node_exec bash -euc 'ip link add flannel.ipip mtu 1480 type ipip mode any local 192.168.1.30
+    ip addr add 10.5.250.0/32 dev flannel.ipip
+    ip link set flannel.ipip up
+    ip route add "$2" via "$1" dev flannel.ipip onlink' bash "$(jq -r .PublicIP "$LEASE")" "$SUBNET"
+  assert_equal "$(<"$LEASE")" '{"PublicIP":"192.168.1.10","PublicIPv6":null,"BackendType":"ipip"}'
+  lease_put 10.5.250.0-24 "{\"PublicIP\":\"192.168.1.30\",\"PublicIPv6\":null,\"BackendType\":\"ipip\"}"
+  wait_until 5 peers_are a 1
+  reach_each_other 1480
+}
