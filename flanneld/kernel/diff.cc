@@ -91,7 +91,8 @@ class Diff {
       for (const netlink::WireguardPeer& actual : device.peers) {
         const auto* desired = desired_.tunnel_peers().find({link, actual.public_key});
         if (!desired) {
-          writes_.remove_tunnel_peers.push_back({link, {.public_key = actual.public_key, .remove = true}});
+          if (!has_moved(link, actual.allowed, desired_))
+            writes_.remove_tunnel_peers.push_back({link, {.public_key = actual.public_key, .remove = true}});
           continue;
         }
         const bool is_elsewhere = actual.endpoint != desired->endpoint && !knows_better(actual);
@@ -220,7 +221,7 @@ void compare_peers(const DesiredState& before, const DesiredState& now, const No
         kernel_peer(peer, settings, is_there ? Endpoint::leave : Endpoint::set));
   };
   const auto drop = [&](const PlannedTunnelPeer& peer) {
-    if (links.find(peer.link))
+    if (links.find(peer.link) && !has_moved(peer.link, peer.allowed, now))
       writes.remove_tunnel_peers.push_back({peer.link, {.public_key = peer.public_key, .remove = true}});
   };
   compare(before.tunnel_peers(), now.tunnel_peers(), add, drop);

@@ -32,4 +32,12 @@ bool has_settings(const netlink::WireguardPeer& actual, const PlannedTunnelPeer&
          std::is_permutation(actual.allowed.begin(), actual.allowed.end(), desired.allowed.begin());
 }
 
+bool has_moved(const std::string& link, const std::vector<base::IpNet>& allowed,
+               const DesiredState& desired) {
+  return std::any_of(allowed.begin(), allowed.end(), [&](const base::IpNet& net) {
+    const PlannedRoute* route = desired.routes().find({net});
+    return route && route->link != link;
+  });
+}
+
 }  // namespace flanneld

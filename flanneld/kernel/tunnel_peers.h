@@ -3,8 +3,10 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "flanneld/backend/plan.h"
+#include "flanneld/kernel/desired_state.h"
 
 namespace flanneld {
 
@@ -26,5 +28,9 @@ TunnelPeerWrite kernel_peer(const PlannedTunnelPeer& peer, const TunnelSettings&
 /// Whether the device has the peer as planned, wherever it is. The order of its networks does not count.
 bool has_settings(const netlink::WireguardPeer& actual, const PlannedTunnelPeer& desired,
                   const WireguardDevice& device);
+
+/// Whether a peer with these networks is reached by another link now: a node that changes its backend sends a
+/// while longer by the former one, whose device goes when all have changed.
+bool has_moved(const std::string& link, const std::vector<base::IpNet>& allowed, const DesiredState& desired);
 
 }  // namespace flanneld

@@ -107,3 +107,31 @@ backend_of() {
   all_reach_all
   no_ping_is_lost
 }
+
+@test "vxlan to wireguard and back, node by node: all reach all at every step, and a few packets are lost at most" {
+  three_pods '{"Type": "vxlan"}'
+  pings_start
+  local host
+  backend_is '{"Type": "wireguard"}'
+  for host in a b c; do
+    agent_restart "$host"
+    all_reach_all
+  done
+  for host in a b c; do wait_until 10 has_devices "$host"; done
+  all_reach_all
+  assert_json "$(pings_end)" '.lost <= 3 and .sent >= 50' # of 20 ms each: wireguard-go begins late
+  assert_equal "$(on a node_exec ip -j route show | jq -r '.[] | select(.dev == "flannel-wg").dst' | sort)" \
+    "$(printf '%s\n' "$(on b subnet_of).0/24" "$(on c subnet_of).0/24" | sort)"
+  assert_match "$(on a node_exec cat /run/flannel/subnet.env)" FLANNEL_MTU=1440
+
+  pings_start
+  backend_is '{"Type": "vxlan"}'
+  for host in a b c; do
+    agent_restart "$host"
+    all_reach_all
+  done
+  for host in a b c; do wait_until 10 eval "! on $host node_exec ip link show flannel-wg &>/dev/null"; done
+  all_reach_all
+  assert_json "$(pings_end)" '.lost <= 3 and .sent >= 50'
+  assert_empty "$(on a node_exec ip route show type blackhole)" blackholes
+}

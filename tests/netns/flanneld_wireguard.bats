@@ -94,7 +94,7 @@ packets_on_wire() {
 @test "wireguard: a restart is not noticed, a new key takes the old one's place, a peer that roams stays where it is" {
   wireguard_config
   two_pods --ip-masq
-  wait_until 3 reaches b client "$WEB"
+  wait_until 8 reaches b client "$WEB"
   local index key lease
   lease=$NODE_DIR/leases/subnets/$(on b subnet_of).0-24
   index=$(index_of a)
@@ -127,7 +127,7 @@ packets_on_wire() {
 @test "wireguard: what others remove comes back, the program that serves the device too" {
   wireguard_config
   two_pods
-  wait_until 3 reaches b client "$WEB"
+  wait_until 8 reaches b client "$WEB"
   assert_json "$(on a node_exec "$BIN_DIR/flanneld" doctor -o json)" 'any(.checks[]; .name == "UDP port 51820" and .state == "ok") and
     any(.checks[]; .name == "MTU" and .state == "ok")'
   local break_it
@@ -147,6 +147,7 @@ packets_on_wire() {
   assert_empty "$(on a node_exec ip route show proto 95)" routes
 }
 
+# Two nodes that greet each other at once shake hands after 5 s.
 @test "wireguard: both families by two devices, and by one" {
   local DUAL=yes mode host
   for mode in separate auto; do
@@ -157,7 +158,7 @@ packets_on_wire() {
       WEB=$(on a pod_run web)
       on b pod_run client >/dev/null
     fi
-    wait_until 3 reaches b client "$WEB"
+    wait_until 8 reaches b client "$WEB"
     on b pod_exec client ping -6 -q -c 1 -W 2 -M 'do' -s 1372 "$(ip6_of a web)" # 1420 with its headers
     for host in a b; do on "$host" flanneld_stop; done
   done

@@ -91,6 +91,16 @@ TEST_CASE("wireguard peers: what nobody needs is removed, also an old key of a n
   CHECK(writes.remove_tunnel_peers[0].change == WireguardPeerChange{.public_key = key_of(2), .remove = true});
 }
 
+TEST_CASE(
+    "wireguard peers: one that is reached by another tunnel now may send by this one for as long as it is "
+    "there") {
+  WireguardBench bench;
+  const auto before = bench.desired();
+  bench.put("10.5.2.0-24", tunnel_peer("10.5.2.0/24", "192.0.2.2", 2));
+  CHECK(bench.diff().remove_tunnel_peers.empty());
+  CHECK(flanneld::diff_desired(before, bench.desired(), bench.plan, bench.links).remove_tunnel_peers.empty());
+}
+
 TEST_CASE("wireguard peers: changed settings are put without moving the peer") {
   WireguardBench bench;
   bench.peer().endpoint = WireguardEndpoint{ip("198.51.100.9"), 4000};
