@@ -19,6 +19,8 @@
 #include "common/netlink/sysctl.h"
 #include "common/netlink/vxlan.h"
 #include "flanneld/backend/registry.h"
+#include "flanneld/backend/udp.h"
+#include "flanneld/commands/doctor_backends.h"
 #include "flanneld/commands/doctor_checks.h"
 #include "flanneld/commands/doctor_reads.h"
 #include "flanneld/commands/doctor_report.h"
@@ -92,6 +94,7 @@ class Examination {
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
     attempt("agent", [&] { agent(); });
+    findings_.push_back(check_backends(read_backend_facts()));
     attempt("lease store", [&] {
       for (Finding& finding : check_servers(options_)) findings_.push_back(std::move(finding));
     });
@@ -168,8 +171,10 @@ class Examination {
     size_t bridge_ports = 0;
     for (const netlink::Link& link : links) {
       if (const auto overhead = find_device_overhead(link.kind, link.name)) {
-        udp.has_device = true;
-        if (!link.is_up()) udp.down = link.name;
+        const bool has_socket =
+            link.kind != IpipDevice::kLinkKind && !udp_device_overhead(link.kind, link.name);
+        udp.has_device = udp.has_device || has_socket;
+        if (has_socket && !link.is_up()) udp.down = link.name;
         mtu_.devices.push_back({link.name, link.mtu, *overhead});
         if (const auto tunnel = read_tunnel(route_, link)) {
           udp.port = tunnel->port;

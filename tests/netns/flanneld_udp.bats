@@ -49,6 +49,10 @@ echo_request() {
 
   reaches a web "$CLIENT" -s 1444                         # 1472 with its headers
   on a node_exec ping -c 1 -W 1 "$CLIENT" >/dev/null      # the node itself
+  local doctor
+  doctor=$(on a node_exec "$BIN_DIR/flanneld" doctor || true)
+  assert_match "$doctor" "this node can serve .*udp"
+  assert_empty "$(grep -E '^fail +UDP port' <<<"$doctor")" "complaints of another tunnel's port"
   # No node has that subnet, and the sender is told.
   assert_match "$(on b pod_exec client busybox traceroute -n -w 1 -q 1 -m 3 10.5.254.1)" "!N"
   (($(counter b noNode) >= 1))
