@@ -131,11 +131,12 @@ void collect_ports(const std::string& network, const std::vector<cni::Attachment
   cni::Attempts attempts;
   attempts.run("close the host ports of pods that are gone", [&] {
     if (!nft) return;
-    for (const auto& [container, address] : containers_with_rules(*nft)) {
+    for (const auto& found : containers_with_rules(*nft)) {
+      const std::string& container = found.first;
       const bool is_valid = std::any_of(valid.begin(), valid.end(), [&](const cni::Attachment& one) {
         return is_tag_of(container, one.container_id);
       });
-      if (!is_valid && !may_live(container, address)) remove_rules(*nft, container);
+      if (!is_valid && !may_live(container, found.second)) remove_rules(*nft, container);
     }
   });
   attempts.run("close the host ports that the reference opened by iptables",

@@ -70,9 +70,8 @@ std::vector<Mapping> parse_mappings(const cni::Request& request) {
                                                        kWhere, list.size(), kMostMappings));
   for (const json::Value& item : list) {
     // Each is wanted once, however often it is written.
-    Mapping mapping = parse_mapping(item);
-    if (std::find(mappings.begin(), mappings.end(), mapping) == mappings.end())
-      mappings.push_back(std::move(mapping));
+    const Mapping mapping = parse_mapping(item);
+    if (std::find(mappings.begin(), mappings.end(), mapping) == mappings.end()) mappings.push_back(mapping);
   }
   return mappings;
 }
@@ -104,7 +103,7 @@ std::vector<Mapping> Conf::mappings_for(Family family) const {
   for (Mapping one : mappings) {
     if (one.host_ip && one.host_ip->family() != family) continue;
     if (one.host_ip && one.host_ip->is_unspecified()) one.host_ip.reset();
-    chosen.push_back(std::move(one));
+    chosen.push_back(one);
   }
   return chosen;
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "common/base/text.h"
@@ -142,11 +143,10 @@ void redirect_ingress(NetlinkSocket& socket, const Link& from, int to) {
                           TC_H_MAKE(static_cast<uint32_t>(kRedirectPriority) << 16, htons(ETH_P_ALL))));
   filter.put_string(TCA_KIND, "u32");
   filter.nest(TCA_OPTIONS, [&] {
-    tc_u32_sel selector{};
-    selector.flags = TC_U32_TERMINAL;
-    selector.nkeys = 1;  // of zeros behind it, which every packet matches
-    std::array<char, sizeof selector + sizeof(tc_u32_key)> all{};
-    std::memcpy(all.data(), &selector, sizeof selector);
+    // A tc_u32_sel, which ends in an array, and one key of zeros, which every packet matches.
+    std::array<unsigned char, sizeof(tc_u32_sel) + sizeof(tc_u32_key)> all{};
+    all[offsetof(tc_u32_sel, flags)] = TC_U32_TERMINAL;
+    all[offsetof(tc_u32_sel, nkeys)] = 1;
     filter.put_u32(TCA_U32_CLASSID, kFirstClass);
     filter.put(TCA_U32_SEL, all.data(), all.size());
     filter.nest(TCA_U32_ACT, [&] { put_redirection(filter, 1, to, TC_ACT_STOLEN); });
