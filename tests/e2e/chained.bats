@@ -161,6 +161,28 @@ attach_and_detach() {
   attach_and_detach 1.0.0 "{$ports,$rates}" portmap bandwidth -- "$portmap" "$bandwidth"
 }
 
+# no_other_package: the node has our plugins alone, under all their names.
+no_other_package() {
+  node_exec bash -c 'rm /opt/cni/bin/*'
+  own_plugins_install
+}
+
+@test "the list of kube-flannel, by our plugins alone" {
+  no_other_package
+  attach_and_detach 0.3.1 "{$ports}" portmap -- "$portmap"
+}
+
+@test "the list of k3s, by our plugins alone" {
+  no_other_package
+  attach_and_detach 1.0.0 "{$ports,$rates}" portmap bandwidth -- "$portmap" "$bandwidth"
+}
+
+@test "the reference's tuning and firewall behind ours" {
+  node_exec bash -c 'cd /opt/cni/bin; for name in portmap bandwidth; do ln -sf flannel "$name"; done'
+  attach_and_detach 1.0.0 "{$ports,$rates,$mac}" portmap bandwidth tuning firewall -- \
+    "$portmap" "$bandwidth" "$tuning" "$firewall"
+}
+
 @test "CHECK finds what a chained plugin lost" {
   local conf
   conf=$(chain 1.0.0 "$portmap")
