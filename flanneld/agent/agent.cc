@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/flannel/names.h"
 #include "flanneld/agent/uplink.h"
+#include "flanneld/backend/extension.h"
 #include "flanneld/io/release_memory.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/node/subnet_file.h"
@@ -153,6 +154,8 @@ void Agent::configure() {
   if (!state_.config) return;
   try {
     if (!job_.take_networks(pod_networks(state_), [this] { configure(); })) return;
+    if (const auto reason = before_lease_.run_once(command_before_lease(*state_.config)))
+      return readiness_.wait(Phase::interface, *reason);
     const InterfaceChoice choice = choose_uplink(netlink_, state_, options_, saved_);
     if (!choice.chosen) {
       const std::string reason = fmt::format("no external interface serves: {}", choice.reasons());

@@ -14,6 +14,8 @@
 #include "flanneld/agent/node_job.h"
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/node_watch.h"
+#include "flanneld/agent/operator_command.h"
+#include "flanneld/agent/peer_hooks.h"
 #include "flanneld/agent/readiness.h"
 #include "flanneld/agent/runtime_config.h"
 #include "flanneld/agent/saved_leases.h"
@@ -61,7 +63,7 @@ class Agent final {
   void claim();
   void attach();         ///< all that the own lease needs
   void finish_attach();  ///< subnet.env, when the packet filter's rules are written
-  void carry();          ///< the tunnel that is the agent's own, if the backend has one
+  void carry();          ///< what is not the kernel's: a tunnel of the agent's own, programs for peers
 
   // What happens later.
   void host_changed();
@@ -102,6 +104,9 @@ class Agent final {
   Reconciler reconciler_;
   std::unique_ptr<TrafficRules> rules_;
   Carrier carrier_{loop_, [this] { status_changed(); }};
+  StartupCommand before_lease_{loop_, "PreStartupCommand", [this] { configure(); }};
+  StartupCommand after_lease_{loop_, "PostStartupCommand", [this] { attach(); }};
+  PeerHooks peer_hooks_{loop_, [this] { status_changed(); }};
   Fight fight_;
   NodeWatch node_watch_;
   RuntimeConfig runtime_config_;

@@ -25,8 +25,9 @@ void Agent::make_backend_for(const ExternalInterface& external, HostLook host) {
        .devices = read_devices(netlink_),
        .routes = host.routes,
        .published = is_saved ? state_.own->attributes : state_.node.published,
-       .wireguard_key = backend_choice_.uses("wireguard", *state_.config) ? std::optional(wireguard_.key())
-                                                                          : std::nullopt});
+       .wireguard_key =
+           backend_choice_.uses("wireguard", *state_.config) ? std::optional(wireguard_.key()) : std::nullopt,
+       .startup_output = before_lease_.output()});
   state_.external = external;
   state_.host = std::move(host);
   state_.problems.collision = describe_collisions(state_);
@@ -63,6 +64,9 @@ void Agent::attach() {
   try {
     if (const auto collision = find_own_collision(state_); collision && !readiness_.is_done())
       return try_again(Phase::data_path, *collision, attach_timer_);
+    const auto command = state_.own ? state_.backend->command_after_lease(state_.own->key) : std::nullopt;
+    if (const auto reason = after_lease_.run_once(command); reason && !readiness_.is_done())
+      return readiness_.wait(Phase::data_path, *reason);
     state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks,
                      networks_on_link(state_));
     peers_timer_.cancel();
@@ -81,12 +85,14 @@ void Agent::attach() {
 void Agent::carry() {
   carrier_.use(state_.backend->packet_tunnel(), options_.tunnel_sources);
   carrier_.set_peers(state_.peers.plans());
+  peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
 }
 
 void Agent::apply_peers_now() {
   if (rules_) rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
   reconciler_.apply(state_.peers.plans());
   carrier_.set_peers(state_.peers.plans());
+  peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
   backend_choice_.look(state_.peers.leases());
   peers_applied_ = EventLoop::Clock::now();
   status_changed();
@@ -153,6 +159,7 @@ void Agent::write_subnet_env() {
 void Agent::confine() {
   if ((rules_ && rules_->needs_programs()) || store_->needs_programs()) return;
   if (reconciler_.status().has_program) return;  // which is started again when it ends
+  if (!state_.backend->peer_commands().empty()) return;
   try {
     confine_();
   } catch (const base::SystemError& error) {

@@ -38,8 +38,10 @@ Health Agent::health() const {
                 .problems = find_problems(state_, readiness_, saved_, reconciler_.status(), rules_status())};
   if (!health.not_ready && carrier_.problem()) health.not_ready = carrier_.problem();
   add_skipped(store_->skipped(), health.problems);
-  for (const auto& problem : {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()),
-                              runtime_config_.problem(), wireguard_.problem()})
+  for (const auto& problem :
+       {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()), runtime_config_.problem(),
+        wireguard_.problem(), readiness_.is_done() ? after_lease_.problem() : std::nullopt,
+        peer_hooks_.problem()})
     if (problem) health.problems.push_back(*problem);
   const auto& seen = node_watch_.problems();
   health.problems.insert(health.problems.end(), seen.begin(), seen.end());

@@ -35,6 +35,13 @@ struct PacketTunnel {
   bool operator==(const PacketTunnel&) const = default;
 };
 
+/// Programs of the operator's that are run for each peer; empty: none.
+struct PeerCommands {
+  std::string add, remove;
+  bool operator==(const PeerCommands&) const = default;
+  [[nodiscard]] bool empty() const { return add.empty() && remove.empty(); }
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -55,6 +62,11 @@ class Backend {
   [[nodiscard]] virtual std::vector<TunnelPort> tunnel_ports() const { return {}; }
   /// nullopt: the kernel carries the packets.
   [[nodiscard]] virtual std::optional<PacketTunnel> packet_tunnel() const { return std::nullopt; }
+  /// What the node runs once it has its lease; nullopt: nothing.
+  [[nodiscard]] virtual std::optional<PlannedCommand> command_after_lease(const LeaseKey& /*own*/) const {
+    return std::nullopt;
+  }
+  [[nodiscard]] virtual PeerCommands peer_commands() const { return {}; }
   /// What an operator should know of the choice of this backend for this configuration.
   [[nodiscard]] virtual std::vector<std::string> hints() const { return {}; }
 };
@@ -74,7 +86,8 @@ struct BackendContext {
   std::vector<HostRoute> routes;   ///< they tell which peers are directly connected
   LeaseAttributes published = {};  ///< what the node has published before; empty: not known
   std::optional<netlink::WireguardKey> wireguard_key =
-      {};  ///< the node's private one; nullopt: it needs none
+      {};                                          ///< the node's private one; nullopt: it needs none
+  std::optional<std::string> startup_output = {};  ///< of command_before_lease(); nullopt: there is none
 };
 
 }  // namespace flanneld

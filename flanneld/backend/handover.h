@@ -22,6 +22,10 @@ class Handover final : public Backend {
   [[nodiscard]] PeerPlan peer_plan(const Lease& peer) const override;
   [[nodiscard]] std::vector<TunnelPort> tunnel_ports() const override;
   [[nodiscard]] std::optional<PacketTunnel> packet_tunnel() const override;
+  [[nodiscard]] std::optional<PlannedCommand> command_after_lease(const LeaseKey& own) const override {
+    return now_->command_after_lease(own);
+  }
+  [[nodiscard]] PeerCommands peer_commands() const override { return now_->peer_commands(); }
   [[nodiscard]] std::vector<std::string> hints() const override { return now_->hints(); }
 
   /// Only the former backend reaches this peer.

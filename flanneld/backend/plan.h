@@ -56,6 +56,22 @@ struct PlannedRemote {
   bool operator==(const PlannedRemote&) const = default;
 };
 
+/// What programs that carry the packets are told of a peer.
+struct PlannedNotice {
+  base::IpNet subnet;
+  base::IpAddress address;
+  std::string data;  ///< what the peer publishes for them
+  bool operator==(const PlannedNotice&) const = default;
+};
+
+/// A program of the operator's, as the configuration has it: see flanneld/io/command_line.h.
+struct PlannedCommand {
+  std::string text;
+  std::vector<std::string> variables;  ///< "NAME=value", beside those of this process
+  std::string input = {};              ///< what it reads, without the newline that ends it
+  bool operator==(const PlannedCommand&) const = default;
+};
+
 /// What one peer's lease needs.
 struct PeerPlan {
   std::vector<PlannedRoute> routes;
@@ -64,6 +80,7 @@ struct PeerPlan {
   std::vector<PlannedTunnelPeer> tunnel_peers = {};
   std::vector<base::IpAddress> senders = {};  ///< where its packets of the tunnel come from; without one none
   std::vector<PlannedRemote> remotes = {};    ///< of a backend with a packet_tunnel()
+  std::optional<PlannedNotice> notice = {};   ///< of a backend with peer_commands()
   bool operator==(const PeerPlan&) const = default;
 };
 

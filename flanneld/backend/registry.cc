@@ -44,6 +44,7 @@ constexpr std::array kBackends{
                .make = make_udp_backend,
                .device_overhead = udp_device_overhead,
                .serves_beside_another = true},
+    BackendRow{.type = "extension", .make = make_extension_backend},
     BackendRow{.type = "alloc", .make = make_alloc_backend},
 };
 

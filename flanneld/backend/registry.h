@@ -35,6 +35,8 @@ std::unique_ptr<Backend> make_ipip_backend(const BackendContext& context);
 /// IPv4 packets in datagrams, carried by this program: for nodes whose kernel has no tunnels. Go flanneld's
 /// backend when none is named.
 std::unique_ptr<Backend> make_udp_backend(const BackendContext& context);
+/// Programs of the operator's, which the agent runs, carry the packets.
+std::unique_ptr<Backend> make_extension_backend(const BackendContext& context);
 /// A subnet and nothing more: something else carries the packets.
 std::unique_ptr<Backend> make_alloc_backend(const BackendContext& context);
 

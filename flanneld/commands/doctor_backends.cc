@@ -16,7 +16,7 @@ BackendFacts read_backend_facts() {
 }
 
 Finding check_backends(const BackendFacts& facts) {
-  std::vector<std::string> served{"host-gw", "alloc"}, missing;
+  std::vector<std::string> served{"host-gw", "extension", "alloc"}, missing;
   for (const char* kind : {"vxlan", "ipip"}) {
     if (!facts.link_kinds)
       missing.push_back(fmt::format("{} (not known: this process may not try)", kind));

@@ -106,7 +106,7 @@ void Child::Stream::close(EventLoop& loop) {
   fd.reset();
 }
 
-Child::Child(EventLoop& loop, base::ProcessSpec spec, Done done)
+Child::Child(EventLoop& loop, base::ProcessSpec spec, Done done, Messages messages)
     : loop_(loop),
       spec_(std::move(spec)),
       done_(std::move(done)),
@@ -114,7 +114,7 @@ Child::Child(EventLoop& loop, base::ProcessSpec spec, Done done)
       end_(loop, [this] { check_end(); }) {
   rest_ = spec_.input;
   try {
-    start();
+    start(messages);
   } catch (const base::SystemError& error) {
     result_.error_number = error.error_number();
     result_.failure = error.what();
@@ -130,11 +130,11 @@ Child::~Child() {
   }
 }
 
-void Child::start() {
-  Pipe in(Pipe::Direction::to_child), out(Pipe::Direction::from_child), messages(Pipe::Direction::from_child);
+void Child::start(Messages messages) {
+  Pipe in(Pipe::Direction::to_child), out(Pipe::Direction::from_child), errors(Pipe::Direction::from_child);
   std::vector<std::string> words{spec_.program};
   words.insert(words.end(), spec_.arguments.begin(), spec_.arguments.end());
-  const SpawnSettings settings(in, out, messages);
+  const SpawnSettings settings(in, out, messages == Messages::joined ? out : errors);
   const int error = ::posix_spawn(&pid_, spec_.program.c_str(), settings.actions(), settings.attributes(),
                                   c_pointers(words).data(), c_pointers(spec_.environment).data());
   if (error != 0) {
@@ -143,7 +143,7 @@ void Child::start() {
   }
   stdin_.fd = std::move(in.ours);
   stdout_.fd = std::move(out.ours);
-  stderr_.fd = std::move(messages.ours);
+  stderr_.fd = std::move(errors.ours);
   process_.fd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   loop_.watch(stdout_.fd.get(), EPOLLIN, [this](uint32_t) { collect(); });
   loop_.watch(stderr_.fd.get(), EPOLLIN, [this](uint32_t) { collect_messages(); });

@@ -32,9 +32,12 @@ class Child {
  public:
   using Done = std::function<void(ChildResult)>;
 
+  /// Where its messages go: apart, or into its output, in the order in which it writes.
+  enum class Messages { apart, joined };
+
   /// Starts the program. `done` is called once, from the loop, also if it could not be started, and may
   /// destroy this object. A program that still runs when spec.timeout has passed is killed.
-  Child(EventLoop& loop, base::ProcessSpec spec, Done done);
+  Child(EventLoop& loop, base::ProcessSpec spec, Done done, Messages messages = Messages::apart);
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();
@@ -46,7 +49,7 @@ class Child {
     void close(EventLoop& loop);
   };
 
-  void start();
+  void start(Messages messages);
   void feed();
   void collect();
   void collect_messages();

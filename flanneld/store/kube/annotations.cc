@@ -68,7 +68,9 @@ Annotations wanted_annotations(const LeaseAttributes& attributes, const Annotati
   };
   Annotations wanted{{annotation::kBackendType, attributes.backend_type}, {annotation::kMarker, "true"}};
   if (has_v4) {
-    wanted[annotation::kBackendData] = or_null(attributes.backend_data);
+    // Go flanneld's backend `extension` makes no difference between none and empty ones.
+    wanted[annotation::kBackendData] =
+        attributes.backend_type == "extension" ? attributes.backend_data : or_null(attributes.backend_data);
     wanted[annotation::kPublicIp] = address(annotation::kPublicIpOverwrite, attributes.public_ip);
   }
   if (has_v6) {

@@ -9,14 +9,16 @@
 
 TEST_CASE("doctor: the backends that this node can serve, and why not the others") {
   CHECK(flanneld::check_backends({.link_kinds = {{"vxlan", "ipip"}}, .tun_error = 0}).finding ==
-        "this node can serve host-gw, alloc, vxlan, ipip, udp");
+        "this node can serve host-gw, extension, alloc, vxlan, ipip, udp");
   CHECK(flanneld::check_backends({.link_kinds = {{"vxlan"}}, .tun_error = ENOENT}).finding ==
-        "this node can serve host-gw, alloc, vxlan; not ipip (the kernel has none, unless `modprobe ipip` "
+        "this node can serve host-gw, extension, alloc, vxlan; not ipip (the kernel has none, unless "
+        "`modprobe ipip` "
         "finds it), "
         "udp (/dev/net/tun: No such file or directory; see `modprobe tun`)");
-  CHECK(flanneld::check_backends({.link_kinds = std::nullopt, .tun_error = 0}).finding ==
-        "this node can serve host-gw, alloc, udp; not vxlan (not known: this process may not try), "
-        "ipip (not known: this process may not try)");
+  CHECK(
+      flanneld::check_backends({.link_kinds = std::nullopt, .tun_error = 0}).finding ==
+      "this node can serve host-gw, extension, alloc, udp; not vxlan (not known: this process may not try), "
+      "ipip (not known: this process may not try)");
 }
 
 TEST_CASE_FIXTURE(ScopedNetns, "link kinds: known ones are told from unknown ones") {

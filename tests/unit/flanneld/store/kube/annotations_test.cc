@@ -56,6 +56,17 @@ TEST_CASE("kube annotations: each backend and family publishes what Go flanneld 
             marker + "," + p + "public-ip\":\"10.250.0.7\"}}}");
 }
 
+TEST_CASE("kube annotations: of backend 'extension' no data are empty text") {
+  CHECK(wanted_annotations(attributes("extension", "10.250.0.2", ""), {}).at("backend-data").empty());
+  LeaseAttributes with = attributes("extension", "10.250.0.2", "");
+  with.backend_data = R"("k")";
+  CHECK(wanted_annotations(with, {}).at("backend-data") == R"("k")");
+  LeaseAttributes read;
+  read_family({{"public-ip", "10.250.0.2"}, {"backend-type", "extension"}, {"backend-data", ""}},
+              base::Family::v4, read);
+  CHECK(read == attributes("extension", "10.250.0.2", ""));
+}
+
 TEST_CASE("kube annotations: a patch holds what differs, and removes what is not published any more") {
   const LeaseAttributes of = attributes("host-gw", "10.250.0.2", "");
   Annotations present = wanted_annotations(of, {});
