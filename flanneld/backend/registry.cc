@@ -48,7 +48,7 @@ constexpr std::array kBackends{
     BackendRow{.type = "alloc", .make = make_alloc_backend},
 };
 
-/// "'vxlan', 'host-gw', 'wireguard' or 'alloc'".
+/// "'vxlan', 'host-gw', … or 'alloc'".
 std::string type_list() {
   std::vector<std::string> types;
   types.reserve(kBackends.size());

@@ -159,7 +159,8 @@ packets_on_wire() {
       on b pod_run client >/dev/null
     fi
     wait_until 8 reaches b client "$WEB"
-    on b pod_exec client ping -6 -q -c 1 -W 2 -M 'do' -s 1372 "$(ip6_of a web)" # 1420 with its headers
+    # 1420 with its headers
+    wait_until 8 on b pod_exec client ping -6 -q -c 1 -W 1 -M 'do' -s 1372 "$(ip6_of a web)" >/dev/null
     for host in a b; do on "$host" flanneld_stop; done
   done
   assert_match "$(on a node_exec ip -br link show | grep -c flannel-wg)" 1
