@@ -71,16 +71,20 @@ SH
 }
 
 # Serves this machine's files on the socket $1/files: read-only, and of what is mounted only the repository.
-# It ends with the emulator.
+# It ends with the emulator. What is mounted hides under /proc: in a chroot nothing else is a mount of its own.
 vm_serve_files() {
-  mkdir -p "$1/machine"
   # shellcheck disable=SC2016 # the inner shell expands it
-  unshare --mount --propagation private bash -euc '
-    mount --bind / "$1/machine"
-    mount -o remount,bind,ro "$1/machine"
-    mount --bind "$2" "$1/machine$2"
-    mount -o remount,bind,ro "$1/machine$2"
-    exec /usr/lib/qemu/virtiofsd --socket-path="$1/files" -o source="$1/machine",sandbox=chroot,cache=always,log_level=err
+  unshare --mount --propagation unchanged bash -euc '
+    mount --make-rprivate /proc
+    mount -t tmpfs tmpfs /proc/fs
+    machine=/proc/fs/machine
+    mkdir "$machine"
+    mount --bind / "$machine"
+    mount --make-private "$machine"
+    mount -o remount,bind,ro "$machine"
+    mount --bind "$2" "$machine$2"
+    mount -o remount,bind,ro "$machine$2"
+    exec /usr/lib/qemu/virtiofsd --socket-path="$1/files" -o source="$machine",sandbox=chroot,cache=always,log_level=err
   ' bash "$1" "$repo" >"$1/files.log" 2>&1 &
 }
 
