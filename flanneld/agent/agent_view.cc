@@ -12,7 +12,8 @@ std::string Agent::former_config() const {
   const auto& leases = state_.peers.leases();
   const bool is_behind = std::any_of(leases.begin(), leases.end(), [this](const auto& one) {
     return std::any_of(base::kFamilies.begin(), base::kFamilies.end(), [&](base::Family family) {
-      const auto &subnet = one.first.of(family), &config = state_.config->of(family);
+      const auto& subnet = one.first.of(family);
+      const auto& config = state_.config->of(family);
       return subnet && config && !config->peer_lens.empty() && subnet->prefix != config->subnet_len;
     });
   });

@@ -48,7 +48,7 @@ class Outbox {
   static constexpr size_t kMostSegments = kMaxPacketBytes / 40;
   using HeaderSpace = std::array<uint8_t, kMaxHeaderBytes>;
 
-  bool add_segments(const OffloadHeader& offload, const Ipv4Header& header, Bytes packet, uint32_t address);
+  bool add_segments(const OffloadHeader& offload, const Ipv4Header& ip, Bytes packet, uint32_t address);
   void append(uint32_t address, ConstBytes head, ConstBytes payload);
   [[nodiscard]] bool fits(const Run& run, uint32_t address, size_t bytes) const;
   void add_piece(ConstBytes bytes);
