@@ -78,6 +78,19 @@ void add_frame(NftTransaction& transaction, const Conf& conf, Family family) {
         kMasquerading, {.type = "nat", .point = NftHookPoint::postrouting, .priority = kSourceNat});
 }
 
+/// Whether what all pods share is there already, without conditions: to write it anew costs a grace period of
+/// the kernel, because rules go. Chains that are missing fail the transaction.
+bool has_frame(netlink::NetlinkSocket& nft, const Conf& conf, Family family) {
+  if (!conf.conditions(family).empty()) return false;
+  const auto leads_to_ports = [&](const char* chain) {
+    const auto rules = netfilter::nft_rules(nft, table_of(family), chain);
+    return rules.size() == 1 && rules.front().target == kAllPorts &&
+           rules.front().tests().size() == 1;  // fib
+  };
+  return leads_to_ports(kPrerouting) && leads_to_ports(kOutput) &&
+         netfilter::nft_rules(nft, table_of(family), kAllPorts).size() == 2;
+}
+
 void add_masquerading(NftTransaction& transaction, const Conf& conf, const std::string& container_id,
                       const base::IpAddress& pod) {
   const Family family = pod.family();
@@ -164,10 +177,11 @@ void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string&
                const base::IpAddress& pod) {
   const Family family = pod.family();
   const std::string doing = fmt::format("lead ports of the node to {}", pod);
+  const bool leads = !conf.mappings_for(family).empty();
+  bool writes_frame = leads && !has_frame(nft, conf, family);
   for (int tries = 0; tries < kMaxTries; ++tries) {
     NftTransaction transaction(table_of(family));
-    const bool leads = !conf.mappings_for(family).empty();
-    if (leads) add_frame(transaction, conf, family);
+    if (writes_frame) add_frame(transaction, conf, family);
     for (const char* chain : kChainsOfPods)  // of an ADD that was cut short, or of another address
       for (const uint64_t handle :
            nft_rule_handles(nft, table_of(family), chain,
@@ -175,6 +189,7 @@ void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string&
         transaction.delete_rule(chain, handle);
     if (leads) add_rules(transaction, conf, container_id, pod);
     if (transaction.commit(nft, doing)) return;
+    writes_frame = leads;  // a chain of it was missing
   }
   throw netlink::NetlinkError(EAGAIN, doing, "the rules changed each time while they were read");
 }
