@@ -1,7 +1,5 @@
 #include "cni-flannel/extras.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cni-flannel/bandwidth/shaping.h"
@@ -11,10 +9,6 @@
 
 namespace flannel {
 namespace {
-
-std::string ifb_of(const cni::Request& request) {
-  return bandwidth::ifb_name(request.network, request.attachment.container_id);
-}
 
 /// The link that the delegate has made on the host for the pod: the first veth that the result names there.
 netlink::Link find_host_end(netlink::NetlinkSocket& host, const cni::Result& result) {
@@ -42,9 +36,7 @@ void add_extras(const cni::Request& request, const Extras& extras, cni::Result& 
                          hostport::pod_addresses(request, result));
   if (!extras.limits.any()) return;
   auto host = netlink::NetlinkSocket::open();
-  if (const auto ifb = bandwidth::shape(host, find_host_end(host, result), ifb_of(request), extras.limits))
-    result.interfaces.push_back(
-        {.name = ifb->name, .mac = ifb->mac.str(), .mtu = 0, .sandbox = {}, .socket_path = {}, .pci_id = {}});
+  bandwidth::shape(host, find_host_end(host, result), bandwidth::ifb_name(request), extras.limits, result);
 }
 
 bool asks_for_extras(const json::Value& config) {
@@ -61,7 +53,7 @@ void remove_extras(const cni::Request& request) {
   attempts.run("remove the limit of what the pod sends", [&] {
     if (!bandwidth::parse_runtime_limits(request).any()) return;
     auto host = netlink::NetlinkSocket::open();
-    bandwidth::unshape(host, ifb_of(request));
+    bandwidth::unshape(host, bandwidth::ifb_name(request));
   });
   attempts.throw_if_any();
 }
@@ -72,7 +64,7 @@ void check_extras(const cni::Request& request, const Extras& extras, const cni::
                           hostport::pod_addresses(request, result));
   if (!extras.limits.any()) return;
   auto host = netlink::NetlinkSocket::open();
-  bandwidth::check_shaping(host, find_host_end(host, result), ifb_of(request), extras.limits);
+  bandwidth::check_shaping(host, find_host_end(host, result), bandwidth::ifb_name(request), extras.limits);
 }
 
 void collect_extras(const cni::Request& request) {

@@ -72,4 +72,8 @@ std::string ifb_name(const std::string& network, const std::string& container_id
   return fmt::format("{}{}", kIfbPrefix, hash).substr(0, kMaxName);
 }
 
+std::string ifb_name(const cni::Request& request) {
+  return ifb_name(request.network, request.attachment.container_id);
+}
+
 }  // namespace flannel::bandwidth

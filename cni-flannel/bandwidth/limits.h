@@ -34,6 +34,7 @@ netlink::TokenBucket make_token_bucket(const Limit& limit);
 
 /// The name of the IFB of an attachment, as the reference has it.
 std::string ifb_name(const std::string& network, const std::string& container_id);
+std::string ifb_name(const cni::Request& request);
 /// How all such names begin.
 inline constexpr const char* kIfbPrefix = "bwp";
 

@@ -42,17 +42,22 @@ void check_bucket(netlink::NetlinkSocket& host, const netlink::Link& link, const
 
 }  // namespace
 
-std::optional<netlink::Link> shape(netlink::NetlinkSocket& host, const netlink::Link& host_end,
-                                   const std::string& ifb, const Limits& limits) {
+void shape(netlink::NetlinkSocket& host, const netlink::Link& host_end, const std::string& ifb,
+           const Limits& limits, cni::Result& result) {
   if (limits.ingress.is_set()) netlink::set_token_bucket(host, host_end, make_token_bucket(limits.ingress));
-  if (!limits.egress.is_set()) return std::nullopt;
+  if (!limits.egress.is_set()) return;
   base::Rollback undo;
   undo.push([&] { unshape(host, ifb); });
-  netlink::Link device = make_ifb(host, ifb, host_end.mtu);
+  const netlink::Link device = make_ifb(host, ifb, host_end.mtu);
   netlink::set_token_bucket(host, device, make_token_bucket(limits.egress));
   netlink::redirect_ingress(host, host_end, device.ifindex);
   undo.commit();
-  return device;
+  result.interfaces.push_back({.name = device.name,
+                               .mac = device.mac.str(),
+                               .mtu = 0,  // not told, as by the reference
+                               .sandbox = {},
+                               .socket_path = {},
+                               .pci_id = {}});
 }
 
 void unshape(netlink::NetlinkSocket& host, const std::string& ifb) {

@@ -2,21 +2,21 @@
 // receives, and one at an IFB, to which the host's end hands what the pod sends.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "cni-flannel/bandwidth/limits.h"
 #include "common/cni/request.h"
+#include "common/cni/result.h"
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
 
 namespace flannel::bandwidth {
 
-/// Sets the limits, whatever a half-done call has left of them. Returns the IFB, if one is needed; after a
-/// failure there is none.
-std::optional<netlink::Link> shape(netlink::NetlinkSocket& host, const netlink::Link& host_end,
-                                   const std::string& ifb, const Limits& limits);
+/// Sets the limits, whatever a half-done call has left of them. `result` gets the IFB, if one is needed;
+/// after a failure there is none.
+void shape(netlink::NetlinkSocket& host, const netlink::Link& host_end, const std::string& ifb,
+           const Limits& limits, cni::Result& result);
 
 /// Removes the attachment's IFB, if there is one; the rest goes with the pair.
 void unshape(netlink::NetlinkSocket& host, const std::string& ifb);

@@ -8,14 +8,6 @@
 #include "cni-flannel/pod/prev_result.h"
 
 namespace flannel::bandwidth {
-namespace {
-
-std::string ifb_of(const cni::Request& request) {
-  return ifb_name(request.network, request.attachment.container_id);
-}
-
-}  // namespace
-
 cni::AddAnswer add(const cni::Request& request) {
   const Limits limits = parse_limits(request);
   cni::Result result = required_prev_result(request);
@@ -23,15 +15,13 @@ cni::AddAnswer add(const cni::Request& request) {
   Container container = open_container(request.netns);
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   const netlink::Link end = find_host_end(host, container, request.attachment.ifname, result);
-  if (const auto ifb = shape(host, end, ifb_of(request), limits))
-    result.interfaces.push_back(
-        {.name = ifb->name, .mac = ifb->mac.str(), .mtu = 0, .sandbox = {}, .socket_path = {}, .pci_id = {}});
+  shape(host, end, ifb_name(request), limits, result);
   return result;
 }
 
 void del(const cni::Request& request) {
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
-  unshape(host, ifb_of(request));
+  unshape(host, ifb_name(request));
 }
 
 void check(const cni::Request& request) {
@@ -40,7 +30,7 @@ void check(const cni::Request& request) {
   if (!limits.any()) return;
   Container container = open_container(request.netns);
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
-  check_shaping(host, find_host_end(host, container, request.attachment.ifname, result), ifb_of(request),
+  check_shaping(host, find_host_end(host, container, request.attachment.ifname, result), ifb_name(request),
                 limits);
 }
 

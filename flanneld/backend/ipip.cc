@@ -1,7 +1,5 @@
 #include "flanneld/backend/ipip.h"
 
-#include <fmt/format.h>
-
 #include "common/base/error.h"
 #include "flanneld/backend/node_addresses.h"
 #include "flanneld/backend/registry.h"
@@ -15,7 +13,6 @@ using base::Family;
 constexpr const char* kIpip = "ipip";
 constexpr const char* kIpipName = "flannel.ipip";
 constexpr uint32_t kIpipOverhead = 20;  // an IPv4 header
-constexpr uint32_t kLeastIpipMtu = 68;  // RFC 791
 
 bool parse_direct_routing(const NetworkConfig& config) {
   return decoding("network config", [&] {
@@ -34,14 +31,10 @@ class IpipBackend : public Backend {
         routes_(context.routes) {
     if (!context.config.ipv4)
       throw base::ParseError("backend 'ipip' carries IPv4 alone: without it, use 'vxlan'");
-    if (context.external.mtu < kIpipOverhead + kLeastIpipMtu)
-      throw base::ParseError(
-          fmt::format("the MTU of interface '{}', {}, is too small for ipip: it must be {} at least",
-                      external_, context.external.mtu, kIpipOverhead + kLeastIpipMtu));
     for (const Family family : families_of(context.config))
       networks_.push_back(context.config.of(family)->network);
     device_.name = kIpipName;
-    device_.mtu = context.external.mtu - kIpipOverhead;
+    device_.mtu = make_tunnel_mtu(context.external, 0, {.backend = kIpip, .overhead = kIpipOverhead});
     device_.network = context.config.ipv4->network;
     // Behind a NAT the published address is not on this host.
     device_.kind =

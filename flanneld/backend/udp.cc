@@ -1,7 +1,5 @@
 #include "flanneld/backend/udp.h"
 
-#include <fmt/format.h>
-
 #include "common/base/error.h"
 #include "flanneld/backend/node_addresses.h"
 #include "flanneld/backend/registry.h"
@@ -15,7 +13,6 @@ using base::Family;
 constexpr const char* kDeviceName = "flannel0";  // the first of upstream's "flannel%d"
 constexpr std::string_view kDevicePrefix = "flannel";
 constexpr uint32_t kOverhead = 20 + 8;  // IPv4 and UDP
-constexpr uint32_t kLeastMtu = 68;      // RFC 791
 constexpr uint16_t kDefaultPort = 8285;
 
 uint16_t parse_port(const NetworkConfig& config) {
@@ -35,14 +32,10 @@ class UdpBackend : public Backend {
         external_(context.external.name) {
     if (!context.config.ipv4)
       throw base::ParseError("backend 'udp' carries IPv4 alone: without it, use 'vxlan'");
-    if (context.external.mtu < kOverhead + kLeastMtu)
-      throw base::ParseError(
-          fmt::format("the MTU of interface '{}', {}, is too small for udp: it must be {} at least",
-                      external_, context.external.mtu, kOverhead + kLeastMtu));
     for (const Family family : families_of(context.config))
       networks_.push_back(context.config.of(family)->network);
     device_.name = kDeviceName;
-    device_.mtu = context.external.mtu - kOverhead;
+    device_.mtu = make_tunnel_mtu(context.external, 0, {.backend = "udp", .overhead = kOverhead});
     device_.network = context.config.ipv4->network;
     device_.kind = TunDevice{};
     tunnel_ = {.device = kDeviceName,
