@@ -132,6 +132,7 @@ delete() {
   wait_until 4 route_is_there 10.244.3.0/24
   peer d 10.244.4.0/24 192.168.1.40
   wait_until 2 route_is_there 10.244.4.0/24
+  wait_until 2 store_is_well
   on m1 kube_order '{"order": "wrong", "token": "another"}'
   on m1 kube_order '{"order": "end_watches"}'
   wait_until 3 store_is_away

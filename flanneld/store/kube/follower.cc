@@ -26,6 +26,8 @@ constexpr seconds kLongestRetryAfter(60);
 /// there, which another request tells; and for longer, whatever a request says, one that somebody on the way
 /// has lost.
 constexpr seconds kWatchLook(30), kWatchSilence(150), kListSilence(30);
+/// After a refusal a watch that is taken and says nothing is looked into earlier: the problem may be over.
+constexpr seconds kLookAfterProblem(2);
 constexpr seconds kListLimit(300);
 constexpr seconds kShortWatch(1);
 constexpr int kLeastWatchSeconds = 300;  // and less than twice as many
@@ -95,6 +97,7 @@ void NodeFollower::refuse(Step step, const std::string& reason, seconds retry_af
 bool NodeFollower::is_long_away() const { return EventLoop::Clock::now() - *outage_began_ > kLongOutage; }
 
 void NodeFollower::serves() {
+  has_problem_ = false;
   outage_began_.reset();
   backoff_.reset();
   late_backoff_.reset();
@@ -102,6 +105,7 @@ void NodeFollower::serves() {
 }
 
 void NodeFollower::fail_after(milliseconds pause, Step step, const std::string& reason) {
+  has_problem_ = true;
   next_soon(step, pause);
   handlers_.failed(reason);
 }
@@ -217,7 +221,7 @@ void NodeFollower::watch() {
 
 void NodeFollower::heard() {
   heard_ = EventLoop::Clock::now();
-  silence_timer_.start(kWatchLook);
+  silence_timer_.start(has_problem_ ? kLookAfterProblem : kWatchLook);
 }
 
 /// While the watch says nothing. A server that refuses this is there.
@@ -227,6 +231,7 @@ void NodeFollower::take_look(const KubeAnswer& answer) {
     return fail(Step::probe, answer.reason);
   }
   look_.reset();
+  if (answer) serves();
   silence_timer_.start(kWatchLook);
 }
 
@@ -249,6 +254,7 @@ void NodeFollower::take_event(const KubeEvent& event) {
     if (event.code == 410) return history_lost();
     return refuse(Step::list, fmt::format("{}: {} (code {})", client_.server(), event.message, event.code));
   }
+  if (has_problem_) serves();
   has_event_ = true;
   is_fresh_ = false;
   refusal_backoff_.reset();

@@ -88,6 +88,7 @@ class NodeFollower {
   KubeClient::CallPtr call_;
   KubeClient::CallPtr look_;       ///< beside a watch that says nothing
   bool metadata_suffices_ = true;  ///< the server sends Nodes without their spec and status
+  bool has_problem_ = false;       ///< one was told of, and the server has not served since
   bool has_event_ = false;         ///< the watch has brought something
   bool is_fresh_ = false;          ///< nothing has come since the last list
   EventLoop::Clock::time_point watch_begun_, heard_;

@@ -70,6 +70,7 @@ class Proxy {
 
   uint16_t port = 0;
   bool is_dead = false;
+  int busy_watches = 0;  ///< so many are refused
   std::map<std::string, int> seen;  ///< requests: "list", "watch", "probe"
 
  private:
@@ -91,13 +92,17 @@ class Proxy {
     const std::string request(bytes.data(), static_cast<size_t>(size));
     if (contains(request, "watch=true")) {
       ++seen["watch"];
+      if (busy_watches-- > 0) send(fd, "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n");
       return;
     }
     ++seen[contains(request, "limit=1 ") ? "probe" : "list"];
     const std::string body = R"({"kind":"NodeList","metadata":{"resourceVersion":"5"},"items":[]})";
-    const std::string answer =
-        is_dead ? "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
-                : fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+    send(fd, is_dead
+                 ? "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+                 : fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  }
+
+  static void send(int fd, const std::string& answer) {
     REQUIRE(::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(answer.size()));
   }
 
@@ -106,20 +111,25 @@ class Proxy {
   std::map<int, base::UniqueFd> clients_;
 };
 
+/// A client of the proxy without credentials.
+KubeClient client_of(EventLoop& loop, const Proxy& proxy) {
+  return KubeClient(
+      loop,
+      [port = proxy.port] {
+        KubeAccess access;
+        access.server = fmt::format("http://127.0.0.1:{}", port);
+        return access;
+      },
+      [](const std::string&) { return std::nullopt; });
+}
+
 }  // namespace
 
 TEST_CASE(
     "kube follower: a watch that says nothing is looked after; a dead server is noticed within a minute") {
   FastLoop time;
   Proxy proxy(time.loop);
-  KubeClient client(
-      time.loop,
-      [&] {
-        KubeAccess access;
-        access.server = fmt::format("http://127.0.0.1:{}", proxy.port);
-        return access;
-      },
-      [](const std::string&) { return std::nullopt; });
+  KubeClient client = client_of(time.loop, proxy);
   EventLoop::Clock::duration died{}, noticed{};
   std::string reason;
   NodeFollower follower(time.loop, client, "x/",
@@ -148,4 +158,31 @@ TEST_CASE(
   CHECK(proxy.seen["list"] == 1);
   CHECK(proxy.seen["watch"] == 1);
   CHECK(proxy.seen["probe"] >= 2);
+}
+
+TEST_CASE("kube follower: a refusal is over when the next watch is taken, though that says nothing yet") {
+  FastLoop time;
+  Proxy proxy(time.loop);
+  proxy.busy_watches = 1;
+  KubeClient client = client_of(time.loop, proxy);
+  EventLoop::Clock::duration refused{}, served{};
+  NodeFollower follower(time.loop, client, "x/",
+                        {.list_begins = [] {},
+                         .listed = [](const KubeNode&) {},
+                         .list_ends = [] {},
+                         .changed = [](const KubeEvent&) {},
+                         .failed = [&](const std::string&) { refused = time.passed(); },
+                         .answered =
+                             [&] {
+                               served = time.passed();
+                               if (refused.count() > 0) time.loop.stop();
+                             }});
+  Timer limit(time.loop, [&] { time.loop.stop(); });
+  follower.start();
+  limit.start(seconds(60));
+  time.loop.run();
+  CHECK(proxy.seen["watch"] == 2);
+  REQUIRE(refused.count() > 0);
+  CHECK(served > refused);
+  CHECK(served - refused < seconds(10));
 }
