@@ -76,6 +76,7 @@ class Agent final {
   bool use_saved(const SavedState& saved);
 
   [[nodiscard]] std::string former_config() const;
+  [[nodiscard]] bool is_saved_config() const;
   [[nodiscard]] std::vector<std::string> earlier_configs(const std::string& text);
   [[nodiscard]] HostLook look_at_host(int external);
   [[nodiscard]] PodBridge look_at_pod_bridge();

@@ -98,6 +98,12 @@ void Agent::apply_peers_now() {
   status_changed();
 }
 
+/// The state file, as it was read at the start, has the configuration that the agent works with.
+bool Agent::is_saved_config() const {
+  const auto& saved = state_.earlier_configs;
+  return !saved.empty() && saved.front() == state_.config_text;
+}
+
 void Agent::finish_attach() {
   if (!may_attach()) return;
   // subnet.env tells of a network, so there must be one. The failure is in the log.
@@ -113,10 +119,10 @@ void Agent::finish_attach() {
     node_watch_.start(node_plan(state_, options_).own_subnets);
     readiness_.finish();
     last_failure_.reset();
-    if (backend_choice_.describe())
-      saved_.save_now();
-    else
+    if (is_saved_config())
       saved_.save_soon();
+    else
+      saved_.save_now();
     backend_choice_.look(state_.peers.leases());
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();

@@ -24,6 +24,7 @@ SavedLeases::SavedLeases(EventLoop& loop, const Options& options, Events events,
       grace_(grace),
       grace_timer_(loop, [this] { use(); }),
       save_timer_(loop, [this] { save(); }),
+      settle_timer_(loop, [this] { events_.settled(); }),
       worker_(loop, [this] { events_.changed(); }) {}
 
 void SavedLeases::load() {
@@ -92,7 +93,7 @@ void SavedLeases::save() {
   auto state = saves && !in_use_ ? events_.collect() : std::nullopt;
   if (!state) {
     if (saves) problem_.reset();
-    return events_.settled();
+    return settle_timer_.start(kSaveDelay);
   }
   if (worker_.is_busy()) return save_timer_.start(kSaveRetry);
   try {
@@ -114,7 +115,7 @@ void SavedLeases::saved(const std::exception_ptr& failure) {
     problem_ = fmt::format("the leases cannot be saved: {}", error.what());
     save_timer_.start(kSaveRetry);
   }
-  events_.settled();
+  if (!settle_timer_.armed()) settle_timer_.start(kSaveDelay);
 }
 
 }  // namespace flanneld

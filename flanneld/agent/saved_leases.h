@@ -23,7 +23,7 @@ class SavedLeases {
     std::function<bool(const SavedState&)> use;
     /// What is to be saved; nullopt: nothing yet.
     std::function<std::optional<SavedState>()> collect;
-    /// Everything has been saved, and nothing changes any more.
+    /// Two seconds have passed since the leases were saved, or there was nothing to save.
     std::function<void()> settled;
     /// problem() says something else, though nothing was asked of this.
     std::function<void()> changed;
@@ -71,7 +71,7 @@ class SavedLeases {
   std::optional<base::FileLock> lock_;
   bool is_taken_ = false;  ///< the file is another agent's
   std::optional<std::string> problem_;
-  Timer grace_timer_, save_timer_;
+  Timer grace_timer_, save_timer_, settle_timer_;
   FileWorker worker_;
 };
 
