@@ -18,9 +18,9 @@ using netlink::Link;
 using netlink::NetlinkSocket;
 
 /// What a pod with these addresses may send.
-guard::Port guarded_port(const BridgeConf& conf, const std::string& name,
-                         const std::vector<base::IpNet>& addresses, const MacAddress& mac) {
-  guard::Port port{.name = name,
+guard::Port guarded_port(const BridgeConf& conf, int ifindex, const std::vector<base::IpNet>& addresses,
+                         const MacAddress& mac) {
+  guard::Port port{.ifindex = ifindex,
                    .sources = conf.allowed_sources,
                    .checks_sources = !conf.allow_any_source,
                    .has_nested_macs = conf.allow_nested_macs};
@@ -71,16 +71,16 @@ guard::Node node_of(const BridgeConf& conf, const Link& bridge, const Link& gate
 void protect_pod(NetlinkSocket& host, std::optional<NetlinkSocket>& nft, const BridgeConf& conf,
                  const Plan& plan, const guard::Node& node, const std::string& port, bool is_new_bridge,
                  base::Rollback& undo) {
-  const guard::Port guarded = guarded_port(conf, port, plan.container_addresses, plan.container_mac);
+  const auto ifindex = netlink::find_ifindex(host, port);
+  if (!ifindex)
+    throw netlink::NetlinkError(ENODEV, fmt::format("guard bridge port {}", base::quoted(port)), "");
+  const guard::Port guarded = guarded_port(conf, *ifindex, plan.container_addresses, plan.container_mac);
   if (nft)
     undo.push([guarded] {
       if (auto again = netfilter::open_nft_socket()) guard::release_ports(*again, {guarded});
     });
   const guard::Frame frame = nft ? guard::guard_ports(*nft, {guarded}) : guard::Frame::impossible;
 
-  const auto ifindex = netlink::find_ifindex(host, port);
-  if (!ifindex)
-    throw netlink::NetlinkError(ENODEV, fmt::format("guard bridge port {}", base::quoted(port)), "");
   const auto neighbours = neighbours_of_pod(conf, node, plan.container_addresses, plan.container_mac);
   undo.push([&host, neighbours] { netlink::remove_neighbours(host, neighbours); });
   netlink::Steps steps;
@@ -99,7 +99,7 @@ void repair_protection(NetlinkSocket& host, const BridgeConf& conf, const std::v
     guard::guard_existing_port(host, nft ? &*nft : nullptr, node, port.name);
     return;
   }
-  if (nft && guard::guard_ports(*nft, {guarded_port(conf, port.name, addresses, container.mac)}) ==
+  if (nft && guard::guard_ports(*nft, {guarded_port(conf, port.ifindex, addresses, container.mac)}) ==
                  guard::Frame::made)
     guard::guard_existing(host, &*nft, node);
   netlink::Steps steps;

@@ -1,6 +1,5 @@
 // What DEL and GC remove of protection.h.
 #include <algorithm>
-#include <set>
 
 #include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/protection.h"
@@ -63,21 +62,6 @@ std::vector<Neighbour> find_neighbours(NetlinkSocket& host, const cni::Request& 
   return found;
 }
 
-/// Names that the host's end may have had. An element of a name that is another port's by now is left alone.
-std::vector<std::string> names_of_port(NetlinkSocket& host, const cni::Request& request,
-                                       const std::optional<cni::Result>& result,
-                                       const std::optional<std::string>& port) {
-  std::set<std::string> names;
-  if (port) names.insert(*port);
-  if (!port) names.insert(host_veth_name(request.attachment, 0));
-  if (!port && result)
-    for (const cni::Interface& listed : result->interfaces)
-      if (listed.sandbox.empty()) names.insert(listed.name);
-  std::erase_if(names,
-                [&](const std::string& name) { return netlink::find_ifindex(host, name).has_value(); });
-  return {names.begin(), names.end()};
-}
-
 std::vector<IpAddress> addresses_of(const cni::Request& request, const std::optional<cni::Result>& result) {
   std::vector<IpAddress> addresses = ipam::addresses_of(request);
   if (result)
@@ -95,23 +79,8 @@ void unprotect_pod(const cni::Request& request, const std::optional<std::string>
   const std::vector<IpAddress> addresses = addresses_of(request, result);
   NetlinkSocket host = NetlinkSocket::open();
   const std::vector<Neighbour> neighbours = find_neighbours(host, request, conf, addresses);
-  guard::Port gone{.name = {},
-                   .sources = addresses,
-                   .checks_sources = !conf.allow_any_source,
-                   .has_nested_macs = conf.allow_nested_macs};
-  gone.sources.insert(gone.sources.end(), conf.allowed_sources.begin(), conf.allowed_sources.end());
-  if (!neighbours.empty()) {
-    const MacAddress mac = neighbours.front().mac;
-    const bool has_v6 =
-        std::any_of(addresses.begin(), addresses.end(), [](const IpAddress& ip) { return !ip.is_v4(); });
-    if (has_v6 || !conf.is_gateway) gone.sources.push_back(guard::link_local_of(mac));
-  }
-  if (auto nft = netfilter::open_nft_socket())
-    for (const std::string& name : names_of_port(host, request, result, port)) {
-      gone.name = name;
-      guard::release_ports(*nft, {gone});
-    }
   netlink::remove_neighbours(host, neighbours);
+  guard::release_gone_port(host, port.value_or(host_veth_name(request.attachment, 0)));
 }
 
 void collect_protection(const BridgeConf& conf) {

@@ -25,8 +25,8 @@ using netlink::PortEntry;
 
 /// A port that is to be guarded.
 struct Wanted {
+  std::string name;
   Port port;
-  int ifindex = 0;
   MacAddress mac;
   bool is_new = false;    ///< not made by an ADD of ours on this bridge: its entries have to be made too
   bool has_more = false;  ///< the rules let it send more than this
@@ -36,8 +36,8 @@ struct Wanted {
 /// record, because its configuration allows it more.
 std::optional<Wanted> from_record(const Record& record, const Link& port, const MacAddress& mac) {
   if (!port.refuses_bpdu) return std::nullopt;
-  Wanted wanted{.port = {.name = port.name, .sources = record.addresses_of(mac)},
-                .ifindex = port.ifindex,
+  Wanted wanted{.name = port.name,
+                .port = {.ifindex = port.ifindex, .sources = record.addresses_of(mac)},
                 .mac = mac,
                 .is_new = false};
   const bool has_v6 = std::any_of(wanted.port.sources.begin(), wanted.port.sources.end(),
@@ -56,8 +56,8 @@ std::optional<Wanted> from_pod(NetlinkSocket& host, const Record& record, const 
                                std::vector<LeftOpen>& open) {
   const auto inside = netlink::find_link_in(host, *port.peer_netns, port.peer);
   if (!inside || !inside->is_up()) return std::nullopt;
-  Wanted wanted{.port = {.name = port.name, .sources = {}},
-                .ifindex = port.ifindex,
+  Wanted wanted{.name = port.name,
+                .port = {.ifindex = port.ifindex, .sources = {}},
                 .mac = inside->mac,
                 .is_new = true};
   for (const netlink::Address& address : netlink::addresses_in(host, *port.peer_netns, port.peer)) {
@@ -87,9 +87,9 @@ void settle_claims(const Record& record, std::vector<Wanted>& all, std::vector<L
   std::erase_if(all, [&](const Wanted& one) {
     const bool is_twin =
         one.is_new && std::any_of(everybody.begin(), everybody.end(), [&](const Wanted& other) {
-          return other.ifindex != one.ifindex && other.mac == one.mac;
+          return other.port.ifindex != one.port.ifindex && other.mac == one.mac;
         });
-    if (is_twin) open.push_back({one.port.name, fmt::format("another pod has its MAC {} too", one.mac)});
+    if (is_twin) open.push_back({one.name, fmt::format("another pod has its MAC {} too", one.mac)});
     return is_twin;
   });
   std::map<IpAddress, size_t> claims;
@@ -99,8 +99,7 @@ void settle_claims(const Record& record, std::vector<Wanted>& all, std::vector<L
     if (!one.is_new) continue;
     std::erase_if(one.port.sources, [&](const IpAddress& address) {
       const bool is_alone = claims[address] == 1 && !record.is_of_another(address, one.mac);
-      if (!is_alone)
-        open.push_back({one.port.name, fmt::format("another pod has its address {} too", address)});
+      if (!is_alone) open.push_back({one.name, fmt::format("another pod has its address {} too", address)});
       return !is_alone;
     });
   }
@@ -110,8 +109,8 @@ void settle_claims(const Record& record, std::vector<Wanted>& all, std::vector<L
 /// The rules outlast a bridge. By its configuration a pod may send from more addresses than its own, or from
 /// any: then it is on record but not guarded.
 void keep_what_it_may(const Elements& present, Wanted& wanted) {
-  wanted.port.checks_sources = present.guarded.contains(wanted.port.name);
-  const auto known = present.sources.find(wanted.port.name);
+  wanted.port.checks_sources = present.guarded.contains(wanted.port.ifindex);
+  const auto known = present.sources.find(wanted.port.ifindex);
   const std::vector<IpAddress>& own = wanted.port.sources;
   wanted.has_more = !wanted.port.checks_sources ||
                     (known != present.sources.end() &&
@@ -122,10 +121,10 @@ void keep_what_it_may(const Elements& present, Wanted& wanted) {
 
 void add_entries(netlink::Steps& steps, const Node& node, const Wanted& wanted) {
   // The entry first: a locked port without one lets nothing through.
-  steps.add(netlink::put_port_entry_request(wanted.ifindex, wanted.mac),
-            fmt::format("fix {} to bridge port {}", wanted.mac, wanted.port.name));
-  steps.add(netlink::port_macs_request(wanted.ifindex, netlink::PortMacs::fixed, !wanted.has_more),
-            fmt::format("lock bridge port {} to its MAC", wanted.port.name));
+  steps.add(netlink::put_port_entry_request(wanted.port.ifindex, wanted.mac),
+            fmt::format("fix {} to bridge port {}", wanted.mac, wanted.name));
+  steps.add(netlink::port_macs_request(wanted.port.ifindex, netlink::PortMacs::fixed, !wanted.has_more),
+            fmt::format("lock bridge port {} to its MAC", wanted.name));
   for (const IpAddress& address : wanted.port.sources)
     if (!address.is_link_local())
       steps.add(netlink::put_neighbour_request({node.gateway.ifindex, address, wanted.mac}),
@@ -134,8 +133,8 @@ void add_entries(netlink::Steps& steps, const Node& node, const Wanted& wanted) 
 
 /// Whether the rules have all that the record says of the port.
 bool has_all(const Elements& present, const Wanted& wanted) {
-  const auto known = present.sources.find(wanted.port.name);
-  if (known == present.sources.end() || !present.guarded.contains(wanted.port.name)) return false;
+  const auto known = present.sources.find(wanted.port.ifindex);
+  if (known == present.sources.end() || !present.guarded.contains(wanted.port.ifindex)) return false;
   return std::all_of(wanted.port.sources.begin(), wanted.port.sources.end(), [&](const IpAddress& address) {
     return std::find(known->second.begin(), known->second.end(), address) != known->second.end();
   });
@@ -152,9 +151,9 @@ Plan plan(NetlinkSocket& host, const Node& node, const Elements& present, bool h
   Plan plan;
   for (const Link& port : pod_ports(host, node.bridge.ifindex)) {
     const auto mac = record.fixed_mac_of(port.ifindex);
-    const bool is_known = present.guarded.contains(port.name) || present.sources.contains(port.name);
+    const bool is_known = present.guarded.contains(port.ifindex) || present.sources.contains(port.ifindex);
     if (mac && !has_rules) continue;
-    if (present.nested.contains(port.name)) continue;  // by its configuration it takes any MAC
+    if (present.nested.contains(port.ifindex)) continue;  // by its configuration it takes any MAC
     auto wanted = mac ? from_record(record, port, *mac) : from_pod(host, record, node, port, plan.open);
     if (!wanted || (mac && has_all(present, *wanted))) continue;
     if (is_known && wanted->is_new) keep_what_it_may(present, *wanted);
@@ -170,7 +169,7 @@ std::vector<LeftOpen> guard_ports_of(NetlinkSocket& host, NetlinkSocket* nft, co
   auto [all, open] =
       plan(host, node, has_rules ? elements(*nft).value_or(Elements()) : Elements(), has_rules);
   if (!only.empty()) {
-    std::erase_if(all, [&](const Wanted& one) { return one.port.name != only; });
+    std::erase_if(all, [&](const Wanted& one) { return one.name != only; });
     std::erase_if(open, [&](const LeftOpen& one) { return one.port != only; });
   }
   netlink::Steps steps;
@@ -201,8 +200,8 @@ std::vector<LeftOpen> find_open(NetlinkSocket& host, NetlinkSocket& nft, const N
   std::set<std::string> named;
   for (const LeftOpen& one : open) named.insert(one.port);
   for (const Link& port : pod_ports(host, node.bridge.ifindex)) {
-    if (present.guarded.contains(port.name) || named.contains(port.name)) continue;
-    if (present.sources.contains(port.name))
+    if (present.guarded.contains(port.ifindex) || named.contains(port.name)) continue;
+    if (present.sources.contains(port.ifindex))
       open.push_back({port.name, "its configuration lets it send from any address"});
     else
       open.push_back({port.name, "nobody has guarded it yet; flanneld does when it starts"});

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/base/hash.h"
 #include "common/guard/rules.h"
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_set.h"
+#include "common/netfilter/nft_socket.h"
 #include "common/netfilter/nft_transaction.h"
 #include "common/netlink/link.h"
 
@@ -32,12 +34,12 @@ struct Element {
 };
 
 std::vector<Element> elements_of(const Port& port) {
-  const std::string name = nft_value(port.name);
+  const std::string index = netfilter::nft_index_value(port.ifindex);
   std::vector<Element> all;
   for (const IpAddress& address : port.sources)
-    all.push_back({address.is_v4() ? kSources4 : kSources6, fmt::format("{}{}", name, nft_value(address))});
-  if (port.has_nested_macs) all.push_back({kNested, name});
-  if (port.checks_sources) all.push_back({kGuarded, name});
+    all.push_back({address.is_v4() ? kSources4 : kSources6, fmt::format("{}{}", index, nft_value(address))});
+  if (port.has_nested_macs) all.push_back({kNested, index});
+  if (port.checks_sources) all.push_back({kGuarded, index});
   return all;
 }
 
@@ -151,13 +153,13 @@ std::optional<Elements> elements(NetlinkSocket& nft) {
     const auto values = nft_elements(nft, table(), set);
     if (!values) return std::nullopt;
     for (const std::string& value : *values) {
-      std::string port = netfilter::interface_in(value);
+      const int port = netfilter::index_in(value);
       if (set == kGuarded)
-        all.guarded.insert(std::move(port));
+        all.guarded.insert(port);
       else if (set == kNested)
-        all.nested.insert(std::move(port));
-      else if (const auto address = netfilter::address_behind_interface(value))
-        all.sources[std::move(port)].push_back(*address);
+        all.nested.insert(port);
+      else if (const auto address = netfilter::address_behind_index(value))
+        all.sources[port].push_back(*address);
     }
   }
   return all;
@@ -166,25 +168,30 @@ std::optional<Elements> elements(NetlinkSocket& nft) {
 void collect(NetlinkSocket& nft, NetlinkSocket& host) {
   const auto present = elements(nft);
   if (!present) return;
+  std::set<int> gone = present->guarded;
+  gone.insert(present->nested.begin(), present->nested.end());
+  for (const auto& [port, sources] : present->sources) gone.insert(port);
   // After the elements: a port is made before they are.
-  std::set<std::string> names;
-  for (const netlink::Link& link : netlink::all_links(host)) names.insert(link.name);
-  std::map<std::string, Port> gone;
-  const auto find_gone = [&](const std::string& name) -> Port* {
-    if (names.contains(name)) return nullptr;
-    Port& port = gone[name];
-    port.name = name;
-    return &port;
-  };
-  for (const auto& [name, sources] : present->sources)
-    if (Port* port = find_gone(name)) port->sources = sources;
-  for (const std::string& name : present->nested)
-    if (Port* port = find_gone(name)) port->has_nested_macs = true;
-  for (const std::string& name : present->guarded) find_gone(name);
-  for (auto& [name, port] : gone) {
-    port.checks_sources = present->guarded.contains(name);
-    release_ports(nft, {port});
+  for (const netlink::Link& link : netlink::all_links(host)) gone.erase(link.ifindex);
+  std::vector<Port> ports;
+  for (const int ifindex : gone) {
+    ports.push_back({.ifindex = ifindex,
+                     .sources = {},
+                     .checks_sources = present->guarded.contains(ifindex),
+                     .has_nested_macs = present->nested.contains(ifindex)});
+    if (const auto had = present->sources.find(ifindex); had != present->sources.end())
+      ports.back().sources = had->second;
   }
+  for (size_t first = 0; first < ports.size(); first += kMostPorts) {
+    const auto begin = ports.begin() + static_cast<ptrdiff_t>(first);
+    const auto end = ports.begin() + static_cast<ptrdiff_t>(std::min(first + kMostPorts, ports.size()));
+    release_ports(nft, {begin, end});
+  }
+}
+
+void release_gone_port(NetlinkSocket& host, const std::string& name) {
+  if (base::fnv1a_32(name) % kGonePorts != 0) return;
+  if (auto nft = netfilter::open_nft_socket()) collect(*nft, host);
 }
 
 }  // namespace guard

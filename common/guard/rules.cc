@@ -31,9 +31,9 @@ struct ChainRule {
 
 NftRule rule() { return NftRule(netfilter::NftFamily::bridge); }
 /// The end of a rule: dropped where the port is a pod's.
-NftRule drop_guarded(NftRule tests) { return tests.in_set(kGuarded, {NftField::input_interface}).drop(); }
+NftRule drop_guarded(NftRule tests) { return tests.in_set(kGuarded, {NftField::input_index}).drop(); }
 NftRule icmpv6(uint8_t type) { return rule().transport_is(IPPROTO_ICMPV6).type_is(type); }
-NftRule nested(NftRule tests) { return tests.in_set(kNested, {NftField::input_interface}); }
+NftRule nested(NftRule tests) { return tests.in_set(kNested, {NftField::input_index}); }
 
 const base::IpNet kLinkLocal = base::link_local(base::Family::v6);
 const base::IpAddress kNoAddress4 = base::IpAddress::v4(0);
@@ -48,7 +48,7 @@ constexpr const char* kIcmp6 = "pods-icmp6";
 /// Most packets end at the rule that accepts their source, after one look into a set.
 std::vector<ChainRule> rules() {
   const auto source_is_own6 = [](NftField field, NftRule tests) {
-    return tests.in_set(kSources6, {NftField::input_interface, field});
+    return tests.in_set(kSources6, {NftField::input_index, field});
   };
   const base::IpAddress unspecified6 = base::default_route(base::Family::v6).address;
   std::vector<ChainRule> all{
@@ -60,15 +60,15 @@ std::vector<ChainRule> rules() {
       {kIp4, drop_guarded(rule().udp_source_is(kDhcpServer))},
       {kIp4, drop_guarded(rule().udp_port_is(kDhcpClient))},
       {kIp4, drop_guarded(rule().transport_is(IPPROTO_IGMP).type_is(kMembershipQuery))},
-      {kIp4, rule().in_set(kSources4, {NftField::input_interface, NftField::source_v4}).accept()},
+      {kIp4, rule().in_set(kSources4, {NftField::input_index, NftField::source_v4}).accept()},
       {kIp4, drop_guarded(rule())},
 
-      {kArp, rule().in_set(kSources4, {NftField::input_interface, NftField::arp_sender}).accept()},
+      {kArp, rule().in_set(kSources4, {NftField::input_index, NftField::arp_sender}).accept()},
       // A probe, by which a host looks whether its address is free.
       {kArp, rule()
                  .arp_operation_is(ARPOP_REQUEST)
                  .arp_sender_is(kNoAddress4)
-                 .in_set(kSources4, {NftField::input_interface, NftField::arp_target})
+                 .in_set(kSources4, {NftField::input_index, NftField::arp_target})
                  .accept()},
       {kArp, drop_guarded(rule())},
 
@@ -97,10 +97,10 @@ std::vector<ChainRule> rules() {
 
 void add_frame(netfilter::NftTransaction& transaction) {
   transaction.ensure_table("what the ports of pods let through; made by flannel");
-  transaction.ensure_set({.name = kGuarded, .types = {NftType::ifname}});
-  transaction.ensure_set({.name = kNested, .types = {NftType::ifname}});
-  transaction.ensure_set({.name = kSources4, .types = {NftType::ifname, NftType::ipv4_addr}});
-  transaction.ensure_set({.name = kSources6, .types = {NftType::ifname, NftType::ipv6_addr}});
+  transaction.ensure_set({.name = kGuarded, .types = {NftType::iface_index}});
+  transaction.ensure_set({.name = kNested, .types = {NftType::iface_index}});
+  transaction.ensure_set({.name = kSources4, .types = {NftType::iface_index, NftType::ipv4_addr}});
+  transaction.ensure_set({.name = kSources6, .types = {NftType::iface_index, NftType::ipv6_addr}});
   transaction.ensure_base_chain(
       kBase, {.type = "filter", .point = netfilter::NftHookPoint::prerouting, .priority = kPriority});
   for (const char* chain : {kIp4, kArp, kIcmp6, kIp6}) transaction.ensure_chain(chain);

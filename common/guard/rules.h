@@ -6,11 +6,12 @@
 
 namespace guard {
 
-// The sets: names of ports, and names with an address.
-inline constexpr const char* kGuarded = "guarded";
-inline constexpr const char* kNested = "nested";
-inline constexpr const char* kSources4 = "sources4";
-inline constexpr const char* kSources6 = "sources6";
+// The sets: indexes of ports, and indexes with an address. The names are others than when sets went by the
+// ports' names: a node that has those gets these beside them.
+inline constexpr const char* kGuarded = "checked";
+inline constexpr const char* kNested = "any-mac";
+inline constexpr const char* kSources4 = "own4";
+inline constexpr const char* kSources6 = "own6";
 
 /// Makes table, sets, chains and rules; the rules anew, all at once, where they are there.
 void add_frame(netfilter::NftTransaction& transaction);

@@ -164,8 +164,7 @@ NftRule& NftRule::output_interface_is(const std::string& name) {
 /// The test without which the field may not be there.
 NftRule& NftRule::protocol_of(NftField field) {
   switch (field) {
-    case NftField::input_interface:
-    case NftField::output_interface:
+    case NftField::input_index:
       return *this;
     case NftField::source_v4:
     case NftField::destination_v4:
@@ -189,12 +188,9 @@ size_t NftRule::load_field(NftField field, uint32_t destination) {
     return length;
   };
   switch (field) {
-    case NftField::input_interface:
-      load_meta(NFT_META_IIFNAME, destination);
-      return IFNAMSIZ;
-    case NftField::output_interface:
-      load_meta(NFT_META_OIFNAME, destination);
-      return IFNAMSIZ;
+    case NftField::input_index:
+      load_meta(NFT_META_IIF, destination);
+      return sizeof(uint32_t);
     case NftField::source_v4:
       return load(NFT_PAYLOAD_NETWORK_HEADER, 12, 4);
     case NftField::source_v6:

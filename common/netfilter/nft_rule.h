@@ -15,8 +15,7 @@ namespace netfilter {
 
 /// What of a packet may be looked up in a set.
 enum class NftField : uint8_t {
-  input_interface,
-  output_interface,
+  input_index,  ///< of the interface that it came in by
   source_v4,
   source_v6,
   destination_v4,

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "common/base/text.h"
 #include "common/netfilter/nft_message.h"
@@ -25,8 +26,8 @@ size_t length_of(NftType type) {
       return 4;
     case NftType::ipv6_addr:
       return 16;
-    case NftType::ifname:
-      return kNftNameBytes;
+    case NftType::iface_index:
+      return sizeof(uint32_t);
   }
   return 0;
 }
@@ -61,29 +62,26 @@ std::string NftSet::user_data() const {
   // whether elements are in the host's byte order or in the network's.
   constexpr char kByteOrder = 0;
   constexpr uint32_t kHost = 1, kNetwork = 2;
-  const uint32_t order = types.front() == NftType::ifname ? kHost : kNetwork;
+  const uint32_t order = types.front() == NftType::iface_index ? kHost : kNetwork;
   std::string data{kByteOrder, sizeof order};
   return data.append(reinterpret_cast<const char*>(&order), sizeof order);
-}
-
-std::string nft_value(const std::string& interface) {
-  std::string value = interface.substr(0, kNftNameBytes - 1);
-  value.resize(kNftNameBytes);
-  return value;
 }
 
 std::string nft_value(const base::IpAddress& address) {
   return {reinterpret_cast<const char*>(address.data()), address.size()};
 }
 
-std::string interface_in(std::string_view element) {
-  const std::string_view name = element.substr(0, kNftNameBytes);
-  return std::string(name.substr(0, name.find('\0')));
+std::string nft_index_value(int ifindex) { return {reinterpret_cast<const char*>(&ifindex), sizeof ifindex}; }
+
+int index_in(std::string_view element) {
+  int ifindex = 0;
+  if (element.size() >= sizeof ifindex) std::memcpy(&ifindex, element.data(), sizeof ifindex);
+  return ifindex;
 }
 
-std::optional<base::IpAddress> address_behind_interface(std::string_view element) {
-  if (element.size() < kNftNameBytes) return std::nullopt;
-  const std::string_view bytes = element.substr(kNftNameBytes);
+std::optional<base::IpAddress> address_behind_index(std::string_view element) {
+  if (element.size() < sizeof(int)) return std::nullopt;
+  const std::string_view bytes = element.substr(sizeof(int));
   return base::IpAddress::from_bytes(bytes.data(), bytes.size());
 }
 

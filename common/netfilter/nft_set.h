@@ -14,7 +14,7 @@
 namespace netfilter {
 
 /// The numbers by which the nft tool knows the types that its `list` shows by name.
-enum class NftType : uint8_t { ipv4_addr = 7, ipv6_addr = 8, ifname = 41 };
+enum class NftType : uint8_t { ipv4_addr = 7, ipv6_addr = 8, iface_index = 20 };
 
 /// A named set. An element of several types has a value of each, side by side. Values of other types than
 /// these would have to fill whole words of four bytes too.
@@ -32,15 +32,14 @@ struct NftSet {
 
 // A value as it is in an element; an element of several types is their concatenation.
 
-/// Cut at the length of an interface's name.
-std::string nft_value(const std::string& interface);
 std::string nft_value(const base::IpAddress& address);
-inline constexpr size_t kNftNameBytes = 16;  // IFNAMSIZ
+/// Of the interface with that index.
+std::string nft_index_value(int ifindex);
 
-/// The name at the start of an element of type ifname.
-std::string interface_in(std::string_view element);
-/// The address behind that name. nullopt when what is there is no address.
-std::optional<base::IpAddress> address_behind_interface(std::string_view element);
+/// The index at the start of an element of type iface_index; 0 when it is too short.
+int index_in(std::string_view element);
+/// The address behind that index. nullopt when what is there is no address.
+std::optional<base::IpAddress> address_behind_index(std::string_view element);
 
 /// The elements of a set, in no order; nullopt when there is no such set. Throws NetlinkError.
 std::optional<std::vector<std::string>> nft_elements(netlink::NetlinkSocket& socket, const NftTable& table,

@@ -17,9 +17,18 @@ arrives() {
   assert_equal "$(caught web)" "$1"
 }
 
-# Everything that the node keeps of pods: elements and permanent neighbours.
+all_elements() {
+  for set in checked any-mac own4 own6; do guard_elements "$set"; done
+}
+
+# Those of ports that are gone: with a number in place of a name.
+dead_elements() {
+  all_elements | grep '^[0-9]' || true
+}
+
+# Everything that counts of what the node keeps of pods: elements of ports that are there, and permanent neighbours.
 guard_state() {
-  for set in guarded nested sources4 sources6; do guard_elements "$set"; done
+  all_elements | grep -v '^[0-9]'
   node_exec ip neigh show dev cni0 nud permanent | awk '{print $1, $3}'
   node_exec ip -6 neigh show dev cni0 nud permanent | awk '{print $1, $3}'
 }
@@ -50,6 +59,34 @@ JSON
   assert_equal "$(guard_state)" "$before"
 }
 
+@test "a container that starts again under its name and ID may not send from the address that it had" {
+  flannel ADD c2 web "$(conf)" >/dev/null
+  flannel ADD c1 evil "$(conf)" >/dev/null
+  local port
+  port=$(port_of evil)
+  flannel DEL c1 evil "$(conf)"
+  flannel ADD c1 evil "$(conf)" >/dev/null
+  assert_equal "$(port_of evil)" "$port"
+  assert_equal "$(guard_elements own4 | grep "$port")" "$port 10.244.1.4"
+  catch_start web
+  forge evil "old udp src=10.244.1.3 dst=10.244.1.2" "own udp src=10.244.1.4 dst=10.244.1.2" "end udp src=10.244.1.4 dst=10.244.1.2"
+  assert_equal "$(caught web)" own
+}
+
+@test "elements that DEL leaves of ports that are gone go with one DEL in 64" {
+  flannel ADD c2 web "$(conf)" >/dev/null
+  local before
+  before=$(all_elements)
+  flannel ADD c1 evil "$(conf)" >/dev/null
+  flannel DEL c1 evil "$(conf)"
+  # So that a pod that goes waits for nobody: see release_gone_port().
+  assert_match "$(dead_elements)" '10.244.1.3'
+  # One whose port's name has it collect.
+  flannel ADD c73 evil "$(conf)" >/dev/null
+  flannel DEL c73 evil "$(conf)"
+  assert_equal "$(all_elements)" "$before"
+}
+
 @test "DEL of a pod whose addresses another has by now leaves that one's entries" {
   flannel ADD c1 evil "$(conf)" >/dev/null
   local result
@@ -71,8 +108,10 @@ JSON
   pod_del evil
   node_exec sh -c 'rm -rf /var/lib/cni/flannel/*c1* /var/lib/cni/networks/cbr0/10.244.1.3'
   wait_until 5 eval '! node_exec ip link show | grep -q vethd9e39193'
+  assert_match "$(dead_elements)" '10.244.1.3'
   flannel GC '' '' "$(conf '{"cni.dev/valid-attachments":[{"containerID":"c2","ifname":"eth0"}]}')"
   assert_equal "$(guard_state)" "$before"
+  assert_empty "$(dead_elements)" "elements of ports that are gone"
 }
 
 @test "an ADD that fails at its end leaves no entry" {
@@ -82,6 +121,7 @@ JSON
   run flannel ADD c1 evil "$(conf '{"ipam":{"routes":[{"dst":"192.0.2.0/24","gw":"198.51.100.1"}]}}')"
   assert_error 100 'route 192.0.2.0/24'
   assert_equal "$(guard_state)" "$before"
+  assert_empty "$(dead_elements)" "elements of ports that are gone"
 }
 
 @test "allowNestedMacs: machines in a pod use MACs of their own, and its addresses alone" {
@@ -136,9 +176,9 @@ KEYS
   reference ADD c1 evil >/dev/null
   pod_add other
   reference ADD c3 other >/dev/null
-  assert_equal "$(guard_elements guarded)" ""
+  assert_equal "$(guard_elements checked)" ""
   flannel ADD c2 web "$(conf '{"runtimeConfig":{"ips":["10.244.1.9/24"]}}')" >/dev/null
-  assert_equal "$(guard_elements guarded | wc -l)" 3
+  assert_equal "$(guard_elements checked | wc -l)" 3
   # The reference's bridge looks whether its own addresses are free.
   wait_until 5 eval '! node_exec ip -6 addr show dev cni0 tentative | grep -q .'
   for pod in evil other; do
@@ -154,7 +194,7 @@ KEYS
   # Its DEL, or ours with its result, takes that back.
   reference DEL c3 other
   flannel GC '' '' "$(conf '{"cni.dev/valid-attachments":[{"containerID":"c1","ifname":"eth0"},{"containerID":"c2","ifname":"eth0"}]}')"
-  assert_equal "$(guard_elements guarded | wc -l)" 2
+  assert_equal "$(guard_elements checked | wc -l)" 2
 }
 
 @test "pods of before that use several MACs or forward packets are not locked out" {
@@ -166,7 +206,7 @@ KEYS
   reference ADD c3 router >/dev/null
   pod_exec router sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/forwarding'
   flannel ADD c2 web "$(conf '{"runtimeConfig":{"ips":["10.244.1.9/24"]}}')" >/dev/null
-  assert_equal "$(guard_elements guarded)" "$(port_of web)"
+  assert_equal "$(guard_elements checked)" "$(port_of web)"
   assert_equal "$(node_exec bridge -d link | grep -c 'locked on')" 1
 }
 
@@ -176,8 +216,8 @@ KEYS
   reference ADD c3 other >/dev/null
   pod_exec other ip addr add 10.244.1.2/24 dev eth0
   flannel ADD c2 web "$(conf '{"runtimeConfig":{"ips":["10.244.1.9/24"]}}')" >/dev/null
-  assert_equal "$(guard_elements sources4 | grep -c ' 10.244.1.2$')" 0
-  assert_equal "$(guard_elements sources4 | grep -c ' 10.244.1.3$')" 1
+  assert_equal "$(guard_elements own4 | grep -c ' 10.244.1.2$')" 0
+  assert_equal "$(guard_elements own4 | grep -c ' 10.244.1.3$')" 1
   pod_exec other busybox ping -c 1 -W 1 "$gateway"
 }
 
@@ -190,7 +230,7 @@ KEYS
   node_exec nft flush ruleset
   flannel ADD c2 web "$(conf)" >/dev/null
   assert_equal "$(guard_state | grep -v -e "$(port_of web)" -e '10.244.1.4 ' -e "${v6}:4 ")" "$before"
-  assert_equal "$(guard_elements guarded | grep -c "$(port_of router)")" 0
+  assert_equal "$(guard_elements checked | grep -c "$(port_of router)")" 0
 }
 
 @test "CHECK guards a pod whose rules or entries somebody removed" {

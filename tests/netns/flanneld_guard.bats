@@ -8,7 +8,7 @@ setup() {
 
 # guarded_ports: how many ports of host a have their sources checked.
 guarded_ports() {
-  on a node_exec nft -j list set bridge flannel-pods guarded 2>/dev/null | jq '[.nftables[].set.elem // [] | length] | add'
+  on a node_exec nft -j list set bridge flannel-pods checked 2>/dev/null | jq '[.nftables[].set.elem // [] | length] | add'
 }
 
 are_guarded() {
@@ -62,17 +62,17 @@ readyz_says() {
   heals_within 2
   local all
   all=$(all_elements)
-  assert_json "$all" '(.guarded | length) == 1 and (.sources4 | length) == 1 and (.sources6 | length) == 2'
+  assert_json "$all" '(.checked | length) == 1 and (.own4 | length) == 1 and (.own6 | length) == 2'
   wait_until 4 node_metric_is pod_ports_guarded 1
-  on a node_exec nft "flush set bridge flannel-pods sources4; flush set bridge flannel-pods sources6"
+  on a node_exec nft "flush set bridge flannel-pods own4; flush set bridge flannel-pods own6"
   run ! on b pod_exec client timeout 0.3 busybox ping -c 1 "$WEB"
   # Without it every source would be let through.
-  on a node_exec nft flush set bridge flannel-pods guarded
+  on a node_exec nft flush set bridge flannel-pods checked
   wait_until 5 elements_are "$all"
   heals_within 2
   # The same while no agent runs.
   on a flanneld_stop
-  on a node_exec nft "flush set bridge flannel-pods guarded; flush set bridge flannel-pods sources4"
+  on a node_exec nft "flush set bridge flannel-pods checked; flush set bridge flannel-pods own4"
   agent_start a
   wait_until 4 elements_are "$all"
   heals_within 2

@@ -27,7 +27,7 @@ struct Node : ScopedNetns {
   std::optional<netlink::NetlinkSocket> nft;
 };
 
-const Port kPort{.name = "veth1", .sources = {ip("10.244.1.2"), ip("fd00::2")}};
+const Port kPort{.ifindex = 1, .sources = {ip("10.244.1.2"), ip("fd00::2")}};
 
 }  // namespace
 
@@ -42,8 +42,8 @@ TEST_CASE_FIXTURE(Node, "guard: the first port makes the frame, the next finds i
   CHECK(first == Frame::made);
   CHECK(guard::has_frame(*nft));
   CHECK(guard::guard_ports(*nft, {kPort}) == Frame::present);
-  CHECK(elements().guarded.contains("veth1"));
-  CHECK(elements().sources["veth1"].size() == 2);
+  CHECK(elements().guarded.contains(1));
+  CHECK(elements().sources[1].size() == 2);
 }
 
 TEST_CASE_FIXTURE(Node, "guard: rules that somebody changed are made anew, and elements stay") {
@@ -55,14 +55,14 @@ TEST_CASE_FIXTURE(Node, "guard: rules that somebody changed are made anew, and e
   CHECK_FALSE(guard::has_frame(*nft));
   CHECK(guard::ensure_frame(*nft));
   CHECK(guard::has_frame(*nft));
-  CHECK(elements().sources["veth1"].size() == 2);
+  CHECK(elements().sources[1].size() == 2);
 }
 
 TEST_CASE_FIXTURE(Node, "guard: a thousand ports are guarded at once") {
   if (!ready()) return;
   std::vector<Port> ports;
   for (uint32_t i = 0; i < 1000; ++i)
-    ports.push_back({.name = fmt::format("veth{}", i), .sources = {base::IpAddress::v4(0x0af40000 + i)}});
+    ports.push_back({.ifindex = static_cast<int>(i + 1), .sources = {base::IpAddress::v4(0x0af40000 + i)}});
   CHECK(guard::guard_ports(*nft, ports) == Frame::present);
   CHECK(elements().guarded.size() == 1000);
   CHECK(elements().sources.size() == 1000);
@@ -70,14 +70,14 @@ TEST_CASE_FIXTURE(Node, "guard: a thousand ports are guarded at once") {
 
 TEST_CASE_FIXTURE(Node, "guard: what may be released of a port goes although a part of it is gone already") {
   if (!ready()) return;
-  const Port other{.name = "veth2", .sources = {ip("10.244.1.3")}, .has_nested_macs = true};
+  const Port other{.ifindex = 2, .sources = {ip("10.244.1.3")}, .has_nested_macs = true};
   guard::guard_ports(*nft, {kPort, other});
   Port more = kPort;
   more.sources.push_back(ip("10.244.1.9"));
   guard::release_ports(*nft, {more});
   guard::release_ports(*nft, {more});
-  CHECK(elements().guarded == std::set<std::string>{"veth2"});
-  CHECK(elements().nested == std::set<std::string>{"veth2"});
+  CHECK(elements().guarded == std::set<int>{2});
+  CHECK(elements().nested == std::set<int>{2});
   CHECK(elements().sources.size() == 1);
 }
 
@@ -87,21 +87,38 @@ TEST_CASE_FIXTURE(Node, "guard: a port from which any address may come has its a
   open.checks_sources = false;
   guard::guard_ports(*nft, {open});
   CHECK(elements().guarded.empty());
-  CHECK(elements().sources["veth1"].size() == 2);
+  CHECK(elements().sources[1].size() == 2);
 }
 
 TEST_CASE_FIXTURE(Node, "guard: the elements of ports that are gone are collected, and no others") {
   if (!ready()) return;
   auto host = netlink::NetlinkSocket::open();
-  netlink::ensure_bridge(host, {.name = "veth2"});  // a link of the name is enough
+  const int there = netlink::ensure_bridge(host, {.name = "there"}).link.ifindex;  // a link is enough
   guard::guard_ports(*nft,
-                     {kPort,
-                      {.name = "veth2", .sources = {ip("10.244.1.3")}},
-                      {.name = "veth3", .sources = {}, .checks_sources = false, .has_nested_macs = true}});
+                     {{.ifindex = 1001, .sources = {ip("10.244.1.2"), ip("fd00::2")}},
+                      {.ifindex = there, .sources = {ip("10.244.1.3")}},
+                      {.ifindex = 1003, .sources = {}, .checks_sources = false, .has_nested_macs = true}});
   guard::collect(*nft, host);
-  CHECK(elements().guarded == std::set<std::string>{"veth2"});
+  CHECK(elements().guarded == std::set<int>{there});
   CHECK(elements().sources.size() == 1);
   CHECK(elements().nested.empty());
+}
+
+TEST_CASE_FIXTURE(Node,
+                  "guard: when a thousand ports have gone, few have elements left, and no other lost any") {
+  if (!ready()) return;
+  auto host = netlink::NetlinkSocket::open();
+  const int stays = netlink::ensure_bridge(host, {.name = "stays"}).link.ifindex;
+  guard::guard_ports(*nft, {{.ifindex = stays, .sources = {ip("10.244.1.2")}}});
+  size_t most = 0;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    guard::guard_ports(*nft, {{.ifindex = static_cast<int>(1000 + i), .sources = {base::IpAddress::v4(i)}}});
+    guard::release_gone_port(host, fmt::format("veth{:08x}", i * 2654435761U));
+    if (i % 50 == 0) most = std::max(most, elements().guarded.size());
+  }
+  CHECK(most > 2);
+  CHECK(most < 8 * guard::kGonePorts);
+  CHECK(elements().guarded.contains(stays));
 }
 
 TEST_CASE_FIXTURE(Node, "guard: without the frame there is nothing to release, to collect or to list") {

@@ -10,26 +10,25 @@ namespace {
 
 base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
 
-netlink::Link link(const char* name) {
+netlink::Link link(int ifindex) {
   netlink::Link link;
-  link.name = name;
+  link.ifindex = ifindex;
   return link;
 }
 
-const guard::Elements kBefore{.guarded = {"veth1", "veth2"},
-                              .nested = {"veth3"},
-                              .sources = {{"veth1", {ip("10.244.1.2"), ip("fd00::2")}},
-                                          {"veth2", {ip("10.244.1.3")}},
-                                          {"veth3", {ip("10.244.1.4")}}}};
+const guard::Elements kBefore{
+    .guarded = {1, 2},
+    .nested = {3},
+    .sources = {{1, {ip("10.244.1.2"), ip("fd00::2")}}, {2, {ip("10.244.1.3")}}, {3, {ip("10.244.1.4")}}}};
 
 }  // namespace
 
 TEST_CASE("guard: what was taken from a port is found, and only that") {
-  const std::vector<netlink::Link> ports{link("veth1"), link("veth2"), link("veth3")};
+  const std::vector<netlink::Link> ports{link(1), link(2), link(3)};
   CHECK(guard::find_lost(kBefore, kBefore, ports).empty());
   guard::Elements now = kBefore;
-  now.sources["veth1"] = {ip("fd00::2")};
-  now.guarded.erase("veth2");
+  now.sources[1] = {ip("fd00::2")};
+  now.guarded.erase(2);
   now.nested.clear();
   const auto lost = guard::find_lost(kBefore, now, ports);
   REQUIRE(lost.size() == 3);
@@ -42,12 +41,12 @@ TEST_CASE("guard: what was taken from a port is found, and only that") {
 }
 
 TEST_CASE("guard: a port that is gone has lost nothing, and a new one neither") {
-  CHECK(guard::find_lost(kBefore, {}, {link("veth9")}).empty());
-  CHECK(guard::find_lost({}, kBefore, {link("veth1")}).empty());
+  CHECK(guard::find_lost(kBefore, {}, {link(9)}).empty());
+  CHECK(guard::find_lost({}, kBefore, {link(1)}).empty());
 }
 
 TEST_CASE("guard: ports are counted by what is checked") {
-  CHECK(guard::count_guarded(kBefore, {link("veth1"), link("veth3"), link("veth9")}) == 1);
+  CHECK(guard::count_guarded(kBefore, {link(1), link(3), link(9)}) == 1);
 }
 
 TEST_CASE_FIXTURE(ScopedNetns, "guard: asking what the kernel can do leaves nothing behind") {

@@ -22,12 +22,12 @@ using netfilter::NftType;
 namespace {
 
 const netfilter::NftTable kTable{.family = netfilter::NftFamily::bridge, .name = "t"};
-const NftSet kSources{.name = "sources", .types = {NftType::ifname, NftType::ipv4_addr}};
+const NftSet kSources{.name = "sources", .types = {NftType::iface_index, NftType::ipv4_addr}};
 
 base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
 
-std::string element(const std::string& interface, const char* address) {
-  return fmt::format("{}{}", netfilter::nft_value(interface), netfilter::nft_value(ip(address)));
+std::string element(int ifindex, const char* address) {
+  return fmt::format("{}{}", netfilter::nft_index_value(ifindex), netfilter::nft_value(ip(address)));
 }
 
 /// What the nft tool makes of table t; empty without the tool.
@@ -67,16 +67,16 @@ struct Table : ScopedNetns {
 TEST_CASE_FIXTURE(Table, "nft set: elements come back as they were added, and go") {
   if (!make(kSources)) return;
   NftTransaction add(kTable);
-  add.add_elements("sources", {element("veth1", "10.244.1.2"), element("veth2", "10.244.1.3")});
-  add.add_elements("sources", {element("veth1", "10.244.1.2")});  // again
+  add.add_elements("sources", {element(1, "10.244.1.2"), element(2, "10.244.1.3")});
+  add.add_elements("sources", {element(1, "10.244.1.2")});  // again
   REQUIRE(add.commit(socket(), "add"));
-  CHECK(elements("sources") == std::vector{element("veth1", "10.244.1.2"), element("veth2", "10.244.1.3")});
-  CHECK(netfilter::interface_in(elements("sources")[0]) == "veth1");
-  CHECK(netfilter::address_behind_interface(elements("sources")[0]) == ip("10.244.1.2"));
+  CHECK(elements("sources") == std::vector{element(1, "10.244.1.2"), element(2, "10.244.1.3")});
+  CHECK(netfilter::index_in(elements("sources")[0]) == 1);
+  CHECK(netfilter::address_behind_index(elements("sources")[0]) == ip("10.244.1.2"));
   NftTransaction remove(kTable);
-  remove.delete_elements("sources", {element("veth1", "10.244.1.2")});
+  remove.delete_elements("sources", {element(1, "10.244.1.2")});
   REQUIRE(remove.commit(socket(), "delete"));
-  CHECK(elements("sources") == std::vector{element("veth2", "10.244.1.3")});
+  CHECK(elements("sources") == std::vector{element(2, "10.244.1.3")});
   NftTransaction flush(kTable);
   flush.flush_set("sources");
   REQUIRE(flush.commit(socket(), "flush"));
@@ -86,10 +86,10 @@ TEST_CASE_FIXTURE(Table, "nft set: elements come back as they were added, and go
 TEST_CASE_FIXTURE(Table, "nft set: to delete an element that is not there changes nothing else either") {
   if (!make(kSources)) return;
   NftTransaction add(kTable);
-  add.add_elements("sources", {element("veth1", "10.244.1.2")});
+  add.add_elements("sources", {element(1, "10.244.1.2")});
   REQUIRE(add.commit(socket(), "add"));
   NftTransaction remove(kTable);
-  remove.delete_elements("sources", {element("veth1", "10.244.1.2"), element("veth1", "10.244.1.9")});
+  remove.delete_elements("sources", {element(1, "10.244.1.2"), element(1, "10.244.1.9")});
   CHECK_FALSE(remove.commit(socket(), "delete"));
   CHECK(elements("sources").size() == 1);
 }
@@ -98,7 +98,7 @@ TEST_CASE_FIXTURE(Table, "nft set: a thousand elements are added at once, and li
   if (!make(kSources)) return;
   std::vector<std::string> many;
   for (uint32_t i = 0; i < 1000; ++i)
-    many.push_back(fmt::format("{}{}", netfilter::nft_value(fmt::format("veth{}", i)),
+    many.push_back(fmt::format("{}{}", netfilter::nft_index_value(static_cast<int>(i + 1)),
                                netfilter::nft_value(base::IpAddress::v4(0x0af40000 + i))));
   NftTransaction add(kTable);
   add.add_elements("sources", many);
@@ -121,18 +121,17 @@ TEST_CASE_FIXTURE(Table, "nft set: without the set, the table or a right there i
 TEST_CASE_FIXTURE(Table, "nft set: the nft tool shows types, elements and rules by their names") {
   if (!make(kSources)) return;
   NftTransaction more(kTable);
-  more.ensure_set({.name = "ports", .types = {NftType::ifname}});
-  more.ensure_set({.name = "six", .types = {NftType::ifname, NftType::ipv6_addr}});
-  more.add_elements("sources", {element("veth1", "10.244.1.2")});
-  more.add_elements("ports", {netfilter::nft_value(std::string("veth7"))});
-  more.add_elements("six", {element("veth1", "fd00::2")});
+  more.ensure_set({.name = "ports", .types = {NftType::iface_index}});
+  more.ensure_set({.name = "six", .types = {NftType::iface_index, NftType::ipv6_addr}});
+  more.add_elements("sources", {element(1, "10.244.1.2")});
+  more.add_elements("ports", {netfilter::nft_index_value(7)});
+  more.add_elements("six", {element(1, "fd00::2")});
   const auto rule = [] { return NftRule(netfilter::NftFamily::bridge); };
-  more.add_rule("c", rule().in_set("sources", {NftField::input_interface, NftField::source_v4}).accept());
-  more.add_rule("c", rule().in_set("ports", {NftField::input_interface}, false).accept());
-  more.add_rule("c", rule().in_set("six", {NftField::input_interface, NftField::source_v6}).accept());
-  more.add_rule("c", rule().in_set("six", {NftField::input_interface, NftField::nd_target}, false).drop());
-  more.add_rule("c", rule().in_set("sources", {NftField::input_interface, NftField::arp_sender}).accept());
-  more.add_rule("c", rule().in_set("ports", {NftField::output_interface}).accept());
+  more.add_rule("c", rule().in_set("sources", {NftField::input_index, NftField::source_v4}).accept());
+  more.add_rule("c", rule().in_set("ports", {NftField::input_index}, false).accept());
+  more.add_rule("c", rule().in_set("six", {NftField::input_index, NftField::source_v6}).accept());
+  more.add_rule("c", rule().in_set("six", {NftField::input_index, NftField::nd_target}, false).drop());
+  more.add_rule("c", rule().in_set("sources", {NftField::input_index, NftField::arp_sender}).accept());
   more.add_rule("c", rule().ether_type_is(ETH_P_ARP).arp_operation_is(2).drop());
   more.add_rule("c", rule().ether_type_is(ETH_P_IP).udp_source_is(67).drop());
   more.add_rule("c", rule().transport_is(IPPROTO_ICMPV6).type_is(134).drop());
@@ -141,12 +140,11 @@ TEST_CASE_FIXTURE(Table, "nft set: the nft tool shows types, elements and rules 
   const std::string text = listed();
   if (text.empty()) return;  // no such tool here
   for (const char* line :
-       {"type ifname . ipv4_addr\n", "type ifname . ipv6_addr\n", "type ifname\n", "\"veth1\" . 10.244.1.2",
-        "\"veth1\" . fd00::2", "elements = { \"veth7\" }", "iifname . ip saddr @sources accept",
-        "iifname != @ports accept", "iifname . ip6 saddr @six accept", "!= @six drop",
-        "iifname . arp saddr ip @sources accept", "oifname @ports accept", "arp operation reply drop",
-        "udp sport 67 drop", "nd-router-advert drop",
-        "oifname \"cni0\" limit rate 100/second burst 50 packets return"}) {
+       {"type iface_index . ipv4_addr\n", "type iface_index . ipv6_addr\n", "type iface_index\n",
+        "\"lo\" . 10.244.1.2", "\"lo\" . fd00::2", "elements = { 7 }", "iif . ip saddr @sources accept",
+        "iif != @ports accept", "iif . ip6 saddr @six accept", "!= @six drop",
+        "iif . arp saddr ip @sources accept", "arp operation reply drop", "udp sport 67 drop",
+        "nd-router-advert drop", "oifname \"cni0\" limit rate 100/second burst 50 packets return"}) {
     CAPTURE(text);
     CHECK_MESSAGE(text.find(line) != std::string::npos, line);
   }
