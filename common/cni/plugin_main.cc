@@ -175,8 +175,9 @@ int print_usage(const Plugin& plugin) {
   print(fmt::format(
       "\n{}\n\nA container runtime calls it with the variables CNI_COMMAND (ADD, DEL, CHECK, GC, STATUS or\n"
       "VERSION), CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_ARGS and CNI_PATH, and the network\n"
-      "configuration as JSON on stdin. The answer is JSON on stdout. By hand, use cnitool.\n",
-      plugin.purpose));
+      "configuration as JSON on stdin. The answer is JSON on stdout. By hand, use cnitool.\n{}{}{}",
+      plugin.purpose, plugin.commands.empty() ? "" : "\n", plugin.commands,
+      plugin.commands.empty() ? "" : "\n"));
   return EXIT_SUCCESS;
 }
 

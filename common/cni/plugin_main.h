@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "common/cni/request.h"
@@ -25,6 +26,7 @@ struct Plugin {
   void (*check)(const Request&);
   void (*gc)(const Request&);
   void (*status)(const Request&);
+  std::string_view commands = {};  ///< what else people can do with it, in lines
 };
 
 /// Serves one call. Returns the exit status: 0, or 1 after a failure that was printed as JSON.
