@@ -70,7 +70,7 @@ class Proxy {
 
   uint16_t port = 0;
   bool is_dead = false;
-  int busy_watches = 0;  ///< so many are refused
+  int busy_watches = 0;             ///< so many are refused
   std::map<std::string, int> seen;  ///< requests: "list", "watch", "probe"
 
  private:
@@ -97,9 +97,8 @@ class Proxy {
     }
     ++seen[contains(request, "limit=1 ") ? "probe" : "list"];
     const std::string body = R"({"kind":"NodeList","metadata":{"resourceVersion":"5"},"items":[]})";
-    send(fd, is_dead
-                 ? "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
-                 : fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+    send(fd, is_dead ? "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+                     : fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
   }
 
   static void send(int fd, const std::string& answer) {
