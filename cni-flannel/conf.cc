@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/pod/ipam.h"
 #include "cni-flannel/ranges.h"
 #include "common/base/error.h"
 #include "common/base/file.h"

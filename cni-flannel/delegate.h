@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "cni-flannel/bridge/container.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/pod/container.h"
 #include "common/cni/plugin_main.h"
 #include "common/cni/request.h"
 

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cni-flannel/bridge/ipam.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/pod/ipam.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/file.h"

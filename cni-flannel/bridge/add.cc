@@ -4,15 +4,15 @@
 #include <chrono>
 
 #include "cni-flannel/bridge/bridge.h"
-#include "cni-flannel/bridge/container.h"
 #include "cni-flannel/bridge/gateway.h"
-#include "cni-flannel/bridge/host_veth.h"
-#include "cni-flannel/bridge/node_settings.h"
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/bridge/port.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/pod/container.h"
+#include "cni-flannel/pod/node_settings.h"
+#include "cni-flannel/pod/plan.h"
 #include "cni-ipam/holders.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
@@ -21,6 +21,7 @@
 namespace flannel::bridge {
 namespace {
 
+constexpr int kContainerInterface = 2;                       // in the result: bridge, host veth, container
 constexpr std::chrono::milliseconds kOperationalTime{2500};  // the reference gives up after 2.55 s
 
 cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
@@ -93,7 +94,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   base::Rollback undo;
   const auto make_veth = [&](const netlink::Link& bridge) {
-    const HostVeth veth = create_host_veth(host, conf, bridge, container.netns, request, born_mac);
+    const HostVeth veth = create_port(host, conf, bridge, container.netns, request, born_mac);
     undo.push([&host, veth] { remove_host_veth(host, veth); });
     return veth.name;
   };
@@ -109,7 +110,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     if (expected != Families()) set_interface_options(container, ifname, conf, expected);
   }
 
-  Plan plan = make_plan(conf, addresses->finish(), born_mac);
+  Plan plan = make_plan(conf, addresses->finish(), born_mac, kContainerInterface);
   if (!ready) check_other_use(host, conf, plan.gateway_addresses);
   const auto [bridge, is_new_bridge] =
       ready ? EnsuredPodBridge{ready->link, false} : ensure_bridge(host, conf, request.network);
@@ -123,7 +124,10 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   if (!ready) host_veth = make_veth(bridge);
   if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families);
   protect_pod(host, nft, conf, plan, node_of(conf, bridge, gateway_link), host_veth, is_new_bridge, undo);
-  configure_container(container, ifname, conf, plan, gateway_link.mac);
+  // One that does not follow from the subnet may change with the bridge.
+  const bool is_lasting = gateway_link.mac == mac_of_gateway(conf);
+  configure_container(container, ifname, conf, plan,
+                      is_lasting ? std::optional(gateway_link.mac) : std::nullopt);
   add_filters(request, conf, plan, host_veth, undo);
 
   const netlink::Link host_end = wait_for_port(host, host_veth, bridge);

@@ -6,10 +6,10 @@
 #include <cerrno>
 
 #include "cni-flannel/bridge/gateway.h"
-#include "cni-flannel/bridge/node_settings.h"
-#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/take_over.h"
+#include "cni-flannel/pod/node_settings.h"
+#include "cni-flannel/pod/plan.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"

@@ -1,131 +1,28 @@
 // CHECK of the built-in delegate.
+#include "cni-flannel/pod/check.h"
+
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
-#include "cni-flannel/filter/masquerade.h"
 #include "common/base/text.h"
-#include "common/cni/error.h"
-#include "common/netlink/address.h"
-#include "common/netlink/forwarding.h"
-#include "common/netlink/link.h"
-#include "common/netlink/netns.h"
-#include "common/netlink/route.h"
-#include "common/netlink/sysctl.h"
 
 namespace flannel::bridge {
 namespace {
 
-using cni::Error;
-using cni::ErrorCode;
 using netlink::Link;
-
-[[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorCode::check_failed, what,
-              "the attachment is no longer as ADD made it; the pod has to be made anew");
-}
-
-const cni::Interface* find_interface(const cni::Result& result, const std::string& name,
-                                     const std::string& sandbox) {
-  const auto entry =
-      std::find_if(result.interfaces.begin(), result.interfaces.end(),
-                   [&](const cni::Interface& link) { return link.name == name && link.sandbox == sandbox; });
-  return entry == result.interfaces.end() ? nullptr : &*entry;
-}
-
-/// The link that an interface of prevResult says there is.
-Link expect_link(netlink::NetlinkSocket& socket, const cni::Interface& expected, const std::string& kind) {
-  const std::string name =
-      fmt::format("{}{}", base::quoted(expected.name), expected.sandbox.empty() ? "" : " in the container");
-  const auto link = netlink::find_link(socket, expected.name);
-  if (!link) fail(fmt::format("interface {} is gone", name));
-  if (link->kind != kind) fail(fmt::format("interface {} is not a {}", name, kind));
-  if (!expected.mac.empty() && base::MacAddress::parse(expected.mac) != link->mac)
-    fail(fmt::format("interface {} has hardware address {}, not {}", name, link->mac, expected.mac));
-  if (!link->is_up()) fail(fmt::format("interface {} is down", name));
-  return *link;
-}
-
-/// The host's end: the interface of the host whose peer is the container's.
-Link check_host_end(netlink::NetlinkSocket& host, const cni::Result& result, const Link& bridge,
-                    const Link& container) {
-  for (const cni::Interface& listed : result.interfaces) {
-    if (!listed.sandbox.empty() || listed.name == bridge.name) continue;
-    const auto link = netlink::find_link(host, listed.name);
-    if (!link || link->kind != "veth" || link->ifindex != container.peer || link->peer != container.ifindex)
-      continue;
-    expect_link(host, listed, "veth");
-    if (link->master != bridge.ifindex)
-      fail(fmt::format("interface {} is no port of bridge {}", base::quoted(link->name),
-                       base::quoted(bridge.name)));
-    return *link;
-  }
-  fail(fmt::format("no interface of the node in prevResult is the other end of {}",
-                   base::quoted(container.name)));
-}
-
-/// Without those that a chained plugin put on another interface, which are not ours to judge.
-std::vector<base::IpNet> addresses_of_container(const cni::Result& result, const Link& container) {
-  std::vector<base::IpNet> addresses;
-  for (const cni::IpConfig& ip : result.ips) {
-    if (ip.interface && (static_cast<size_t>(*ip.interface) >= result.interfaces.size() ||
-                         result.interfaces[static_cast<size_t>(*ip.interface)].name != container.name))
-      continue;
-    addresses.push_back(ip.address);
-  }
-  return addresses;
-}
-
-void check_addresses(netlink::NetlinkSocket& inside, const cni::Result& result, const Link& container) {
-  const auto present = netlink::addresses_of(inside, container);
-  for (const base::IpNet& wanted : addresses_of_container(result, container))
-    if (std::none_of(present.begin(), present.end(),
-                     [&](const netlink::Address& address) { return address.net == wanted; }))
-      fail(fmt::format("address {} is not on interface {}", wanted, base::quoted(container.name)));
-}
-
-void check_routes(netlink::NetlinkSocket& inside, const cni::Result& result, const Link& container) {
-  std::vector<netlink::Route> present;
-  for (const base::Family family : base::kFamilies)
-    for (netlink::Route& route : netlink::routes_through(inside, container.ifindex, family))
-      present.push_back(std::move(route));
-  for (const cni::Route& route : result.routes) {
-    netlink::Route expected{.dst = route.dst.network()};
-    if (route.dst.prefix != 0) expected.gw = route.gw;
-    expected.table = route.table.value_or(netlink::kMainTable);
-    const bool is_there = std::any_of(present.begin(), present.end(), [&](const netlink::Route& one) {
-      return one.dst == expected.dst && (!expected.gw || one.gw == expected.gw) &&
-             (!route.table || one.table == *route.table);
-    });
-    if (!is_there)
-      fail(fmt::format("route {} is not on interface {}", expected.str(), base::quoted(container.name)));
-  }
-}
 
 /// Returns the link that has the gateway's address; the bridge without a gateway.
 Link check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cni::Result& result,
                   const Link& bridge) {
   if (conf.promiscuous && !bridge.is_promiscuous())
-    fail(fmt::format("bridge {} is not promiscuous", base::quoted(bridge.name)));
+    fail_check(fmt::format("bridge {} is not promiscuous", base::quoted(bridge.name)));
   if (!conf.is_gateway) return bridge;
   const std::optional<Link> gateway = conf.vlan == 0 ? bridge : netlink::find_link(host, conf.vlan_gateway());
   if (!gateway || !gateway->is_up())
-    fail(fmt::format("interface {} is gone or down", base::quoted(conf.vlan_gateway())));
-  const auto present = netlink::addresses_of(host, *gateway);
-  for (const cni::IpConfig& ip : result.ips) {
-    if (!ip.gateway) continue;
-    if (std::none_of(present.begin(), present.end(),
-                     [&](const netlink::Address& address) { return address.net.address == *ip.gateway; }))
-      fail(fmt::format("interface {} does not have the gateway's address {}", base::quoted(gateway->name),
-                       *ip.gateway));
-    const std::string forwarding = netlink::forwarding_setting(ip.gateway->family());
-    if (netlink::read_sysctl(forwarding) != "1")
-      fail(fmt::format("the node does not forward: {} is not 1", forwarding));
-  }
+    fail_check(fmt::format("interface {} is gone or down", base::quoted(conf.vlan_gateway())));
+  check_gateways(host, result, *gateway);
   return *gateway;
 }
 
@@ -133,33 +30,16 @@ Link check_bridge(netlink::NetlinkSocket& host, const BridgeConf& conf, const cn
 
 void check(const cni::Request& request, const Ipam& ipam) {
   const BridgeConf conf = parse_bridge_conf(request);
-  const auto result = request.prev_result();
-  if (!result)
-    throw Error(ErrorCode::invalid_config, "Required prevResult missing", "CHECK needs the result of ADD");
-  const auto netns = netlink::Netns::look_up(request.netns).netns;
-  if (!netns) fail(fmt::format("CNI_NETNS '{}' is not a network namespace", request.netns));
-  ipam.check(request);
-
-  const cni::Interface* bridge_entry = find_interface(*result, conf.bridge, "");
-  const cni::Interface* container_entry = find_interface(*result, request.attachment.ifname, request.netns);
-  if (!bridge_entry) fail(fmt::format("prevResult does not list bridge {}", base::quoted(conf.bridge)));
-  if (!container_entry)
-    fail(fmt::format("prevResult does not list interface {} in '{}'", base::quoted(request.attachment.ifname),
-                     request.netns));
-
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
-  netlink::NetlinkSocket inside = netlink::NetlinkSocket::open_in(*netns);
-  const Link bridge = expect_link(host, *bridge_entry, "bridge");
-  const Link container = expect_link(inside, *container_entry, "veth");
-  const Link gateway = check_bridge(host, conf, *result, bridge);
-  const Link port = check_host_end(host, *result, bridge, container);
-  check_addresses(inside, *result, container);
-  check_routes(inside, *result, container);
-  if (conf.ip_masq && !has_masquerade(conf.masquerade_backend, request.network, request.attachment,
-                                      addresses_of_container(*result, container)))
-    fail("the masquerade rules of the attachment are gone");
-  repair_protection(host, conf, addresses_of_container(*result, container), node_of(conf, bridge, gateway),
-                    port, container);
+  const CheckedPod pod = check_pod(request, conf, ipam, host);
+  const cni::Interface* listed = find_interface(pod.result, conf.bridge, "");
+  if (!listed) fail_check(fmt::format("prevResult does not list bridge {}", base::quoted(conf.bridge)));
+  const Link bridge = expect_link(host, *listed, "bridge");
+  const Link gateway = check_bridge(host, conf, pod.result, bridge);
+  if (pod.host_end.master != bridge.ifindex)
+    fail_check(fmt::format("interface {} is no port of bridge {}", base::quoted(pod.host_end.name),
+                           base::quoted(bridge.name)));
+  repair_protection(host, conf, pod.addresses, node_of(conf, bridge, gateway), pod.host_end, pod.container);
 }
 
 }  // namespace flannel::bridge

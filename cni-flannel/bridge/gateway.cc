@@ -7,11 +7,11 @@
 #include <iterator>
 #include <set>
 
-#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
-#include "cni-flannel/bridge/node_settings.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/take_over.h"
+#include "cni-flannel/pod/attachment_names.h"
+#include "cni-flannel/pod/node_settings.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
 #include "common/netlink/bridge.h"

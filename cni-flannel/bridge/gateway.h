@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/pod/plan.h"
 #include "common/netlink/address.h"
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"

@@ -1,14 +1,12 @@
 // GC of the built-in delegate.
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/pod/host_veth.h"
 #include "common/cni/error.h"
 #include "common/netlink/link.h"
 
@@ -21,13 +19,7 @@ void remove_stale_ports(const cni::Request& request, const std::string& bridge_n
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   const auto bridge = netlink::find_link(host, bridge_name);
   if (!bridge || bridge->kind != "bridge") return;
-  std::vector<std::string> keep;
-  keep.reserve(valid.size());
-  for (const cni::Attachment& attachment : valid) keep.push_back(link_alias(request.network, attachment));
-  const std::string ours = fmt::format("{}/", request.network);
-  for (const netlink::Link& port : netlink::ports_of(host, bridge->ifindex))
-    if (port.alias.starts_with(ours) && std::find(keep.begin(), keep.end(), port.alias) == keep.end())
-      netlink::remove_link(host, port.name);
+  remove_stale_veths(host, netlink::ports_of(host, bridge->ifindex), request.network, valid);
 }
 
 }  // namespace

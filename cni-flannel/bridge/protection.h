@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/pod/plan.h"
 #include "common/base/rollback.h"
 #include "common/guard/existing.h"
 #include "common/netlink/bridge.h"

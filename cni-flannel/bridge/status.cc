@@ -5,10 +5,10 @@
 
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/gateway.h"
-#include "cni-flannel/bridge/host_veth.h"
-#include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/bridge/port.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
+#include "cni-flannel/pod/node_settings.h"
 
 namespace flannel::bridge {
 

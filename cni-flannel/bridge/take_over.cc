@@ -4,9 +4,9 @@
 #include <cerrno>
 #include <vector>
 
-#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/gateway.h"
+#include "cni-flannel/pod/attachment_names.h"
 #include "common/netlink/error.h"
 
 namespace flannel {

@@ -1,9 +1,9 @@
 // What DEL and GC remove of protection.h.
 #include <algorithm>
 
-#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/protection.h"
-#include "cni-flannel/bridge/remove_pair.h"
+#include "cni-flannel/pod/attachment_names.h"
+#include "cni-flannel/pod/remove_pair.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
 #include "common/guard/frame.h"

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "cni-flannel/bridge/container.h"
-#include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/pod/container.h"
+#include "cni-flannel/pod/ipam.h"
 #include "common/cni/request.h"
 
 namespace flannel::bridge {

@@ -83,9 +83,10 @@ std::vector<Address> all_addresses(NetlinkSocket& socket) {
   return list_addresses(socket, 0, AF_UNSPEC, "list the addresses");
 }
 
-Message add_address_request(int ifindex, const base::IpNet& net, Dad dad) {
+Message add_address_request(int ifindex, const base::IpNet& net, Dad dad, PrefixRoute prefix_route) {
   const AddressObject address = address_object(ifindex, net);
   if (!net.address.is_v4() && dad == Dad::no) rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+  if (prefix_route == PrefixRoute::no) rtnl_addr_set_flags(address.get(), IFA_F_NOPREFIXROUTE);
   if (net.address.is_v4() && net.prefix < 31)
     check(rtnl_addr_set_broadcast(address.get(), to_nl(net.last()).get()));
   return build(rtnl_addr_build_add_request, address, NLM_F_EXCL);

@@ -42,13 +42,16 @@ std::vector<Address> all_addresses(NetlinkSocket& socket);
 std::optional<Address> parse_address(const nlmsghdr* message);
 
 enum class Dad { no, yes };
+/// Whether the kernel makes the route to the address's network.
+enum class PrefixRoute { yes, no };
 
 /// Adds an address; false if the link has it already. With Dad::no an IPv6 address can be used at
 /// once, without the second or two in which the kernel looks for duplicates. `protocol` says who gave it.
 bool add_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net, Dad dad = Dad::no,
                  uint8_t protocol = 0);
 /// The kernel refuses it with EEXIST if the link has the address already.
-Message add_address_request(int ifindex, const base::IpNet& net, Dad dad);
+Message add_address_request(int ifindex, const base::IpNet& net, Dad dad,
+                            PrefixRoute prefix_route = PrefixRoute::yes);
 
 /// False if the link did not have it.
 bool remove_address(NetlinkSocket& socket, const Link& link, const base::IpNet& net);

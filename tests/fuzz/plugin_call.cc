@@ -9,11 +9,11 @@
 #include <string>
 
 #include "cni-flannel/bandwidth/limits.h"
-#include "cni-flannel/bridge/attachment_names.h"
 #include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
 #include "cni-flannel/conf.h"
 #include "cni-flannel/hostport/mappings.h"
+#include "cni-flannel/pod/attachment_names.h"
+#include "cni-flannel/pod/plan.h"
 #include "cni-ipam/conf.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -82,7 +82,7 @@ cni::AddAnswer add(const cni::Request& request) {
   const cni::Request delegated = request.with_config(flannel::render_delegate(conf, node_env(), request));
   check_names(delegated);
   const auto bridge = flannel::parse_bridge_conf(delegated);
-  const auto plan = flannel::make_plan(bridge, allocate(delegated), base::MacAddress::random());
+  const auto plan = flannel::make_plan(bridge, allocate(delegated), base::MacAddress::random(), 2);
   cni::Result result;
   result.ips = plan.result_ips;
   result.routes = plan.result_routes;

@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/ipam.h"
+#include "cni-flannel/pod/ipam.h"
 
 #include <fmt/format.h>
 

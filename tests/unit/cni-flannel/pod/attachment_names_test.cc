@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/attachment_names.h"
+#include "cni-flannel/pod/attachment_names.h"
 
 #include <doctest/doctest.h>
 

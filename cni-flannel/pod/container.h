@@ -1,11 +1,12 @@
 // The container's end of an attachment: its addresses, routes and settings.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "cni-flannel/bridge/conf.h"
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/pod/conf.h"
 #include "cni-flannel/pod/namespace.h"
+#include "cni-flannel/pod/plan.h"
 
 namespace flannel {
 
@@ -14,12 +15,12 @@ namespace flannel {
 void check_ifname_free(Container& container, const cni::Attachment& attachment);
 
 /// Makes the settings of the container's interface, which is down, for addresses of those families.
-void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
+void set_interface_options(Container& container, const std::string& ifname, const PodConf& conf,
                            Families families);
 
-/// Gives the container's interface its addresses and routes, and brings it up. The gateways have
-/// `gateway_mac`, which the container asks nobody for if it follows from the subnet and so stays.
-void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
-                         const Plan& plan, const base::MacAddress& gateway_mac);
+/// Gives the container's interface its addresses and routes, and brings it up. Where `gateway_mac` is given,
+/// the gateways have it as long as the container lives, which so asks nobody for it.
+void configure_container(Container& container, const std::string& ifname, const PodConf& conf,
+                         const Plan& plan, const std::optional<base::MacAddress>& gateway_mac);
 
 }  // namespace flannel

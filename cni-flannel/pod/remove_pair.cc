@@ -1,9 +1,9 @@
-#include "cni-flannel/bridge/remove_pair.h"
+#include "cni-flannel/pod/remove_pair.h"
 
 #include <algorithm>
 
-#include "cni-flannel/bridge/attachment_names.h"
-#include "cni-flannel/bridge/host_veth.h"
+#include "cni-flannel/pod/attachment_names.h"
+#include "cni-flannel/pod/host_veth.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
 #include "common/flannel/names.h"
@@ -16,10 +16,10 @@ namespace {
 using netlink::Link;
 using netlink::NetlinkSocket;
 
-/// A port of a bridge with that MAC and without a mark of ours. The gateway's link, which a result may list
-/// too, is no port.
+/// A link that leads into a container, with that MAC and without a mark of ours. The gateway's link, which a
+/// result may list too, does not.
 bool is_listed_port(const Link& link, const cni::Interface& listed) {
-  return link.kind == "veth" && link.master != 0 && link.alias.empty() &&
+  return link.kind == "veth" && (link.master != 0 || link.peer_netns) && link.alias.empty() &&
          base::MacAddress::parse(listed.mac) == link.mac;
 }
 

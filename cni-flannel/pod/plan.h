@@ -4,9 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cni-flannel/bridge/conf.h"
+#include "cni-flannel/pod/conf.h"
 #include "common/base/mac.h"
 #include "common/cni/result.h"
+#include "common/netlink/address.h"
 #include "common/netlink/route.h"
 
 namespace flannel {
@@ -18,7 +19,8 @@ struct Plan {
   std::vector<cni::IpConfig> result_ips;
   std::vector<cni::Route> result_routes;
   cni::Dns dns;
-  Families families;  ///< of the container's addresses
+  netlink::PrefixRoute prefix_routes = netlink::PrefixRoute::yes;  ///< of the container's addresses
+  Families families;                                               ///< of the container's addresses
   base::MacAddress container_mac;
 };
 
@@ -26,11 +28,10 @@ struct Plan {
 /// address of an earlier container, or of a bridge that was removed, remembers the right MAC.
 base::MacAddress mac_of_address(const base::IpAddress& address);
 
-/// Index of the container's interface in a result: bridge, host veth, container.
-inline constexpr int kContainerInterface = 2;
-
 /// What to do with the addresses of `ipam`. The container's MAC follows from its IPv4 address where nobody
-/// asked for another; else it is `mac`. Throws cni::Error(delegate_failed) when there is no address.
-Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac);
+/// asked for another; else it is `mac`. `container_interface` is the index of its interface in the result.
+/// Throws cni::Error(delegate_failed) when there is no address.
+Plan make_plan(const PodConf& conf, const cni::Result& ipam, const base::MacAddress& mac,
+               int container_interface);
 
 }  // namespace flannel

@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/node_settings.h"
+#include "cni-flannel/pod/node_settings.h"
 
 #include <fmt/format.h>
 
@@ -48,7 +48,7 @@ constexpr const char* kNoForwarding = "without it the node drops the pods' packe
 constexpr const char* kRoutersHeard =
     "without it a pod's router advertisement would give the node a default route to that pod";
 constexpr const char* kNoIpv6 =
-    "with IPv6 switched off there the bridge cannot have the gateway's IPv6 address";
+    "with IPv6 switched off there the link cannot have the gateway's IPv6 address";
 
 void check_forwarding(Family family) {
   const std::string name = netlink::forwarding_setting(family);
@@ -84,25 +84,21 @@ void check_link_settings(const std::string& link, const netlink::Ipv6Conf& prese
 
 /// Whether the node drops packets that come in by another link than the way back to their source: 1 says by
 /// no other, 2 by any other way that there is. Containers that may send from more addresses need the latter.
-int wanted_path_check(const BridgeConf& conf) {
-  return conf.allow_any_source || !conf.allowed_sources.empty() ? 2 : 1;
-}
+int wanted_path_check(const PodConf& conf) { return conf.allows_other_sources ? 2 : 1; }
 
-bool checks_paths(const BridgeConf& conf, const Link& link) {
-  return link.rp_filter >= wanted_path_check(conf);
-}
+bool checks_paths(const PodConf& conf, const Link& link) { return link.rp_filter >= wanted_path_check(conf); }
 
 std::string path_check(const Link& link) { return fmt::format("net/ipv4/conf/{}/rp_filter", link.name); }
 
 }  // namespace
 
-void check_node_settings(const BridgeConf& conf, const std::optional<Link>& bridge) {
+void check_node_settings(const PodConf& conf, const std::optional<Link>& link) {
   if (conf.is_gateway)
     for (const Family family : base::kFamilies)
       if (families_of(conf.subnets).has(family)) check_forwarding(family);
   const bool needs_ipv6 = conf.is_gateway && families_of(conf.subnets).has(Family::v6);
-  if (const auto settings = bridge ? bridge->ipv6 : default_settings())
-    check_link_settings(bridge ? bridge->name : "default", *settings, needs_ipv6);
+  if (const auto settings = link ? link->ipv6 : default_settings())
+    check_link_settings(link ? link->name : "default", *settings, needs_ipv6);
 }
 
 void ensure_node_forwards(netlink::NetlinkSocket& host, Family family) {
@@ -115,13 +111,13 @@ void ensure_node_forwards(netlink::NetlinkSocket& host, Family family) {
   }
 }
 
-void ensure_node_forwards(netlink::NetlinkSocket& host, const BridgeConf& conf) {
+void ensure_node_forwards(netlink::NetlinkSocket& host, const PodConf& conf) {
   if (!conf.is_gateway) return;
   for (const Family family : base::kFamilies)
     if (families_of(conf.subnets).has(family)) ensure_node_forwards(host, family);
 }
 
-bool has_link_settings(const BridgeConf& conf, const Link& link) {
+bool has_link_settings(const PodConf& conf, const Link& link) {
   if (!checks_paths(conf, link) && netlink::can_write_sysctl(path_check(link))) return false;
   if (link.ipv6 && link.ipv6->accept_ra != 0) return false;
   const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();
@@ -129,7 +125,7 @@ bool has_link_settings(const BridgeConf& conf, const Link& link) {
          (!families.v6 || !link.ipv6 || (link.ipv6->forwarding && !link.ipv6->disabled));
 }
 
-void ensure_link_settings(const BridgeConf& conf, const Link& link) {
+void ensure_link_settings(const PodConf& conf, const Link& link) {
   if (!checks_paths(conf, link))
     netlink::try_sysctl(path_check(link), fmt::format("{}", wanted_path_check(conf)));
   // No other host has the gateway's MAC: it answers the first container at once.

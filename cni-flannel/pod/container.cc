@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/container.h"
+#include "cni-flannel/pod/container.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <chrono>
 
-#include "cni-flannel/bridge/protection.h"
 #include "common/base/error.h"
 #include "common/base/text.h"
 #include "common/cni/error.h"
@@ -24,7 +23,8 @@ void add_container_routes(netlink::Steps& steps, int ifindex, const Plan& plan) 
   const auto is_connected = [&](const netlink::Route& route) {
     return std::any_of(
         plan.container_addresses.begin(), plan.container_addresses.end(), [&](const base::IpNet& address) {
-          return route.table == netlink::kMainTable && address.network() == route.dst.network();
+          return plan.prefix_routes == netlink::PrefixRoute::yes && route.table == netlink::kMainTable &&
+                 address.network() == route.dst.network();
         });
   };
   for (netlink::Route route : plan.container_routes) {
@@ -46,7 +46,7 @@ void check_ifname_free(Container& container, const cni::Attachment& attachment) 
         "the runtime must call DEL for this attachment before it calls ADD again; nothing was changed");
 }
 
-void set_interface_options(Container& container, const std::string& ifname, const BridgeConf& conf,
+void set_interface_options(Container& container, const std::string& ifname, const PodConf& conf,
                            Families families) {
   const netlink::NetnsScope inside = container.netns.enter();  // /proc/sys/net is the caller's
   const std::string v4 = fmt::format("net/ipv4/conf/{}", ifname);
@@ -75,8 +75,8 @@ void set_interface_options(Container& container, const std::string& ifname, cons
   netlink::try_sysctl(fmt::format("{}/keep_addr_on_down", v6), "1");
 }
 
-void configure_container(Container& container, const std::string& ifname, const BridgeConf& conf,
-                         const Plan& plan, const base::MacAddress& gateway_mac) {
+void configure_container(Container& container, const std::string& ifname, const PodConf& conf,
+                         const Plan& plan, const std::optional<base::MacAddress>& gateway_mac) {
   const auto ifindex = netlink::find_ifindex(container.socket, ifname);
   if (!ifindex)
     throw netlink::NetlinkError(
@@ -84,7 +84,7 @@ void configure_container(Container& container, const std::string& ifname, const 
   const netlink::Dad dad = conf.duplicate_address_detection ? netlink::Dad::yes : netlink::Dad::no;
   netlink::Steps steps;
   for (const base::IpNet& address : plan.container_addresses)
-    steps.add(netlink::add_address_request(*ifindex, address, dad),
+    steps.add(netlink::add_address_request(*ifindex, address, dad, plan.prefix_routes),
               fmt::format("add address {} to link {}", address, base::quoted(ifname)));
   steps.add(netlink::up_request(*ifindex, conf.mac_follows_address(plan.families)
                                               ? std::optional(plan.container_mac)
@@ -94,9 +94,9 @@ void configure_container(Container& container, const std::string& ifname, const 
     steps.run(container.socket, EEXIST);
     netlink::wait_addresses_settled(container.socket, container.netns, *ifindex, kSettleTime);
   }
-  if (conf.is_gateway && gateway_mac == mac_of_gateway(conf))
+  if (gateway_mac)
     for (const base::IpNet& gateway : plan.gateway_addresses)
-      steps.add(netlink::put_neighbour_request({*ifindex, gateway.address, gateway_mac}),
+      steps.add(netlink::put_neighbour_request({*ifindex, gateway.address, *gateway_mac}),
                 fmt::format("fix the neighbour entry of gateway {}", gateway.address));
   add_container_routes(steps, *ifindex, plan);
   steps.run(container.socket, EEXIST);

@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/pod/plan.h"
 
 #include <doctest/doctest.h>
 
@@ -20,7 +20,7 @@ cni::Result ipam_result(const std::string& json) {
 const base::MacAddress kMac = *base::MacAddress::parse("02:00:00:00:00:03");
 
 flannel::Plan plan_of(const flannel::BridgeConf& conf, const cni::Result& ipam) {
-  return flannel::make_plan(conf, ipam, kMac);
+  return flannel::make_plan(conf, ipam, kMac, 2);
 }
 
 /// Three addresses of two families, one with a gateway of its own, and a route with another.

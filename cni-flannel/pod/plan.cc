@@ -1,4 +1,4 @@
-#include "cni-flannel/bridge/plan.h"
+#include "cni-flannel/pod/plan.h"
 
 #include <algorithm>
 #include <array>
@@ -24,9 +24,9 @@ bool has_default_route(const std::vector<cni::Route>& routes, Family family) {
   });
 }
 
-void add_ip(Plan& plan, const BridgeConf& conf, cni::IpConfig ip) {
+void add_ip(Plan& plan, const PodConf& conf, cni::IpConfig ip, int container_interface) {
   const Family family = ip.address.address.family();
-  ip.interface = kContainerInterface;
+  ip.interface = container_interface;
   if (!ip.gateway && conf.is_gateway) ip.gateway = ip.address.network().address.next();
   plan.container_addresses.push_back(ip.address);
   if (conf.is_gateway) {
@@ -75,13 +75,14 @@ base::MacAddress mac_of_address(const IpAddress& address) {
   return {{0x0a, 0x58, last[0], last[1], last[2], last[3]}};
 }
 
-Plan make_plan(const BridgeConf& conf, const cni::Result& ipam, const base::MacAddress& mac) {
+Plan make_plan(const PodConf& conf, const cni::Result& ipam, const base::MacAddress& mac,
+               int container_interface) {
   if (ipam.ips.empty())
     throw cni::Error(cni::ErrorCode::delegate_failed, "the IPAM plugin returned no IP address",
                      "check the key 'ipam' of the network configuration");
   Plan plan;
   plan.result_routes = ipam.routes;
-  for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip);
+  for (const cni::IpConfig& ip : ipam.ips) add_ip(plan, conf, ip, container_interface);
   for (const cni::Route& route : plan.result_routes) plan.container_routes.push_back(resolve(route, plan));
   plan.families = families_of(plan.container_addresses);
   plan.container_mac = conf.mac_follows_address(plan.families) ? mac_of_address(first_v4(plan)) : mac;
