@@ -13,6 +13,8 @@ node_packages=(
   etcd-server etcd-client openssl curl perl python3 wireguard-tools wireguard-go
 )
 image_packages=(jq ca-certificates iptables)
+package_packages=(dpkg-dev git)
+debian_packages=(mmdebstrap lintian mandoc)
 bench_packages=(strace valgrind iperf3 bsdextrautils)
 plot_packages=(gnuplot-nox)
 check_packages=(bats yq strace tcpdump clang-format clang-tidy cppcheck shellcheck codespell)
