@@ -23,11 +23,12 @@
 #include "flanneld/commands/doctor_backends.h"
 #include "flanneld/commands/doctor_checks.h"
 #include "flanneld/commands/doctor_reads.h"
+#include "flanneld/commands/doctor_repair.h"
 #include "flanneld/commands/doctor_report.h"
+#include "flanneld/commands/doctor_runtime.h"
 #include "flanneld/commands/doctor_servers.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/commands/udp_port.h"
-#include "flanneld/io/http_get.h"
 #include "flanneld/kernel/device.h"
 #include "flanneld/kernel/node_facts.h"
 #include "flanneld/kernel/reverse_path.h"
@@ -46,7 +47,6 @@ namespace {
 using base::Family;
 using State = Finding::State;
 
-constexpr std::chrono::seconds kAnswerLimit(2);
 constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
 
 /// Which networks the node has by subnet.env. Without that file, all of IPv4.
@@ -93,17 +93,20 @@ class Examination {
     if (options_.no_subnet) attempt("way back", [&] { way_back(); });
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
-    attempt("agent", [&] { agent(); });
+    attempt("container runtime", [&] { findings_.push_back(check_runtime_watch(read_runtime_watches())); });
+    attempt("agent", [&] { add(check_agent(options_, agent_)); });
     findings_.push_back(check_backends(read_backend_facts()));
-    attempt("lease store", [&] {
-      for (Finding& finding : check_servers(options_)) findings_.push_back(std::move(finding));
-    });
+    attempt("lease store", [&] { add(check_servers(options_)); });
     return std::move(findings_);
   }
 
  private:
   void add(State state, const char* name, std::string finding, std::string advice = "") {
     findings_.push_back({state, name, std::move(finding), std::move(advice)});
+  }
+
+  void add(std::vector<Finding> findings) {
+    std::move(findings.begin(), findings.end(), std::back_inserter(findings_));
   }
 
   template <class Check>
@@ -161,6 +164,7 @@ class Examination {
       mtu_.external = choice.chosen->mtu;
       uplinks_ = read_uplinks(route_, choice.chosen->ifindex);
     }
+    if (choice.chosen) uplink_ = choice.chosen->name;
     findings_.push_back(check_interface(choice, anew, describe_candidates(host, request)));
   }
 
@@ -194,6 +198,10 @@ class Examination {
         bridge_addresses->push_back(address.net);
     }
     if (env_) mtu_.pods = env_->mtu;
+    const bool has_vxlan = std::any_of(links.begin(), links.end(), [](const netlink::Link& link) {
+      return link.kind == VxlanDevice::kLinkKind && find_device_overhead(link.kind, link.name);
+    });
+    if (auto finding = check_driver(uplink_, read_driver(uplink_), has_vxlan)) findings_.push_back(*finding);
     findings_.push_back(check_mtu(mtu_));
     if (uses(Family::v6)) {
       std::vector<std::string> needed{kPodBridge};
@@ -210,15 +218,14 @@ class Examination {
     findings_.push_back(
         check_wireguard(netlink::WireguardSocket::open().has_value(), find_wireguard_program()));
     if (!env_) return;
-    findings_.push_back(check_bridge_address(bridge_addresses, *env_));
+    findings_.push_back(check_bridge_address(bridge_addresses, *env_, bridge_ports));
     findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));
   }
 
   void pod_ports() {
     const auto bridge = netlink::find_link(route_, kPodBridge);
     if (!bridge) return;
-    for (Finding& finding : check_pod_ports(read_pod_ports(route_, *bridge, subnets_of(*env_))))
-      findings_.push_back(std::move(finding));
+    add(check_pod_ports(read_pod_ports(route_, *bridge, subnets_of(*env_))));
   }
 
   void way_back() {
@@ -246,34 +253,13 @@ class Examination {
     for (const Obstacle& one : obstacles) add(State::fail, kName, one.finding, one.advice);
   }
 
-  void agent() {
-    if (!options_.status_listen) return;
-    const ListenAddress& listen = *options_.status_listen;
-    if (const auto other = agent_ ? find_other_subnet_file(options_, *agent_) : std::nullopt)
-      return add(State::warn, "agent",
-                 fmt::format("at {} answers another network's, whose subnet file is {}", listen, *other),
-                 "name this one's address with --status-listen");
-    const HttpResult reply = http_get(fmt::format("http://{}/readyz", listen), kAnswerLimit);
-    if (reply.status == 0)
-      add(State::fail, "agent", fmt::format("flanneld does not answer at {}", listen),
-          "start it, or name its address with --status-listen");
-    else if (reply.status != 200)
-      add(State::fail, "agent",
-          fmt::format("answers {}: {}", reply.status, base::split(reply.body, '\n').front()),
-          "see `flanneld status`");
-    else
-      for (const std::string_view line : base::split(reply.body, '\n'))
-        if (!line.empty())
-          add(line.starts_with("but ") ? State::warn : State::ok, "agent",
-              std::string(line.starts_with("but ") ? line.substr(4) : line));
-  }
-
   const Options& options_;
   std::optional<json::Value> agent_;
   std::vector<Finding> findings_;
   std::optional<flannel::SubnetEnv> env_;
   MtuFacts mtu_;
   std::map<Family, Tunnel> tunnels_;
+  std::string uplink_;  ///< the external interface; empty: none
   std::vector<std::string> uplinks_;
   netlink::NetlinkSocket route_ = netlink::NetlinkSocket::open();
 };
@@ -283,13 +269,24 @@ class Examination {
 int run_doctor(const Options& options) {
   const auto& words = options.words;
   const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
-  if (words.size() != 1 && !as_json) throw UsageError("usage: flanneld [flags] doctor [-o json]");
-  auto agent = ask_agent(options);
+  const bool fixes = words.size() == 2 && words[1] == "--fix";
+  if (words.size() != 1 && !as_json && !fixes)
+    throw UsageError("usage: flanneld [flags] doctor [-o json|--fix]");
+  const auto agent = ask_agent(options);
   const bool is_ours = agent && !find_other_subnet_file(options, *agent);
   const Options all = is_ours ? with_flags_of(options, *agent) : options;
-  const auto findings = Examination(all, std::move(agent)).run();
-  const std::string text = as_json ? findings_json(findings) : findings_text(findings);
-  std::fputs(base::printable(text, "\n").c_str(), stdout);
+  const auto examine = [&] {
+    auto findings = Examination(all, agent).run();
+    const std::string text = as_json ? findings_json(findings) : findings_text(findings);
+    std::fputs(base::printable(text, "\n").c_str(), stdout);
+    return findings;
+  };
+  auto findings = examine();
+  if (fixes && std::any_of(findings.begin(), findings.end(),
+                           [](const Finding& one) { return one.state != State::ok; })) {
+    carry_out_repairs(findings);
+    findings = examine();
+  }
   const auto has_failed = [](const Finding& one) { return one.state == State::fail; };
   return std::any_of(findings.begin(), findings.end(), has_failed) ? 1 : 0;
 }

@@ -1,5 +1,5 @@
-// `flanneld doctor`: looks for what keeps pods from talking to each other, and says what to do. Changes
-// nothing.
+// `flanneld doctor`: looks for what keeps pods from talking to each other, and says what to do. With
+// `--fix` it does what can be done from there.
 #pragma once
 
 #include "flanneld/options/options.h"

@@ -7,7 +7,6 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
-#include "common/json/json.h"
 #include "common/netlink/bridge.h"
 
 namespace flanneld {
@@ -42,26 +41,6 @@ std::vector<std::string> find_misfits(const MtuFacts& facts) {
   return misfits;
 }
 
-/// The types of a configuration's plugins, in order. Throws base::ParseError.
-std::vector<std::string> plugin_types(const CniFiles& files) {
-  const json::Value conf = json::parse(files.text, "network configuration");
-  std::vector<std::string> types;
-  if (!conf.is_object()) return types;
-  if (!json::find(conf, "plugins")) return {json::get_string(conf, "type", "")};
-  for (const json::Value& plugin : json::get_array(conf, "plugins", ""))
-    if (plugin.is_object()) types.push_back(json::get_string(plugin, "type", "plugins"));
-  return types;
-}
-
-/// What the types' programs lack in the plugins' directory, in quotes.
-std::vector<std::string> missing_programs(const std::vector<std::string>& types, const CniFiles& files) {
-  std::vector<std::string> missing;
-  for (const std::string& type : types)
-    if (std::find(files.programs.begin(), files.programs.end(), type) == files.programs.end())
-      missing.push_back(base::quoted(type));
-  return missing;
-}
-
 }  // namespace
 
 Finding check_forwarding(base::Family family, const std::optional<std::string>& value) {
@@ -79,6 +58,8 @@ Finding check_forwarding(base::Family family, const std::optional<std::string>& 
   }
   finding.finding = fmt::format("{} is off: the node drops pods' packets to other nodes", sysctl);
   finding.advice = fmt::format("sysctl -w {}=1, and put it into /etc/sysctl.d to last", sysctl);
+  finding.repairs = {
+      {Repair::Kind::set_sysctl, is_v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1"}};
   return finding;
 }
 
@@ -88,6 +69,7 @@ Finding check_ipv6(const std::vector<std::string>& off) {
   std::vector<std::string> settings, links;
   for (const std::string& name : off) {
     settings.push_back(fmt::format("net/ipv6/conf/{}/disable_ipv6", name));
+    finding.repairs.push_back({Repair::Kind::set_sysctl, settings.back(), "0"});
     if (name != "all" && name != "default") links.push_back(base::quoted(name));
   }
   finding.state = links.empty() ? State::warn : State::fail;
@@ -105,12 +87,14 @@ Finding check_bridge_filter(const std::optional<std::string>& value) {
   constexpr const char* kName = "bridge netfilter";
   if (value && *value != "0")
     return {.state = State::ok, .name = kName, .finding = "bridge-nf-call-iptables is on"};
+  const Repair repair{Repair::Kind::set_sysctl, "net/bridge/bridge-nf-call-iptables", "1"};
   return {.state = State::warn,
           .name = kName,
           .finding =
               fmt::format("{}: with kube-proxy, a pod may not reach a service whose pod is on the same node",
                           value ? "bridge-nf-call-iptables is off" : "module br_netfilter is not loaded"),
-          .advice = value ? "sysctl -w net.bridge.bridge-nf-call-iptables=1" : "modprobe br_netfilter"};
+          .advice = value ? "sysctl -w net.bridge.bridge-nf-call-iptables=1" : "modprobe br_netfilter",
+          .repairs = value ? std::vector<Repair>{repair} : std::vector<Repair>{}};
 }
 
 Finding check_interface(const InterfaceChoice& choice, const InterfaceChoice& anew,
@@ -175,6 +159,7 @@ Finding check_udp_port(const UdpPortFacts& facts) {
                                "every node",
                                list)
                          : fmt::format("ip link set {} up; flanneld does so while it runs", facts.down);
+    if (!facts.is_bound) finding.repairs = {{Repair::Kind::set_link_up, facts.down}};
   } else if (facts.is_bound) {
     finding.finding = fmt::format("the kernel's {} receives on it", facts.kind);
   } else if (facts.has_device) {
@@ -199,7 +184,7 @@ Finding check_wireguard(bool by_kernel, const std::string& program) {
 }
 
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
-                             const flannel::SubnetEnv& env) {
+                             const flannel::SubnetEnv& env, size_t ports) {
   Finding finding{.state = State::ok, .name = "bridge", .finding = "cni0 has the node's subnet"};
   if (!addresses) {
     finding.finding = "there is no cni0 yet; the first pod makes it";
@@ -215,7 +200,10 @@ Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addr
     finding.finding =
         fmt::format("cni0 has {}, and subnet.env says {}",
                     actual.empty() ? "no address" : fmt::format("{}", fmt::join(actual, ", ")), *wanted);
-    finding.advice = "the node's subnet has changed: restart the pods, then `ip link delete cni0`";
+    finding.advice = ports == 0
+                         ? "no pod is on it: `ip link delete cni0`, and the next pod makes it anew"
+                         : "the node's subnet has changed: restart the pods, then `ip link delete cni0`";
+    if (ports == 0) finding.repairs = {{Repair::Kind::remove_link, "cni0"}};
     return finding;
   }
   return finding;
@@ -259,34 +247,17 @@ std::vector<Finding> check_pod_ports(const PodPortFacts& facts) {
   return findings;
 }
 
-Finding check_cni(const std::optional<CniFiles>& files) {
-  Finding finding{.state = State::fail, .name = "network configuration"};
-  const auto say = [&](const std::string& what, const std::string& advice) {
-    finding.finding = what;
-    finding.advice = advice;
-    return finding;
-  };
-  if (!files)
-    return say("/etc/cni/net.d has none: the runtime calls no plugin",
-               "put conf-examples/10-flannel.conflist there");
-  const std::string first = base::quoted(files->first);
-  std::vector<std::string> types;
-  try {
-    types = plugin_types(*files);
-  } catch (const base::ParseError& error) {
-    return say(fmt::format("{} cannot be read: {}", first, error.what()), "mend the file");
-  }
-  if (std::find(types.begin(), types.end(), "flannel") == types.end())
-    return say(fmt::format("{} comes first, and is not flannel's: the runtime takes that", first),
-               "remove it, or give flannel's a name that sorts before");
-  if (const auto missing = missing_programs(types, *files); !missing.empty())
-    return say(fmt::format("{} names {}, which /opt/cni/bin does not have", first, list(missing)),
-               "install the plugins there");
-  const std::string plugins = fmt::format("{}: {}", first, list(types));
-  finding.state = files->others.empty() ? State::ok : State::warn;
-  if (files->others.empty()) return say(plugins, "");
-  return say(fmt::format("{}; the runtime ignores {} behind it", plugins, list(files->others)),
-             "remove what is not in use");
+std::optional<Finding> check_driver(const std::string& link, const std::string& driver, bool has_vxlan) {
+  if (!has_vxlan || driver != "vmxnet3") return std::nullopt;
+  return Finding{
+      .state = State::warn,
+      .name = "driver",
+      .finding = fmt::format("{} is VMware's vmxnet3: some versions lose the checksums inside VXLAN, and NSX "
+                             "drops UDP port 8472",
+                             base::quoted(link)),
+      .advice =
+          "if pings pass between nodes' pods and TCP does not, set \"ChecksumOffload\": false in the "
+          "backend, under NSX another Port, or use host-gw"};
 }
 
 }  // namespace flanneld

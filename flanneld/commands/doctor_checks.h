@@ -56,9 +56,10 @@ Finding check_udp_port(const UdpPortFacts& facts);
 /// is one.
 Finding check_wireguard(bool by_kernel, const std::string& program);
 
-/// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0.
+/// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0. `ports`: how many it
+/// has; without any, nothing is lost when it is removed.
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
-                             const flannel::SubnetEnv& env);
+                             const flannel::SubnetEnv& env, size_t ports = 0);
 
 /// Whether there are an address and a bridge port for one more pod; nullopt: the leases cannot be read. A
 /// node that is full is no broken one.
@@ -72,14 +73,8 @@ struct PodPortFacts {
 /// What the kernel cannot keep pods from, and which pods nobody does. No pod is cut off by it.
 std::vector<Finding> check_pod_ports(const PodPortFacts& facts);
 
-/// The container runtime's network configurations and the plugins beside them.
-struct CniFiles {
-  std::string first;                  ///< the name that sorts first: the one that the runtime uses
-  std::string text;                   ///< its content
-  std::vector<std::string> others;    ///< names behind it
-  std::vector<std::string> programs;  ///< in the plugins' directory
-};
-/// nullopt: there is no configuration.
-Finding check_cni(const std::optional<CniFiles>& files);
+/// Of the external interface, whose driver is named so; empty: not known. `has_vxlan`: packets are put into
+/// VXLAN there.
+std::optional<Finding> check_driver(const std::string& link, const std::string& driver, bool has_vxlan);
 
 }  // namespace flanneld

@@ -4,6 +4,7 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -15,30 +16,11 @@
 #include "flanneld/kernel/wireguard_access.h"
 
 namespace flanneld {
-namespace {
 
-constexpr const char* kCniConfDir = "/etc/cni/net.d";
-constexpr const char* kCniBinDir = "/opt/cni/bin";
-constexpr size_t kMaxConfBytes = 1 << 20;
-
-}  // namespace
-
-std::optional<CniFiles> read_cni_files() {
-  const base::UniqueFd conf_dir = base::open_directory(kCniConfDir);
-  if (!conf_dir.valid()) return std::nullopt;
-  std::vector<std::string> names = base::list_directory(conf_dir.get());
-  std::erase_if(names, [](const std::string& name) {
-    return !name.ends_with(".conf") && !name.ends_with(".conflist") && !name.ends_with(".json");
-  });
-  if (names.empty()) return std::nullopt;
-  std::sort(names.begin(), names.end());
-  CniFiles files;
-  files.first = names.front();
-  files.text = base::read_file(fmt::format("{}/{}", kCniConfDir, files.first), kMaxConfBytes).value_or("");
-  files.others.assign(names.begin() + 1, names.end());
-  if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
-    files.programs = base::list_directory(bin_dir.get());
-  return files;
+std::string read_driver(const std::string& link) {
+  std::error_code error;
+  return std::filesystem::read_symlink(fmt::format("/sys/class/net/{}/device/driver", link), error)
+      .filename();
 }
 
 PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link& bridge,

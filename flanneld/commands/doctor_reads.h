@@ -11,8 +11,8 @@
 
 namespace flanneld {
 
-/// nullopt: there is no network configuration.
-std::optional<CniFiles> read_cni_files();
+/// The name of a link's driver; empty for a link without hardware.
+std::string read_driver(const std::string& link);
 
 /// Of a bridge whose pods have addresses of `subnets`. Throws SystemError.
 PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link& bridge,

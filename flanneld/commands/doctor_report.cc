@@ -31,13 +31,27 @@ std::string findings_text(const std::vector<Finding>& findings) {
   return text;
 }
 
+std::string repair_text(const Repair& repair) {
+  switch (repair.kind) {
+    case Repair::Kind::set_sysctl:
+      return fmt::format("sysctl -w {}={}", repair.object, repair.value);
+    case Repair::Kind::set_link_up:
+      return fmt::format("ip link set {} up", repair.object);
+    case Repair::Kind::remove_link:
+      return fmt::format("ip link delete {}", repair.object);
+  }
+  return "";
+}
+
 std::string findings_json(const std::vector<Finding>& findings) {
   json::OrderedValue checks = json::OrderedValue::array();
-  for (const Finding& one : findings)
+  for (const Finding& one : findings) {
     checks.push_back({{"state", state_name(one.state)},
                       {"name", one.name},
                       {"finding", one.finding},
                       {"advice", one.advice}});
+    for (const Repair& repair : one.repairs) checks.back()["repairs"].push_back(repair_text(repair));
+  }
   // What was read from files may be any bytes.
   const json::OrderedValue report{{"checks", checks}};
   return fmt::format("{}\n", report.dump(2, ' ', false, json::OrderedValue::error_handler_t::replace));

@@ -7,6 +7,8 @@
 
 #include "common/base/error.h"
 #include "common/base/file.h"
+#include "common/base/text.h"
+#include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/io/url.h"
 #include "flanneld/store/kube/access.h"
@@ -16,7 +18,7 @@ namespace {
 
 using State = Finding::State;
 
-constexpr std::chrono::seconds kConnectLimit(2);
+constexpr std::chrono::seconds kConnectLimit(2), kAnswerLimit(2);
 constexpr size_t kMaxAccessFile = 1 << 20;
 
 std::vector<Finding> check_etcd(const Options& options) {
@@ -58,6 +60,40 @@ Finding check_kubernetes(const Options& options) {
 std::vector<Finding> check_servers(const Options& options) {
   if (options.kube_subnet_mgr) return {check_kubernetes(options)};
   return options.lease_dir.empty() ? check_etcd(options) : std::vector<Finding>{};
+}
+
+std::vector<Finding> check_agent(const Options& options, const std::optional<json::Value>& agent) {
+  constexpr const char* kName = "agent";
+  if (!options.status_listen) return {};
+  const ListenAddress& listen = *options.status_listen;
+  if (const auto other = agent ? find_other_subnet_file(options, *agent) : std::nullopt)
+    return {
+        {.state = State::warn,
+         .name = kName,
+         .finding = fmt::format("at {} answers another network's, whose subnet file is {}", listen, *other),
+         .advice = "name this one's address with --status-listen"}};
+  const HttpResult reply = http_get(fmt::format("http://{}/readyz", listen), kAnswerLimit);
+  if (reply.status == 0)
+    return {{.state = State::fail,
+             .name = kName,
+             .finding = fmt::format("flanneld does not answer at {}", listen),
+             .advice = "start it, or name its address with --status-listen"}};
+  const auto lines = base::split(reply.body, '\n');
+  if (reply.status != 200)
+    return {{.state = State::fail,
+             .name = kName,
+             .finding = fmt::format("answers {}: {}", reply.status, lines.front()),
+             .advice = "see `flanneld status`"}};
+  constexpr std::string_view kBut = "but ";
+  std::vector<Finding> findings;
+  for (const std::string_view line : lines) {
+    if (line.empty()) continue;
+    const bool is_problem = line.starts_with(kBut);
+    findings.push_back({.state = is_problem ? State::warn : State::ok,
+                        .name = kName,
+                        .finding = std::string(is_problem ? line.substr(kBut.size()) : line)});
+  }
+  return findings;
 }
 
 }  // namespace flanneld

@@ -240,6 +240,34 @@ metric_is() {
   doctor_says fail "subnet file: .*subnet.env.*remove it and restart flanneld"
 }
 
+@test "doctor --fix tells each step before it does it, and checks again" {
+  vxlan_config
+  agent_start a --ip-masq
+  on a flanneld_stop
+  on a node_exec bash -euc 'ip link add cni0 type bridge; ip addr add 10.5.254.1/24 dev cni0; ip link set flannel.1 down
+    sysctl -qw net.ipv4.ip_forward=0'
+  run -1 flanneld_run doctor --fix
+  assert_match "$output" "fail +IPv4 forwarding: .*fix   IPv4 forwarding: sysctl -w net/ipv4/ip_forward=1 … done"
+  assert_match "$output" "fix   UDP port 8472: ip link set flannel.1 up … done"
+  assert_match "$output" "fix   bridge: ip link delete cni0 … done.*ok +bridge: there is no cni0 yet"
+  assert_equal "$(grep ^fail <<<"$output" | tail -n 1 | cut -d: -f1)" "fail  agent" # the rest is well
+  on a node_exec bash -euc 'ip link add cni0 type bridge; ip addr add 10.5.254.1/24 dev cni0'
+  on a node_exec sysctl -qw net.ipv4.ip_forward=0
+  run -1 on a node_exec setpriv --bounding-set -all --inh-caps -all "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" doctor --fix
+  assert_match "$output" "ip link delete cni0 … failed: .*Operation not permitted; run this as root"
+}
+
+@test "doctor tells of a runtime that watches a directory of network configurations that is gone" {
+  vxlan_config
+  agent_start a
+  # GNU tail watches the directory of a file that it waits for, as containerd does.
+  on a node_exec bash -euc 'cp "$(command -v tail)" /run/containerd; touch /etc/cni/net.d/x'
+  on a node_spawn containerd.log /run/containerd -n 0 -F /etc/cni/net.d/x
+  wait_until 3 doctor_says ok "container runtime: containerd .[0-9]+. watches /etc/cni/net.d"
+  on a node_exec bash -euc 'cp -r /etc/cni/net.d /etc/cni/new; mv /etc/cni/net.d /etc/cni/old; mv /etc/cni/new /etc/cni/net.d'
+  doctor_says fail "container runtime: containerd .* does not watch /etc/cni/net.d.*restart containerd"
+}
+
 @test "SIGHUP ends nothing; SIGTERM leaves the data path; cleanup removes it, and nothing else" {
   vxlan_config
   two_pods --ip-masq --ip-blackhole-route

@@ -23,10 +23,6 @@ flannel::SubnetEnv env() {
   return env;
 }
 
-CniFiles cni_files(const std::string& text) {
-  return {.first = "10-flannel.conflist", .text = text, .others = {}, .programs = {"flannel", "portmap"}};
-}
-
 }  // namespace
 
 TEST_CASE("doctor: forwarding that is off fails, with the sysctl to set") {
@@ -158,17 +154,16 @@ TEST_CASE("doctor: a kernel's lacks and ports that nobody guards are warnings, a
   CHECK(many[10].finding == "so for 2 more");
 }
 
-TEST_CASE("doctor: flannel's network configuration must come first and its plugins be installed") {
-  const std::string chain = R"({"plugins":[{"type":"flannel"},{"type":"portmap"}]})";
-  CHECK(check_cni(std::nullopt).state == State::fail);
-  CHECK(check_cni(cni_files(chain)).state == State::ok);
-  CHECK(check_cni(cni_files(R"({"type":"flannel"})")).state == State::ok);
-  CHECK(contains(check_cni(cni_files(R"({"type":"bridge"})")).finding, "not flannel's"));
-  CHECK(contains(check_cni(cni_files(R"({"plugins":[{"type":"flannel"},{"type":"tuning"}]})")).finding,
-                 "names 'tuning'"));
-  for (const char* damaged : {"", "{", "[]", R"({"plugins":[7]})", R"({"plugins":{"type":7}})"})
-    CHECK(check_cni(cni_files(damaged)).state == State::fail);
-  CniFiles several = cni_files(chain);
-  several.others = {"20-calico.conflist"};
-  CHECK(check_cni(several).state == State::warn);
+TEST_CASE("doctor: VMware's driver is told of where it carries VXLAN") {
+  CHECK(check_driver("eth0", "vmxnet3", true)->state == State::warn);
+  CHECK(!check_driver("eth0", "vmxnet3", false));
+  CHECK(!check_driver("eth0", "virtio_net", true));
+}
+
+TEST_CASE("doctor: a bridge without ports that has another subnet can be removed, one with pods cannot") {
+  const std::vector<base::IpNet> stale{net("10.9.0.1/24")};
+  CHECK(check_bridge_address(stale, env(), 0).repairs ==
+        std::vector<Repair>{{Repair::Kind::remove_link, "cni0"}});
+  CHECK(check_bridge_address(stale, env(), 3).repairs.empty());
+  CHECK(check_bridge_address(stale, env(), 3).state == State::fail);
 }
