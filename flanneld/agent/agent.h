@@ -16,6 +16,7 @@
 #include "flanneld/agent/node_watch.h"
 #include "flanneld/agent/operator_command.h"
 #include "flanneld/agent/peer_hooks.h"
+#include "flanneld/agent/peer_probes.h"
 #include "flanneld/agent/readiness.h"
 #include "flanneld/agent/runtime_config.h"
 #include "flanneld/agent/saved_leases.h"
@@ -108,6 +109,7 @@ class Agent final {
   StartupCommand before_lease_{loop_, "PreStartupCommand", [this] { configure(); }};
   StartupCommand after_lease_{loop_, "PostStartupCommand", [this] { attach(); }};
   PeerHooks peer_hooks_{loop_, [this] { status_changed(); }};
+  PeerProbes probes_{loop_, options_, [this] { status_changed(); }};
   Fight fight_;
   NodeWatch node_watch_;
   RuntimeConfig runtime_config_;

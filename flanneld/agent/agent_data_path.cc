@@ -93,6 +93,7 @@ void Agent::apply_peers_now() {
   reconciler_.apply(state_.peers.plans());
   carrier_.set_peers(state_.peers.plans());
   peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
+  probes_.use(state_);
   backend_choice_.look(state_.peers.leases());
   peers_applied_ = EventLoop::Clock::now();
   status_changed();
@@ -124,6 +125,7 @@ void Agent::finish_attach() {
     else
       saved_.save_now();
     backend_choice_.look(state_.peers.leases());
+    probes_.use(state_);
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();
   } catch (const base::SystemError& error) {

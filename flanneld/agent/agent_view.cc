@@ -1,5 +1,6 @@
 // What the agent shows of itself, and saves.
 #include <algorithm>
+#include <utility>
 
 #include "flanneld/agent/agent.h"
 #include "flanneld/store/factory.h"
@@ -44,6 +45,7 @@ Health Agent::health() const {
         wireguard_.problem(), readiness_.is_done() ? after_lease_.problem() : std::nullopt,
         peer_hooks_.problem()})
     if (problem) health.problems.push_back(*problem);
+  for (std::string& problem : probes_.problems()) health.problems.push_back(std::move(problem));
   const auto& seen = node_watch_.problems();
   health.problems.insert(health.problems.end(), seen.begin(), seen.end());
   return health;
@@ -71,6 +73,8 @@ AgentStatus Agent::status() const {
   status.tunnels = reconciler_.read_tunnels();
   if (rules_) status.rules = rules_->status();
   status.counters = state_.counters;
+  status.probes = probes_.prober().results();
+  status.probe_counters = probes_.prober().counters();
   const PassedOver skipped = store_->skipped();
   status.unusable_entries = skipped.named.size() + skipped.unnamed;
   status.pod_ports = node_watch_.pod_ports();

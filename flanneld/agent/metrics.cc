@@ -5,6 +5,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "flanneld/agent/probe_status.h"
+
 namespace flanneld {
 namespace {
 
@@ -92,7 +94,8 @@ std::string metrics_text(const AgentStatus& status, const std::optional<flannel:
     metrics.gauge("pod_addresses", "Addresses of the node's subnet that pods can have.", addresses->usable);
     metrics.gauge("pod_addresses_held", "Of those, how many are held.", addresses->held);
   }
-  return fmt::format("{}{}", metrics.text(), tunnel_metrics(status.plans, TunnelLookup(status.tunnels), now));
+  return fmt::format("{}{}{}", metrics.text(), probe_metrics(status.probes, status.probe_counters),
+                     tunnel_metrics(status.plans, TunnelLookup(status.tunnels), now));
 }
 
 }  // namespace flanneld

@@ -2,6 +2,8 @@
 
 #include <iterator>
 
+#include "flanneld/agent/probe_status.h"
+
 namespace flanneld {
 namespace {
 
@@ -93,6 +95,8 @@ json::OrderedValue peers_json(const AgentStatus& status, std::chrono::sys_second
     if (const auto planned = status.plans.find(key);
         planned != status.plans.end() && !planned->second.plan->tunnel_peers.empty())
       peer["tunnels"] = tunnels_json(*planned->second.plan, tunnels, now);
+    if (auto probes = probes_json(status.probes, key, status.mtu, now); !probes.empty())
+      peer["probes"] = std::move(probes);
     peers.push_back(std::move(peer));
   }
   return peers;

@@ -17,6 +17,7 @@
 #include "flanneld/lease/lease.h"
 #include "flanneld/lease/lease_table.h"
 #include "flanneld/node/external_interface.h"
+#include "flanneld/probe/prober.h"
 #include "flanneld/traffic/traffic_rules.h"
 #include "flanneld/udp/tunnel.h"
 
@@ -42,6 +43,8 @@ struct AgentStatus {
   std::optional<TrafficStatus> rules;
   std::optional<UdpCounters> udp;  ///< of packets that this program carries; nullopt: none
   AgentCounters counters;
+  ProbeResults probes;
+  ProbeCounters probe_counters;
   size_t unusable_entries = 0;  ///< of the store
   uint64_t node_repairs = 0;    ///< times that a setting of the node was put right
   PodPorts pod_ports;

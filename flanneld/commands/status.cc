@@ -113,8 +113,28 @@ std::string vtep_mac(const json::Value& peer, const char* key) {
   return data && data->is_object() ? text_of(*data, "VtepMAC") : "-";
 }
 
+/// What probes tell of one way to a peer.
+std::string probe_text(const json::Value& probe) {
+  const std::string state = text_of(probe, "state");
+  if (state == "silent") return "does not answer";
+  if (state == "small-only") return fmt::format("only packets of {} bytes pass", text_of(probe, "pathMtu"));
+  if (state == "bad-checksums") return "the interface's checksums are wrong";
+  if (state == "reached") return fmt::format("{} ms", text_of(probe, "roundTripMs"));
+  return text_of(probe, "error") == "-" ? "not asked yet" : text_of(probe, "error");
+}
+
+/// The same of all ways; empty without probes.
+std::string probes_text(const json::Value& peer) {
+  const json::Value* probes = json::find(peer, "probes");
+  std::string text;
+  if (probes && probes->is_array())
+    for (const json::Value& probe : *probes)
+      fmt::format_to(std::back_inserter(text), ", {}", probe_text(probe));
+  return text;
+}
+
 /// What its tunnel tells, of the first device if there are two.
-std::string reached_text(const json::Value& peer) {
+std::string tunnel_text(const json::Value& peer) {
   const json::Value* tunnels = json::find(peer, "tunnels");
   if (!tunnels || !tunnels->is_array() || tunnels->empty()) return "reached";
   const json::Value& tunnel = tunnels->front();
@@ -134,7 +154,7 @@ std::vector<Row> peer_rows(const json::Value& status) {
                     shortened(text_of(peer, "backendType")), shortened(mac),
                     rejected != "-" ? fmt::format("not used: {}", rejected)
                     : kept != "-"   ? fmt::format("as before: {}", kept)
-                                    : reached_text(peer)});
+                                    : fmt::format("{}{}", tunnel_text(peer), probes_text(peer))});
   }
   return rows;
 }

@@ -86,6 +86,8 @@ constexpr std::array kFlags{
     Flag{"healthz-ip", "IP", "0.0.0.0", address<&Options::healthz_ip>, "address of the health server"},
     Flag{"healthz-port", "PORT", "0", number<&Options::healthz_port, 0, UINT16_MAX>,
          "port of the health server, 0: none"},
+    Flag{"probe-interval", "SECONDS", "30", number<&Options::probe_interval, 0, 86400>,
+         "how often each peer is asked for an answer; 0: never"},
     Flag{"status-listen", "IP:PORT", "127.0.0.1:7000", listen<&Options::status_listen>,
          "address of the status server, empty: none"},
 

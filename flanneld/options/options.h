@@ -59,6 +59,7 @@ struct Options {
   std::vector<base::IpNet> pod_sources;     ///< that pods may send from beside the node's subnet
   std::vector<base::IpNet> tunnel_sources;  ///< of nodes without a lease that may send into the tunnel
   bool no_subnet = false;                   ///< routes to the pods of other nodes, and has none itself
+  std::chrono::seconds probe_interval{};    ///< between probes of a peer; 0: none
   bool heal = true;                         ///< undo what others change in the kernel
 
   std::optional<base::IpAddress> healthz_ip;

@@ -142,25 +142,6 @@ status_fails() {
   ! flanneld_run status >/dev/null
 }
 
-# metrics_are_prometheus TEXT: every line is of the text format, every metric explained once, before its value.
-metrics_are_prometheus() {
-  local wrong
-  wrong=$(awk '
-    /^# HELP flanneld_[a-z_]+ .+$/ { if (help[$3]++) print "twice: " $0; next }
-    /^# TYPE flanneld_[a-z_]+ (counter|gauge)$/ { if (type[$3] != "") print "twice: " $0; type[$3] = $4; next }
-    /^flanneld_[a-z_]+ -?[0-9]+$/ {
-      if (!help[$1] || type[$1] == "") print "not explained: " $0
-      if (value[$1]++) print "twice: " $0
-      if (type[$1] == "counter" && $1 !~ /_total$/) print "a counter without _total: " $0
-      next
-    }
-    { print "no line of the format: " $0 }
-    END { for (name in help) if (!value[name]) print "no value: " name }' <<<"$1")
-  assert_empty "$wrong" "wrong lines"
-  assert_match "$1" "flanneld_ready 1"
-  assert_match "$1" "flanneld_peers 1"
-}
-
 # metric_is HOST NAME VALUE: a line of /metrics.
 metric_is() {
   [[ $(on "$1" status_get /metrics | awk -v name="flanneld_$2" '$1 == name { print $2 }') == "$3" ]]

@@ -107,3 +107,33 @@ dual_stack_hosts_start() {
   local host
   for host in a b; do on "$host" node_exec ip -6 route add default via fd00:1::1; done
 }
+
+# metrics_are_prometheus TEXT: every line is of the text format, every metric explained once, before its value.
+metrics_are_prometheus() {
+  local wrong
+  wrong=$(awk '
+    /^# HELP flanneld_[a-z_]+ .+$/ { if (help[$3]++) print "twice: " $0; next }
+    /^# TYPE flanneld_[a-z_]+ (counter|gauge|histogram)$/ { if (type[$3] != "") print "twice: " $0; type[$3] = $4; next }
+    /^flanneld_[a-z_]+ -?[0-9]+$/ && $1 !~ /_count$/ {
+      if (!help[$1] || type[$1] == "") print "not explained: " $0
+      if (value[$1]++) print "twice: " $0
+      if (type[$1] == "counter" && $1 !~ /_total$/) print "a counter without _total: " $0
+      next
+    }
+    match($0, /^flanneld_[a-z_]+({[a-z]+="[^"]*"(,[a-z]+="[^"]*")*})? [0-9.]+$/) {
+      name = $1
+      sub(/{.*/, "", name)
+      base = name
+      sub(/_(bucket|sum|count)$/, "", base)
+      if (type[base] == "histogram") name = base
+      if (!help[name] || type[name] == "") print "not explained: " $0
+      if (line[$1]++) print "twice: " $0
+      value[name] = 1
+      next
+    }
+    { print "no line of the format: " $0 }
+    END { for (name in help) if (!value[name]) print "no value: " name }' <<<"$1")
+  assert_empty "$wrong" "wrong lines"
+  assert_match "$1" "flanneld_ready 1"
+  assert_match "$1" "flanneld_peers 1"
+}

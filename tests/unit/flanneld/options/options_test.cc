@@ -46,6 +46,7 @@ std::string effect(const Options& options, const std::string& name) {
   if (name == "ip-blackhole-route") return yes(options.ip_blackhole_route);
   if (name == "heal") return yes(options.heal);
   if (name == "healthz-port") return listen(options.healthz);
+  if (name == "probe-interval") return std::to_string(options.probe_interval.count());
   if (name == "status-listen") return listen(options.status_listen);
   if (name == "v") return std::to_string(options.verbosity);
   return "?";
@@ -75,6 +76,7 @@ const Case kCases[] = {
     {"ip-blackhole-route", "false", "1", "true"},
     {"heal", "true", "false", "false"},
     {"healthz-port", "off", "8081", "0.0.0.0:8081"},
+    {"probe-interval", "30", "0", "0"},
     {"status-listen", "127.0.0.1:7000", "[::1]:7001", "[::1]:7001"},
     {"v", "0", "4", "4"},
 };

@@ -1,0 +1,59 @@
+// The probes of peers as a part of the agent: whom to ask, what to log, and what to do about those that are
+// not reached.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flanneld/agent/node_state.h"
+#include "flanneld/io/event_loop.h"
+#include "flanneld/io/flap_log.h"
+#include "flanneld/options/options.h"
+#include "flanneld/probe/prober.h"
+
+namespace flanneld {
+
+/// What the advice about a peer that is not reached is made from.
+struct ProbeAdvice {
+  std::string backend;      ///< its type
+  uint16_t port = 0;        ///< UDP, of the tunnel; 0: it has none
+  std::string uplink;       ///< the external interface
+  uint32_t uplink_mtu = 0;  ///< bytes
+  uint32_t pod_mtu = 0;     ///< likewise, of the pods' interfaces
+};
+
+ProbeAdvice make_probe_advice(const NodeState& state);
+
+/// What to do about paths in `state`, of which the record is the first one's. Empty for those that are well.
+std::string advise(const ProbeAdvice& advice, const ProbeRecord& record, ProbeState state);
+
+/// A line for each kind of trouble, with how many have it, the first, and what to do.
+std::vector<std::string> probe_problems(const ProbeResults& results, const ProbeAdvice& advice);
+
+class PeerProbes {
+ public:
+  /// `changed` is called when problems() says something else.
+  PeerProbes(EventLoop& loop, const Options& options, std::function<void()> changed);
+
+  /// From now on the node is so, and has these peers.
+  void use(const NodeState& state);
+
+  [[nodiscard]] const Prober& prober() const { return prober_; }
+  [[nodiscard]] std::vector<std::string> problems() const;
+
+ private:
+  void note(const Prober::Change& change);
+  void log_changes();
+
+  std::function<void()> changed_;
+  Prober prober_;
+  ProbeAdvice advice_;
+  std::map<ProbePath, ProbeState> logged_;  ///< what the log says; those that it does not name are well
+  FlapLog log_;
+  Timer log_timer_;
+};
+
+}  // namespace flanneld
