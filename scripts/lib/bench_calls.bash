@@ -3,6 +3,7 @@
 # A candidate has a name, a program and a configuration, which candidates_write puts where the calls find it.
 
 declare -gA program config
+declare -gA behind # the candidates that a call of one goes on with, if any
 
 # candidates_write: the configurations of all candidates, as files of the node.
 candidates_write() {
@@ -24,7 +25,9 @@ in_turn() {
 
 # calls CANDIDATE VERB COUNT PARALLEL [FIRST]: so many calls, for containers FIRST [0] and on; prints the driver's line.
 calls() {
-  NODE_TIMEOUT=300 node_exec env CNI_PATH=/opt/cni/bin "$BIN_DIR/bench_driver" "${program[$1]}" "/run/$1.conf" "$2" "${5-0}" "$3" "$4" \
+  local programs=${program[$1]} files=/run/$1.conf next
+  for next in ${behind[$1]-}; do programs+=,${program[$next]} files+=,/run/$next.conf; done
+  NODE_TIMEOUT=300 node_exec env CNI_PATH=/opt/cni/bin "$BIN_DIR/bench_driver" "$programs" "$files" "$2" "${5-0}" "$3" "$4" \
     /run/netns/bench || (($? == 1)) # 1: calls failed, which the line says
 }
 

@@ -18,11 +18,11 @@ figures() {
 }
 
 @test "a run has every figure, none zero, and can be compared" {
-  run -0 "$repo/scripts/bench" plugins ipam counts guard --smoke --json "$BENCH_DIR/run.json"
+  run -0 "$repo/scripts/bench" plugins chain ipam counts guard --smoke --json "$BENCH_DIR/run.json"
   local json calls
   json=$(<"$BENCH_DIR/run.json")
   assert_json "$json" '.settings.failed == null and .project.version and (.machine | .cpu and .processors > 0 and .kernel)'
-  assert_json "$json" '[.rows[] | select(.unit == "calls") | (.ours, .reference).median] | length == 8 and all(. == 0)'
+  assert_json "$json" '[.rows[] | select(.unit == "calls") | (.ours, .reference).median] | length == 10 and all(. == 0)'
   assert_json "$json" '[.rows[] | select(.unit == "ms" or .unit == "kB" or .unit == "per s") | (.ours.median, .ours.p95) > 0] | length > 40 and all'
   for calls in "ADD, calls at once: "{1,8,32} "DEL, calls at once: "{1,8,32} {ADD,DEL}": processor time" {ADD,DEL}": peak memory" \
     "ADD, pods up to: "{1,10}; do
@@ -33,6 +33,10 @@ figures() {
   for calls in "ADD, dual stack" "ADD, ipMasq" "ADD, dual stack ÷ single" "ADD, last pods ÷ first"; do
     assert_match "$(figures plugins ours)" "$calls"
     assert_match "$(figures plugins reference)" "$calls"
+  done
+  for calls in {ADD,DEL}", network, hostPort and bandwidth" {ADD,DEL}", all three, mappings of another pod: 5" "ADD, all three ÷ network alone"; do
+    assert_match "$(figures chain ours)" "$calls"
+    assert_match "$(figures chain reference)" "$calls"
   done
   for calls in "ADD, pods on the bridge: "{3,5} {echo,TCP}" between pods, pods on the bridge: "{3,5}; do
     assert_match "$(figures guard ours)" "$calls"
