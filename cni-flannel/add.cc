@@ -9,8 +9,7 @@ namespace flannel {
 
 cni::AddAnswer add(const cni::Request& request) {
   const FlannelConf conf = parse_flannel_conf(request);
-  const bool is_built_in = conf.types.delegate == kBuiltInDelegate;
-  const Extras extras = is_built_in ? Extras::parse(request) : Extras();
+  const Extras extras = is_built_in(conf.types.delegate) ? Extras::parse(request) : Extras();
   const SubnetEnv env = load_subnet_env(conf.subnet_file);
   const json::Value rendered = render_delegate(conf, env, request);
   const cni::Request delegated = request.with_config(rendered);

@@ -22,7 +22,7 @@ void check(const cni::Request& request) {
   json::Value config = std::move(*stored);
   if (const json::Value* result = json::find(request.config, "prevResult")) config["prevResult"] = *result;
   Delegate::for_existing(types_of(config), conf.types, request)->check(request.with_config(config));
-  if (types_of(config).delegate != kBuiltInDelegate) return;
+  if (!is_built_in(types_of(config).delegate)) return;
   const Extras extras = Extras::parse(request);
   if (const auto result = extras.any() ? request.prev_result() : std::nullopt)
     check_extras(request, extras, *result);

@@ -66,6 +66,8 @@ json::Value render_ipam(const FlannelConf& conf, const SubnetEnv& env) {
 
 }  // namespace
 
+bool is_built_in(const std::string& type) { return type == kBridgeDelegate || type == kPtpDelegate; }
+
 FlannelConf parse_flannel_conf(const cni::Request& request) {
   const json::Value& config = request.config;
   FlannelConf conf;
@@ -108,7 +110,7 @@ json::Value render_without_subnet(const FlannelConf& conf, const cni::Request& r
   if (const std::string version = json::get_string(request.config, "cniVersion", ""); !version.empty())
     rendered["cniVersion"] = version;
   if (!conf.runtime_config.is_null()) rendered["runtimeConfig"] = conf.runtime_config;
-  set_default(rendered, "type", kBuiltInDelegate);
+  set_default(rendered, "type", kBridgeDelegate);
   rendered["ipam"] = conf.ipam;
   set_default(rendered["ipam"], "type", kDefaultIpam);
   return rendered;
@@ -118,7 +120,7 @@ json::Value render_delegate(const FlannelConf& conf, const SubnetEnv& env, const
   json::Value rendered = render_without_subnet(conf, request);
   set_default(rendered, "ipMasq", !env.ip_masq);
   set_default(rendered, "mtu", env.mtu);
-  if (conf.types.delegate == kBuiltInDelegate) set_default(rendered, "isGateway", true);
+  if (conf.types.delegate == kBridgeDelegate) set_default(rendered, "isGateway", true);
   rendered["ipam"] = render_ipam(conf, env);
   return rendered;
 }

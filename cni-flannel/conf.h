@@ -9,12 +9,15 @@
 
 namespace flannel {
 
-/// The built-in delegate; any other type is a program in CNI_PATH.
-inline constexpr const char* kBuiltInDelegate = "bridge";
+// The built-in delegates; any other type is a program in CNI_PATH.
+inline constexpr const char* kBridgeDelegate = "bridge";
+inline constexpr const char* kPtpDelegate = "ptp";
+/// Whether `type` names one of them.
+bool is_built_in(const std::string& type);
 
 /// Which plugins make an attachment.
 struct PluginTypes {
-  std::string delegate = kBuiltInDelegate;
+  std::string delegate = kBridgeDelegate;
   std::string ipam;  ///< empty: not given
 };
 

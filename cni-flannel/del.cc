@@ -35,9 +35,9 @@ void tear_down(const cni::Request& request, const PluginTypes& written, const js
   cni::Request stored = stored_request(request, config);
   // The built-in one knows by it the links of a pod that the reference made.
   const json::Value* result = json::find(request.config, "prevResult");
-  if (result && types.delegate == kBuiltInDelegate) stored.config["prevResult"] = *result;
+  if (result && is_built_in(types.delegate)) stored.config["prevResult"] = *result;
   const auto delegate = Delegate::for_existing(types, written, request);
-  if (types.delegate != kBuiltInDelegate || !asks_for_extras(config)) return delegate->del(stored);
+  if (!is_built_in(types.delegate) || !asks_for_extras(config)) return delegate->del(stored);
   cni::Attempts attempts;
   attempts.run("undo what the runtime asked for", [&] { remove_extras(stored); });
   attempts.run(fmt::format("DEL of delegate '{}'", types.delegate), [&] { delegate->del(stored); });
@@ -49,7 +49,7 @@ void del(const cni::Request& request) {
   ScratchStore scratch(conf.data_dir, request.network);
   if (const auto stored = scratch.load(request.attachment)) {
     tear_down(request, conf.types, *stored);
-  } else if (conf.types.delegate == kBuiltInDelegate) {
+  } else if (is_built_in(conf.types.delegate)) {
     // Never added, removed before, or the file is lost: what the configuration tells is enough to find what
     // may be left. host-local would need the ranges too, so flannel-ipam looks into their store.
     tear_down(request, PluginTypes{}, render_without_subnet(conf, request));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cni-flannel/bridge/verbs.h"
+#include "cni-flannel/ptp/verbs.h"
 #include "common/cni/delegate.h"
 #include "common/cni/error.h"
 
@@ -27,6 +28,24 @@ class BuiltInBridge : public Delegate {
   void gc(const cni::Request& request) const override { bridge::gc(request, *ipam_); }
   void status(const cni::Request& request, const SubnetEnv& env) const override {
     bridge::status(request, *ipam_, networks_of_pods(env));
+  }
+
+ private:
+  std::unique_ptr<Ipam> ipam_;
+};
+
+class BuiltInPtp : public Delegate {
+ public:
+  explicit BuiltInPtp(std::unique_ptr<Ipam> ipam) : ipam_(std::move(ipam)) {}
+  [[nodiscard]] cni::AddAnswer add(const cni::Request& request, Container& container,
+                                   const SubnetEnv& env) const override {
+    return ptp::add(request, *ipam_, container, networks_of_pods(env));
+  }
+  void del(const cni::Request& request) const override { ptp::del(request, *ipam_); }
+  void check(const cni::Request& request) const override { ptp::check(request, *ipam_); }
+  void gc(const cni::Request& request) const override { ptp::gc(request, *ipam_); }
+  void status(const cni::Request& request, const SubnetEnv& /*env*/) const override {
+    ptp::status(request, *ipam_);
   }
 
  private:
@@ -78,8 +97,10 @@ std::unique_ptr<Delegate> Delegate::for_add(const PluginTypes& types, const cni:
 
 std::unique_ptr<Delegate> Delegate::for_existing(const PluginTypes& stored, const PluginTypes& written,
                                                  const cni::Request& request) {
-  if (stored.delegate != kBuiltInDelegate) return std::make_unique<Program>(stored.delegate);
-  return std::make_unique<BuiltInBridge>(Ipam::for_existing(stored.ipam, written.ipam, request));
+  if (!is_built_in(stored.delegate)) return std::make_unique<Program>(stored.delegate);
+  auto ipam = Ipam::for_existing(stored.ipam, written.ipam, request);
+  if (stored.delegate == kPtpDelegate) return std::make_unique<BuiltInPtp>(std::move(ipam));
+  return std::make_unique<BuiltInBridge>(std::move(ipam));
 }
 
 }  // namespace flannel

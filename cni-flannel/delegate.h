@@ -1,4 +1,4 @@
-// Who makes the attachment that a rendered configuration describes: the built-in bridge, or a program in
+// Who makes the attachment that a rendered configuration describes: a built-in delegate, or a program in
 // CNI_PATH. Each verb gets that configuration as `request.config`.
 #pragma once
 

@@ -69,7 +69,7 @@ void gc(const cni::Request& request) {
   collect_scratch(request, conf, valid, attempts);
   attempts.run(fmt::format("GC of delegate '{}'", conf.types.delegate),
                [&] { Delegate::for_add(conf.types, request)->gc(delegated); });
-  if (conf.types.delegate == kBuiltInDelegate)
+  if (is_built_in(conf.types.delegate))
     attempts.run("GC of what runtimes asked for", [&] { collect_extras(request); });
   attempts.throw_if_any();
 }

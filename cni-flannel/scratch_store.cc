@@ -103,7 +103,7 @@ std::string stamp_name(const std::string& directory) {
 bool dies_at_reboot(const StoredConfig& stored) {
   if (!stored.config) return true;
   const PluginTypes types = types_of(*stored.config);
-  return types.delegate == kBuiltInDelegate && Ipam::is_of_our_store(types.ipam);
+  return is_built_in(types.delegate) && Ipam::is_of_our_store(types.ipam);
 }
 
 enum class Age { of_earlier_boot, of_this_boot, no_file };

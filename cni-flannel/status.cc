@@ -47,7 +47,7 @@ void status(const cni::Request& request) {
         const SubnetEnv env = load_for_status(conf.subnet_file);
         const json::Value rendered = render_delegate(conf, env, request);
         Delegate::for_add(conf.types, request)->status(request.with_config(rendered), env);
-        if (conf.types.delegate == kBuiltInDelegate) check_extras_available(request);
+        if (is_built_in(conf.types.delegate)) check_extras_available(request);
       },
       [&] { return ScratchStore(conf.data_dir, request.network).has_attachments({}); });
 }

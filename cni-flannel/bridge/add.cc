@@ -9,7 +9,7 @@
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/verbs.h"
 #include "cni-flannel/filter/mac_spoof_check.h"
-#include "cni-flannel/filter/masquerade.h"
+#include "cni-flannel/pod/attach.h"
 #include "cni-flannel/pod/container.h"
 #include "cni-flannel/pod/node_settings.h"
 #include "cni-flannel/pod/plan.h"
@@ -24,45 +24,13 @@ namespace {
 constexpr int kContainerInterface = 2;                       // in the result: bridge, host veth, container
 constexpr std::chrono::milliseconds kOperationalTime{2500};  // the reference gives up after 2.55 s
 
-cni::Result make_result(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
-                        const netlink::Link& bridge, const netlink::Link& gateway_link,
-                        const netlink::Link& host_end) {
-  const auto on_host = [](const netlink::Link& link) {
-    return cni::Interface{.name = link.name,
-                          .mac = link.mac.str(),
-                          .mtu = link.mtu,
-                          .sandbox = {},
-                          .socket_path = {},
-                          .pci_id = {}};
-  };
-  cni::Result result;
-  result.interfaces = {on_host(bridge), on_host(host_end),
-                       cni::Interface{.name = request.attachment.ifname,
-                                      .mac = plan.container_mac.str(),
-                                      .mtu = host_end.mtu,
-                                      .sandbox = request.netns,
-                                      .socket_path = {},
-                                      .pci_id = {}}};
-  if (conf.vlan != 0 && conf.is_gateway) result.interfaces.push_back(on_host(gateway_link));
-  result.ips = plan.result_ips;
-  result.routes = plan.result_routes;
-  result.dns = plan.dns;
-  return result;
-}
-
 void add_filters(const cni::Request& request, const BridgeConf& conf, const Plan& plan,
                  const std::string& host_veth, base::Rollback& undo) {
   if (conf.mac_spoof_check) {
     undo.push([&request] { remove_mac_spoof_check(request.attachment); });
     add_mac_spoof_check(request.attachment, host_veth, plan.container_mac);
   }
-  if (conf.ip_masq) {
-    undo.push([&request, backend = conf.masquerade_backend] {
-      remove_masquerade(backend, request.network, request.attachment);
-    });
-    add_masquerade(conf.masquerade_backend, request.network, request.attachment,
-                   make_masquerade_rules(plan.container_addresses, conf.networks));
-  }
+  masquerade_pod(request, conf, plan, undo);
 }
 
 /// A port that does not forward yet would eat the container's first ARP request, and a second with it.
@@ -131,7 +99,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   add_filters(request, conf, plan, host_veth, undo);
 
   const netlink::Link host_end = wait_for_port(host, host_veth, bridge);
-  cni::Result result = make_result(request, conf, plan, bridge, gateway_link, host_end);
+  cni::Result result = make_result(request, plan, {bridge, host_end}, host_end);
+  if (conf.vlan != 0 && conf.is_gateway) result.interfaces.push_back(listed(gateway_link));
   undo.commit();
   addresses->keep();
   return result;

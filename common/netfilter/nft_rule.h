@@ -40,6 +40,8 @@ class NftRule {
   NftRule& destination(const base::IpNet& net, bool is_within);
   /// `iifname name`; `!= name` unless `is`.
   NftRule& input_interface_is(const std::string& name, bool is = true);
+  /// `iifgroup group`; `!= group` unless `is`.
+  NftRule& input_group_is(uint32_t group, bool is = true);
   /// `oifname name`.
   NftRule& output_interface_is(const std::string& name);
   /// `ether saddr mac`.
@@ -67,6 +69,8 @@ class NftRule {
   NftRule& port_is(uint8_t protocol, uint16_t port);
   /// `fib daddr type local`: the destination is an address of this node.
   NftRule& destination_is_local();
+  /// `fib saddr . iif oif missing`: packets to its source would not leave by the link by which it came.
+  NftRule& source_is_routed_elsewhere();
   /// `field @set`, several as `field . field @set`; `!= @set` unless `is_in`. The order is that of the set's
   /// types.
   NftRule& in_set(const std::string& set, std::initializer_list<NftField> fields, bool is_in = true);

@@ -30,6 +30,17 @@ NftRule& NftRule::destination_is_local() {
       .compare(NFT_CMP_EQ, &local, sizeof local);
 }
 
+NftRule& NftRule::source_is_routed_elsewhere() {
+  const uint32_t found = 0;
+  return expression("fib",
+                    [&] {
+                      expressions_.put_be32(NFTA_FIB_DREG, kFirstRegister)
+                          .put_be32(NFTA_FIB_RESULT, NFT_FIB_RESULT_OIF)
+                          .put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT);
+                    })
+      .compare(NFT_CMP_EQ, &found, sizeof found);
+}
+
 NftRule& NftRule::destination_nat(const base::IpAddress& address, uint16_t port) {
   const uint16_t wire = htobe16(port);
   const uint32_t port_register = kFirstRegister + static_cast<uint32_t>(address.size()) / 4;

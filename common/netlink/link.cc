@@ -90,6 +90,7 @@ std::optional<Link> parse_link(const nlmsghdr* message) {
   link.flags = rtnl_link_get_flags(object.get());
   link.master = rtnl_link_get_master(object.get());
   link.peer = rtnl_link_get_link(object.get());
+  link.group = rtnl_link_get_group(object.get());
   link.operstate = rtnl_link_get_operstate(object.get());
   link.alias = text(rtnl_link_get_ifalias(object.get()));
   // Of a bridge's options, and of its ports', libnl 3.7 reads none.
@@ -151,6 +152,13 @@ std::vector<Link> ports_of(NetlinkSocket& socket, int master_ifindex) {
   std::vector<Link> ports = socket.list(query, "list the ports of the bridge", parse_link);
   std::erase_if(ports, [&](const Link& link) { return link.master != master_ifindex; });  // an old kernel's
   return ports;
+}
+
+Message group_request(int ifindex, uint32_t group, bool resolves) {
+  const LinkObject link = link_at(ifindex);
+  rtnl_link_set_group(link.get(), group);
+  (resolves ? rtnl_link_unset_flags : rtnl_link_set_flags)(link.get(), IFF_NOARP);
+  return build(rtnl_link_build_add_request, link);
 }
 
 Message up_request(int ifindex, const std::optional<base::MacAddress>& mac) {

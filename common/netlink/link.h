@@ -45,6 +45,7 @@ struct Link {
   std::optional<Ipv6Conf> ipv6 = {};  ///< nullopt: the kernel has no IPv6, or not on this link
   bool forwards_ipv4 = true;  ///< /proc/sys/net/ipv4/conf/LINK/forwarding: of packets that come in by it
   int rp_filter = 0;          ///< /proc/sys/net/ipv4/conf/LINK/rp_filter
+  uint32_t group = 0;         ///< a number by which packet filters know the link
 
   [[nodiscard]] bool is_up() const;
   [[nodiscard]] bool is_promiscuous() const;
@@ -73,6 +74,8 @@ std::optional<Link> parse_link(const nlmsghdr* message);
 
 void set_up(NetlinkSocket& socket, const Link& link);
 void set_down(NetlinkSocket& socket, const Link& link);
+/// `resolves`: ARP is sent and heard there.
+Message group_request(int ifindex, uint32_t group, bool resolves);
 /// Also gives it that hardware address, before it comes up.
 Message up_request(int ifindex, const std::optional<base::MacAddress>& mac = {});
 void set_mtu(NetlinkSocket& socket, const Link& link, uint32_t mtu);

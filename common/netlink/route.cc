@@ -37,6 +37,7 @@ RouteObject route_object(const Route& route) {
   check(
       rtnl_route_set_type(object.get(), route.type == Route::Type::blackhole ? RTN_BLACKHOLE : RTN_UNICAST));
   if (route.priority != 0) rtnl_route_set_priority(object.get(), route.priority);
+  if (route.prefsrc) check(rtnl_route_set_pref_src(object.get(), to_nl(*route.prefsrc).get()));
   if (route.mtu != 0) check(rtnl_route_set_metric(object.get(), RTAX_MTU, route.mtu));
   if (route.advmss != 0) check(rtnl_route_set_metric(object.get(), RTAX_ADVMSS, route.advmss));
   if (route.gw || route.ifindex != 0) {

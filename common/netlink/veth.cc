@@ -28,6 +28,8 @@ bool create_veth(NetlinkSocket& socket, const VethPair& pair) {
   const auto local = own<LinkObject>(rtnl_link_veth_alloc());
   set_end(local.get(), pair.local, pair.mtu);
   rtnl_link_set_flags(local.get(), IFF_UP);
+  if (!pair.resolves) rtnl_link_set_flags(local.get(), IFF_NOARP);
+  if (pair.group != 0) rtnl_link_set_group(local.get(), pair.group);
   if (pair.master != 0) rtnl_link_set_master(local.get(), pair.master);
   const LinkObject peer(rtnl_link_veth_get_peer(local.get()));
   set_end(peer.get(), pair.peer, pair.mtu);  // its flags would be refused: it cannot come up in this message
