@@ -88,10 +88,11 @@ std::vector<RuntimeWatch> read_runtime_watches() {
     const std::string process = fmt::format("/proc/{}", name);
     try {
       const std::string program(
-          base::trimmed(base::read_file(process + "/comm", kMaxProcBytes).value_or("")));
+          base::trimmed(base::read_file(fmt::format("{}/comm", process), kMaxProcBytes).value_or("")));
       if (std::find(std::begin(kRuntimes), std::end(kRuntimes), program) == std::end(kRuntimes)) continue;
       // k3s and RKE2 have their configurations elsewhere.
-      const std::string command = base::read_file(process + "/cmdline", kMaxProcBytes).value_or("");
+      const std::string command =
+          base::read_file(fmt::format("{}/cmdline", process), kMaxProcBytes).value_or("");
       if (command.find("rancher") != std::string::npos) continue;
       if (const auto sees = watches(process, conf.st_ino))
         runtimes.push_back({.program = program, .pid = pid, .watches_conf = *sees});
