@@ -12,6 +12,7 @@ node_packages=(
   containerd runc busybox-static containernetworking-plugins
   etcd-server etcd-client openssl curl perl python3 wireguard-tools wireguard-go
 )
+client_packages=(podman runc python3-grpcio)
 image_packages=(jq ca-certificates iptables)
 package_packages=(dpkg-dev git)
 debian_packages=(mmdebstrap lintian mandoc)
