@@ -19,7 +19,7 @@ using State = Finding::State;
 constexpr const char* kCniConfDir = "/etc/cni/net.d";
 constexpr const char* kCniBinDir = "/opt/cni/bin";
 constexpr const char* kRuntimes[] = {"containerd", "crio"};
-constexpr size_t kMaxConfBytes = 1 << 20, kMaxProcBytes = 1 << 16;
+constexpr size_t kMaxConfBytes = 1 << 20, kMaxProcFile = 1 << 16;
 
 /// The types of a configuration's plugins, in order. Throws base::ParseError.
 std::vector<std::string> plugin_types(const CniFiles& files) {
@@ -50,7 +50,7 @@ std::optional<bool> watches(const std::string& process, ino_t inode) {
   const std::string wanted = fmt::format(" ino:{:x} ", inode);
   std::optional<bool> found;
   for (const std::string& fd : base::list_directory(dir.get())) {
-    const std::string info = base::read_file_at(dir.get(), fd, kMaxProcBytes).value_or("");
+    const std::string info = base::read_file_at(dir.get(), fd, kMaxProcFile).value_or("");
     if (info.find("inotify wd:") == std::string::npos) continue;
     found = found.value_or(false) || info.find(wanted) != std::string::npos;
   }
@@ -88,11 +88,11 @@ std::vector<RuntimeWatch> read_runtime_watches() {
     const std::string process = fmt::format("/proc/{}", name);
     try {
       const std::string program(
-          base::trimmed(base::read_file(fmt::format("{}/comm", process), kMaxProcBytes).value_or("")));
+          base::trimmed(base::read_file(fmt::format("{}/comm", process), kMaxProcFile).value_or("")));
       if (std::find(std::begin(kRuntimes), std::end(kRuntimes), program) == std::end(kRuntimes)) continue;
       // k3s and RKE2 have their configurations elsewhere.
       const std::string command =
-          base::read_file(fmt::format("{}/cmdline", process), kMaxProcBytes).value_or("");
+          base::read_file(fmt::format("{}/cmdline", process), kMaxProcFile).value_or("");
       if (command.find("rancher") != std::string::npos) continue;
       if (const auto sees = watches(process, conf.st_ino))
         runtimes.push_back({.program = program, .pid = pid, .watches_conf = *sees});

@@ -66,41 +66,41 @@ struct Meaning {
 };
 
 Meaning meaning_v4(uint8_t type, uint8_t code) {
-  using Kind = ProbeAnswer::Kind;
-  if (type == ICMP_TIME_EXCEEDED) return {Kind::error, "time to live exceeded"};
+  using Means = ProbeAnswer::Kind;
+  if (type == ICMP_TIME_EXCEEDED) return {Means::error, "time to live exceeded"};
   switch (code) {
     case ICMP_PORT_UNREACH:
-      return {Kind::port_error, "port unreachable"};
+      return {Means::port_error, "port unreachable"};
     case ICMP_FRAG_NEEDED:
-      return {Kind::too_big, "fragmentation needed"};
+      return {Means::too_big, "fragmentation needed"};
     case ICMP_NET_UNREACH:
-      return {Kind::error, "network unreachable"};
+      return {Means::error, "network unreachable"};
     case ICMP_HOST_UNREACH:
-      return {Kind::error, "host unreachable"};
+      return {Means::error, "host unreachable"};
     case ICMP_HOST_ANO:
     case ICMP_NET_ANO:
     case ICMP_PKT_FILTERED:
-      return {Kind::error, "prohibited"};
+      return {Means::error, "prohibited"};
     default:
-      return {Kind::error, "destination unreachable"};
+      return {Means::error, "destination unreachable"};
   }
 }
 
 Meaning meaning_v6(uint8_t type, uint8_t code) {
-  using Kind = ProbeAnswer::Kind;
-  if (type == ICMP6_TIME_EXCEEDED) return {Kind::error, "hop limit exceeded"};
-  if (type == ICMP6_PACKET_TOO_BIG) return {Kind::too_big, "packet too big"};
+  using Means = ProbeAnswer::Kind;
+  if (type == ICMP6_TIME_EXCEEDED) return {Means::error, "hop limit exceeded"};
+  if (type == ICMP6_PACKET_TOO_BIG) return {Means::too_big, "packet too big"};
   switch (code) {
     case ICMP6_DST_UNREACH_NOPORT:
-      return {Kind::port_error, "port unreachable"};
+      return {Means::port_error, "port unreachable"};
     case ICMP6_DST_UNREACH_NOROUTE:
-      return {Kind::error, "no route"};
+      return {Means::error, "no route"};
     case ICMP6_DST_UNREACH_ADDR:
-      return {Kind::error, "address unreachable"};
+      return {Means::error, "address unreachable"};
     case ICMP6_DST_UNREACH_ADMIN:
-      return {Kind::error, "prohibited"};
+      return {Means::error, "prohibited"};
     default:
-      return {Kind::error, "destination unreachable"};
+      return {Means::error, "destination unreachable"};
   }
 }
 
