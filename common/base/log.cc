@@ -9,9 +9,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/log_limiter.h"
+#include "common/base/log_observer.h"
 #include "common/base/printable.h"
 #include "common/base/time_text.h"
 
@@ -23,6 +25,7 @@ namespace {
 constexpr size_t kMaxLine = 4000;
 
 LogLevel most_logged = LogLevel::info;
+const LogObserver* observer = nullptr;
 
 struct LevelName {
   const char* name;
@@ -53,7 +56,9 @@ bool has_room() {
 void write_line(LogLevel level, std::string_view text) {
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
   std::string line = is_journal() ? name.journal : fmt::format("{} {} ", timestamp(), name.name);
-  line += printable(text.substr(0, kMaxLine));
+  const std::string shown = printable(text.substr(0, kMaxLine));
+  if (observer && level != LogLevel::debug) observer->take(level, shown);
+  line += shown;
   if (text.size() > kMaxLine) line += " …";
   line += '\n';
   // A log that cannot be written must not stop the daemon.
@@ -71,6 +76,12 @@ LogLimiter& limiter() {
 }
 
 }  // namespace
+
+LogObserver::LogObserver(Take take) : take_(std::move(take)) { observer = this; }
+
+LogObserver::~LogObserver() {
+  if (observer == this) observer = nullptr;
+}
 
 void set_log_level(LogLevel most) { most_logged = most; }
 

@@ -96,7 +96,9 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
       node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
                   [this] { status_changed(); }),
       runtime_config_(loop, options, [this] { status_changed(); }),
-      pages_({.health = [this] { return health(); }, .status = [this] { return status(); }}),
+      pages_({.health = [this] { return health(); },
+              .status = [this] { return status(); },
+              .events = [this]() -> const AgentEvents& { return events_.events(); }}),
       job_(loop, options,
            {.waits = [this](const std::string& reason) { readiness_.wait(readiness_.phase(), reason); },
             .taken_over = [this] { pages_.listen_again(); },
@@ -272,6 +274,7 @@ bool Agent::use_saved(const SavedState& saved) {
 }
 
 void Agent::status_changed() {
+  tell_repairs();
   if (find_not_ready(readiness_, reconciler_.status(), rules_status())) return;
   if (readiness_.is_announced()) return;
   if (!readiness_.announce(state_.own ? state_.own->key.str() : "none")) return announce_timer_.start(kRetry);

@@ -9,6 +9,7 @@
 #include "common/netlink/socket.h"
 #include "flanneld/agent/backend_choice.h"
 #include "flanneld/agent/carrier.h"
+#include "flanneld/agent/event_ring.h"
 #include "flanneld/agent/fight.h"
 #include "flanneld/agent/health.h"
 #include "flanneld/agent/node_job.h"
@@ -72,6 +73,7 @@ class Agent final {
   void apply_peers_now();
   void status_changed();
   void rules_changed();
+  void tell_repairs();
   void program_started();
   void confine();
   bool use_saved(const SavedState& saved);
@@ -93,6 +95,7 @@ class Agent final {
   }
   void try_again(Phase phase, const std::string& reason, Timer& timer);
 
+  EventRing events_;  // first, as it hears of all that the others do
   EventLoop& loop_;
   const Options& options_;
   netlink::NetlinkSocket netlink_;
@@ -118,6 +121,7 @@ class Agent final {
   WireguardSetup wireguard_;
   SleepWatch sleep_watch_;
   EventLoop::Clock::time_point peers_applied_;
+  uint64_t repairs_told_ = 0;                ///< in events_
   std::optional<std::string> last_failure_;  ///< of a step that is tried again
   bool applies_rules_ = false;               ///< finish_attach() is called by attach(), not later
   Timer configure_timer_, attach_timer_, peers_timer_, confine_timer_, announce_timer_;

@@ -1,4 +1,6 @@
 // What the agent shows of itself, and saves.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -49,6 +51,19 @@ Health Agent::health() const {
   const auto& seen = node_watch_.problems();
   health.problems.insert(health.problems.end(), seen.begin(), seen.end());
   return health;
+}
+
+/// They have no line in the log each: somebody may change things again and again.
+void Agent::tell_repairs() {
+  const uint64_t repairs =
+      reconciler_.status().repairs + node_watch_.repairs() + (rules_ ? rules_->status().restored : 0);
+  if (repairs > repairs_told_)
+    events_.add(
+        base::LogLevel::warning,
+        fmt::format(
+            "repaired: what somebody else changed in kernel objects, rules or settings of the node, {} {}",
+            repairs - repairs_told_, repairs - repairs_told_ == 1 ? "time" : "times"));
+  repairs_told_ = repairs;
 }
 
 AgentStatus Agent::status() const {

@@ -2,15 +2,20 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/metrics.h"
+#include "flanneld/agent/page_view.h"
 #include "flanneld/lease/clock.h"
+#include "flanneld/probe/sockets.h"
 
 namespace flanneld {
 namespace {
@@ -79,6 +84,14 @@ HttpAnswer StatusPages::probe(const std::string& path) const {
   return {200, kText, fmt::format("{}", fmt::join(lines, "\n"))};
 }
 
+HttpAnswer StatusPages::page_for_people() const {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const std::string nonce = fmt::format("{:016x}{:016x}", make_cookie(), make_cookie());
+  const page::View view = make_page_view(sources_.status(), sources_.events(), host.data(), system_now());
+  return {200, "text/html; charset=utf-8", page::document(view, nonce), page::content_policy(nonce)};
+}
+
 HttpAnswer StatusPages::page(const std::string& path) const {
   if (path == "/status") return json_answer(status_json(sources_.status(), system_now()));
   if (path == "/leases") return json_answer(leases_json(sources_.status(), system_now()));
@@ -89,7 +102,8 @@ HttpAnswer StatusPages::page(const std::string& path) const {
     return {200, "text/plain; version=0.0.4; charset=utf-8",
             metrics_text(status, count_pod_addresses(status), system_now())};
   }
-  if (path == "/") return {200, kText, "/status\n/leases\n/peers\n/routes\n/metrics\n/healthz\n/readyz\n"};
+  if (path == "/events") return json_answer(events_json(sources_.events()));
+  if (path == "/") return page_for_people();
   return probe(path);
 }
 

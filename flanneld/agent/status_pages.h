@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "flanneld/agent/event_ring.h"
 #include "flanneld/agent/health.h"
 #include "flanneld/agent/status.h"
 #include "flanneld/io/event_loop.h"
@@ -21,6 +22,7 @@ class StatusPages {
   struct Sources {
     std::function<Health()> health;
     std::function<AgentStatus()> status;
+    std::function<const AgentEvents&()> events;
   };
   StatusPages(Sources sources) : sources_(std::move(sources)) {}
 
@@ -35,6 +37,7 @@ class StatusPages {
   /// The page at a path, for --status-listen; the probes' pages alone, for --healthz-port.
   [[nodiscard]] HttpAnswer page(const std::string& path) const;
   [[nodiscard]] HttpAnswer probe(const std::string& path) const;
+  [[nodiscard]] HttpAnswer page_for_people() const;
 
  private:
   void serve(const ListenAddress& address, StatusServer::Handler handler);

@@ -51,6 +51,11 @@ MHD_Result send_answer(MHD_Connection* connection, const HttpAnswer& answer) {
   if (!response) return MHD_NO;
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer.content_type.c_str());
   MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+  if (!answer.content_policy.empty()) {
+    MHD_add_response_header(response, "Content-Security-Policy", answer.content_policy.c_str());
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+  }
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   const MHD_Result result = MHD_queue_response(connection, answer.status, response);
   MHD_destroy_response(response);

@@ -15,6 +15,7 @@ struct HttpAnswer {
   unsigned status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::string content_policy = {};  ///< Content-Security-Policy; empty: none
 };
 
 class StatusServer {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/icmp.h>
+#include <linux/ipv6.h>  // in6_pktinfo, where a kernel header came before netinet/in.h
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <sys/random.h>

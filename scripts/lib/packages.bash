@@ -13,6 +13,7 @@ node_packages=(
   etcd-server etcd-client openssl curl perl python3 wireguard-tools wireguard-go
 )
 client_packages=(podman runc python3-grpcio)
+browser_packages=(chromium)
 image_packages=(jq ca-certificates iptables)
 package_packages=(dpkg-dev git)
 debian_packages=(mmdebstrap lintian mandoc)
