@@ -134,7 +134,7 @@ bench_start() {
     on agent flanneld_stop
   done
   start_once "$1"
-  sleep 3
+  sleep 5 # saved and settled
   memory agent "$1"
 }
 

@@ -63,7 +63,7 @@ bench_kube() {
       kube_start_once "$nodes"
       ((i == rounds - 1)) || on agent flanneld_stop
     done
-    sleep 3
+    sleep 5
     kube_figure "resident memory, Nodes" "$nodes" kB "$(status_field agent VmRSS)"
     kube_figure "peak memory, Nodes" "$nodes" kB "$(status_field agent VmHWM)"
     bench_heartbeats "$nodes" "$heartbeats"
