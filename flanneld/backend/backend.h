@@ -17,11 +17,11 @@
 
 namespace flanneld {
 
-/// The kernel receives peers' packets on UDP port `port`, for `device`.
+/// The kernel receives peers' packets for `device`: those to a UDP port, or IPv4 in IPv4.
 struct TunnelPort {
   base::Family family = base::Family::v4;  ///< of the packets inside and outside
   std::string device;
-  uint16_t port = 0;
+  uint16_t port = 0;           ///< UDP; 0: protocol 4, IPv4 in IPv4
   bool knows_senders = false;  ///< the device itself drops what is not from a peer, wherever that is
   bool operator==(const TunnelPort&) const = default;
 };
@@ -58,7 +58,7 @@ class Backend {
   }
   /// Throws base::ParseError when the lease is of another backend or its data are unusable.
   [[nodiscard]] virtual PeerPlan peer_plan(const Lease& peer) const = 0;
-  /// Pods are kept from sending to these ports. None without a UDP tunnel.
+  /// Pods are kept from sending to these ports. None without a tunnel.
   [[nodiscard]] virtual std::vector<TunnelPort> tunnel_ports() const { return {}; }
   /// nullopt: the kernel carries the packets.
   [[nodiscard]] virtual std::optional<PacketTunnel> packet_tunnel() const { return std::nullopt; }

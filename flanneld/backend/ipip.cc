@@ -66,7 +66,12 @@ class IpipBackend : public Backend {
                     .gw = remote,
                     .link = is_direct ? external_ : device_.name,
                     .onlink = true}};
+    plan.senders = {remote};
     return plan;
+  }
+
+  [[nodiscard]] std::vector<TunnelPort> tunnel_ports() const override {
+    return {{.family = Family::v4, .device = device_.name}};
   }
 
   [[nodiscard]] std::vector<std::string> hints() const override {

@@ -9,6 +9,8 @@
 namespace flanneld {
 namespace {
 
+constexpr std::string_view kIpipNumber = " -p 4 ", kIpipName = " -p ipencap ";
+
 bool is_of_interest(std::string_view table, std::string_view chain) {
   return std::any_of(kIptablesPlaces.begin(), kIptablesPlaces.end(), [&](const IptablesPlace& place) {
     return table == place.table && (chain.starts_with(place.chain) || chain == place.built_in);
@@ -16,6 +18,14 @@ bool is_of_interest(std::string_view table, std::string_view chain) {
 }
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+/// iptables-save writes a protocol by its name where the node has a list of these.
+std::string with_number(std::string_view line) {
+  std::string text(line);
+  if (const size_t at = text.find(kIpipName); at != std::string::npos)
+    text.replace(at, kIpipName.size(), kIpipNumber);
+  return text;
+}
 
 std::string match_text(const IptablesPlace& place) {
   return fmt::format("-m comment --comment \"{}\"", place.comment);
@@ -31,7 +41,8 @@ std::string link_text(const TrafficRule& rule) {
   return fmt::format("{}-i {} ", rule.is_by_input_link ? "" : "! ", rule.input_link);
 }
 
-std::string port_text(const TrafficRule& rule) {
+std::string protocol_text(const TrafficRule& rule) {
+  if (rule.is_ipip) return std::string(kIpipNumber.substr(1));
   if (rule.udp_port == 0) return {};
   return fmt::format("-p udp -m udp {}--dport {} ",
                      rule.by_server ? fmt::format("--sport 0:{} ", kFirstUserPort - 1) : "", rule.udp_port);
@@ -64,7 +75,7 @@ std::string end_text(const TrafficRule& rule, const TrafficPlan& plan) {
 std::string rule_line(const IptablesPlace& place, const std::string& chain, const TrafficRule& rule,
                       const TrafficPlan& plan) {
   return fmt::format("-A {} {}{}{}{}{}{}{} -j {}", chain, address_text("-s", rule.source),
-                     address_text("-d", rule.destination), link_text(rule), port_text(rule),
+                     address_text("-d", rule.destination), link_text(rule), protocol_text(rule),
                      rule.kube_mark ? "-m mark --mark 0x4000/0x4000 " : "", end_text(rule, plan),
                      match_text(place), target_of(rule, plan.fully_random));
 }
@@ -158,7 +169,7 @@ IptablesSaved parse_iptables_save(std::string_view text) {
       saved[table][std::string(chain)].policy = first_word(line.substr(chain.size() + 2));
     } else if (line.starts_with("-A ")) {
       const std::string_view chain = first_word(line.substr(3));
-      if (is_of_interest(table, chain)) saved[table][std::string(chain)].rules.emplace_back(line);
+      if (is_of_interest(table, chain)) saved[table][std::string(chain)].rules.push_back(with_number(line));
     }
   }
   return saved;

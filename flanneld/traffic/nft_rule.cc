@@ -1,5 +1,7 @@
 #include "flanneld/traffic/nft_rule.h"
 
+#include <netinet/in.h>
+
 namespace flanneld {
 
 using netfilter::NftFamily;
@@ -25,6 +27,7 @@ NftRule make_nft_rule(const TrafficRule& rule, base::Family family, NftRuleOptio
   if (rule.destination) result.destination(rule.destination->net, rule.destination->is_within);
   if (!rule.input_link.empty()) result.input_interface_is(rule.input_link, rule.is_by_input_link);
   if (rule.udp_port != 0) result.udp_port_is(rule.udp_port);
+  if (rule.is_ipip) result.transport_is(IPPROTO_IPIP);
   if (rule.by_server) result.udp_source_below(kFirstUserPort);
   if (rule.by_node) result.in_set(kNodeSet, {source_field(family)});
   const bool ends = rule.action == TrafficAction::drop || rule.action == TrafficAction::masquerade;

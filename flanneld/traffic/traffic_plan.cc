@@ -44,7 +44,7 @@ std::vector<TrafficRule> forward_rules(const TrafficNetwork& family) {
 }
 
 TrafficRule drop_tunnel(const Tunnel& tunnel) {
-  return {.action = TrafficAction::drop, .udp_port = tunnel.port};
+  return {.action = TrafficAction::drop, .udp_port = tunnel.port, .is_ipip = tunnel.port == 0};
 }
 
 /// True if nodes live within the pod network, outside of all subnets: there an address does not tell a pod.
@@ -65,7 +65,7 @@ void add_tunnel_input(std::vector<TrafficRule>& rules, const TrafficNetwork& fam
   if (!family.network.address.is_v4()) add().source = AddressMatch{.net = base::link_local(base::Family::v6)};
   if (tunnel.uplinks.empty())
     for (const std::string& link : {std::string(kPodBridge), tunnel.link}) add().input_link = link;
-  if (!tunnel.addresses.empty() && !tunnel.knows_senders) add().by_server = true;
+  if (!tunnel.addresses.empty() && !tunnel.knows_senders && tunnel.port != 0) add().by_server = true;
   for (const base::IpAddress& address : tunnel.addresses) {
     const AddressMatch to{.net = {address, static_cast<uint8_t>(address.bits())}};
     for (const std::string& link : tunnel.uplinks.empty() ? std::vector<std::string>{""} : tunnel.uplinks) {

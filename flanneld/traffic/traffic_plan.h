@@ -66,6 +66,7 @@ struct TrafficRule {
   std::string input_link = {};   ///< empty: any
   bool is_by_input_link = true;  ///< comes in by that link; false: by any other
   uint16_t udp_port = 0;         ///< UDP to this port; 0: any packet
+  bool is_ipip = false;          ///< IPv4 in IPv4, protocol 4
   bool by_server = false;        ///< UDP from a port below 1024, as servers answer
   bool by_node = false;          ///< from a node that holds a lease; by the engine that knows them
   bool operator==(const TrafficRule&) const = default;

@@ -11,11 +11,11 @@
 
 namespace flanneld {
 
-/// A tunnel between nodes: UDP to this port, which the node receives for this device. Pods must not send it,
-/// and the node takes it only where other nodes send it.
+/// A tunnel between nodes: packets that the node receives for this device. Pods must not send them, and the
+/// node takes them only where other nodes send them.
 struct Tunnel {
   std::string link;
-  uint16_t port = 0;
+  uint16_t port = 0;                            ///< UDP; 0: protocol 4, IPv4 in IPv4
   std::vector<base::IpAddress> addresses = {};  ///< of this node, that the others send to; empty: any
   std::vector<std::string> uplinks = {};        ///< the links that their packets come in by; empty: any
   std::vector<base::IpNet> sources = {};        ///< of those that hold no lease and may send nevertheless

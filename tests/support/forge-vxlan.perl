@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # Sends one hand-made VXLAN packet, as a pod might: an echo request that seems to come from another pod.
-# Usage: forge-vxlan.perl DESTINATION PORT VNI VTEP_MAC INNER_SOURCE INNER_DESTINATION [OUTER_SOURCE [SOURCE_PORT]]
+# Usage: forge-vxlan.perl DESTINATION PORT|ipip VNI VTEP_MAC INNER_SOURCE INNER_DESTINATION [OUTER_SOURCE [SOURCE_PORT]]
 # Addresses of either family, the inner two of one. With an outer source (IPv4) that is not its own it needs
-# CAP_NET_RAW.
+# CAP_NET_RAW. With `ipip` the packet is one of IPv4 in IPv4, which needs CAP_NET_RAW too; VNI and MAC are not used.
 use strict;
 use warnings;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6);
@@ -37,6 +37,12 @@ sub echo_request {
     my $bare = $echo->(128, 0);
     my $pseudo_header = $from6 . $to6 . pack 'NN', length $bare, $icmp6;
     return pack('NnCC', 6 << 28, length $bare, $icmp6, 64) . $from6 . $to6 . $echo->(128, checksum($pseudo_header . $bare));
+}
+
+if ($port eq 'ipip') {
+    socket my $raw, PF_INET, SOCK_RAW, 4 or die "raw socket: $!";
+    send $raw, echo_request($inner_source, $inner_destination), 0, pack_sockaddr_in(0, inet_aton($destination)) or die "send: $!";
+    exit;
 }
 
 my $type = is_v6($inner_destination) ? 0x86dd : 0x0800;

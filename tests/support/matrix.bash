@@ -12,12 +12,13 @@ net_config() {
     + if $families == "v4" then {} else {EnableIPv6: true, IPv6Network: "fd05::/48"} end'
 }
 
-# agents_start FAMILIES STORE BACKEND [flag...]: agents on a and b that share a store, each reaching the other.
+# agents_start FAMILIES STORE BACKEND [flag...]: agents on a and b that share a store, each reaching the other. They do
+# not probe: the wire shows the pods' packets alone.
 agents_start() {
   local config host families=$1
   config=$(net_config "$1" "$3")
   "store_$2" "$config" "$families"
-  for host in a b; do "agent_$2" "$host" "${@:4}"; done
+  for host in a b; do "agent_$2" "$host" --probe-interval 0 "${@:4}"; done
   for host in a b; do on "$host" flanneld_wait_ready; done
   for host in a b; do wait_until 10 peers_are "$host" "$([[ $families == dual ]] && echo 2 || echo 1)"; done
 }

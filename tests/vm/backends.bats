@@ -86,11 +86,27 @@ also() {
   carries v4 '{"Type": "udp"}' 28 28 'udp dst port 8285' ''
 }
 
+# An echo request for the web pod in a packet from a pod of its node and from a host without a lease, and without the rules.
+forged_by_strangers_and_pods_are_dropped() {
+  local forge=(perl "$repo/tests/support/forge-vxlan.perl" 192.168.1.10 ipip 0 - 10.5.99.9 "${addresses[0]}")
+  forged_packets_count ip icmp
+  node_exec ip addr add 192.168.1.1/24 dev underlay
+  on a pod_exec web "${forge[@]}"
+  node_exec "${forge[@]}"
+  on b node_exec "${forge[@]}"
+  wait_until 5 eval '[[ $(forged_packets ip) == 1 ]]' || fail "a node's packets count $(forged_packets ip)"
+  on a flanneld_stop
+  on a node_exec nft flush table ip flannel-ipv4
+  node_exec "${forge[@]}"
+  wait_until 5 eval '[[ $(forged_packets ip) == 2 ]]' || fail "without the rules $(forged_packets ip): is this test blind?"
+}
+
 @test "ipip: IPv4 in IPv4, 20 bytes of headers; the kernel's tunl0 stays as it is" {
   also() {
     assert_match "$(on a node_exec ip -d link show flannel.ipip)" "ipip (any )?(remote any )?local 192.168.1.10 "
     assert_match "$(on a node_exec ip route show dev flannel.ipip)" "via 192.168.1.20 proto 95 onlink"
     assert_match "$(on a node_exec ip link show tunl0)" "state DOWN"
+    forged_by_strangers_and_pods_are_dropped
   }
   carries v4 '{"Type": "ipip"}' 20 20 'ip proto 4' ''
 }

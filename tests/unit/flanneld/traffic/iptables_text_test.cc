@@ -55,6 +55,19 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 
 }  // namespace
 
+TEST_CASE("iptables rules for IPv4 in IPv4 are known by number and by name") {
+  TrafficSpec ipip = spec();
+  ipip.networks[0].tunnels = {Tunnel{"flannel.ipip"}};
+  const TrafficPlan wanted = plan(ipip);
+  const std::string made = changes(kFilter + kNat, &wanted);
+  CHECK(made.find("-i flannel.ipip -p 4 -m comment --comment \"flanneld tunnel\" -j DROP\n") !=
+        std::string::npos);
+  std::string by_name = made;
+  for (size_t at = 0; (at = by_name.find(" -p 4 ", at)) != std::string::npos;)
+    by_name.replace(at, 6, " -p ipencap ");
+  CHECK(changes(by_name + kFilter + kNat, &wanted).empty());
+}
+
 TEST_CASE("iptables chains against forged tunnel packets are made and removed") {
   TrafficSpec guarded = spec();
   guarded.networks[0].tunnels = {Tunnel{"flannel.1", 8472}};

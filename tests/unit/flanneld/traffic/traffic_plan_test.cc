@@ -83,6 +83,18 @@ TEST_CASE("tunnel packets pass where nodes send them, and are dropped from every
     }
 }
 
+TEST_CASE("packets of IPv4 in IPv4 are known by their protocol, for they have no ports") {
+  TrafficSpec ipip = spec();
+  ipip.networks[0].tunnels = {Tunnel{.link = "flannel.ipip", .addresses = {ip("192.0.2.1")}}};
+  const TrafficPlan plan = plan_traffic(ipip)[0];
+  CHECK(plan.tunnel_input.size() == 5);
+  for (const auto* rules : {&plan.tunnel_input, &plan.tunnel_forward})
+    for (const TrafficRule& rule : *rules) {
+      CHECK(rule.is_ipip);
+      CHECK(!rule.by_server);
+    }
+}
+
 TEST_CASE("where packets may come in by any link, those of pods are dropped by their bridge and the tunnel") {
   TrafficSpec any = spec();
   any.networks[0].tunnels = {Tunnel{"flannel.1", 8472, {ip("192.0.2.1")}, {}}};
