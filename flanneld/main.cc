@@ -15,12 +15,14 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/log_form.h"
 #include "common/base/text.h"
 #include "flanneld/agent/agent.h"
 #include "flanneld/commands/cleanup.h"
 #include "flanneld/commands/doctor.h"
 #include "flanneld/commands/install.h"
 #include "flanneld/commands/status.h"
+#include "flanneld/io/json_log.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/io/seccomp.h"
 #include "flanneld/options/options.h"
@@ -54,6 +56,9 @@ base::UniqueFd block_signals(sigset_t& signals) {
 }
 
 int run_agent(const flanneld::Options& options) {
+  const auto format = options.flags.find("log-format");
+  if (format != options.flags.end() && format->second.text() == "json")
+    base::set_log_form(flanneld::json_log_line);
   base::log_info(fmt::format("flanneld " PROJECT_VERSION ", {}", options.describe()));
   for (const std::string& warning : options.warnings) base::log_warning(warning);
   if (options.verbosity > 0) base::set_log_level(base::LogLevel::debug);

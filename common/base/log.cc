@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/log_form.h"
 #include "common/base/log_limiter.h"
 #include "common/base/log_observer.h"
 #include "common/base/printable.h"
@@ -26,6 +27,7 @@ constexpr size_t kMaxLine = 4000;
 
 LogLevel most_logged = LogLevel::info;
 const LogObserver* observer = nullptr;
+LogForm log_form = nullptr;  // "<time> <level> <text>", and for the journal the text alone
 
 struct LevelName {
   const char* name;
@@ -55,12 +57,14 @@ bool has_room() {
 
 void write_line(LogLevel level, std::string_view text) {
   const LevelName& name = kLevels.at(static_cast<size_t>(level));
-  std::string line = is_journal() ? name.journal : fmt::format("{} {} ", timestamp(), name.name);
-  const std::string shown = printable(text.substr(0, kMaxLine));
+  std::string shown = printable(text.substr(0, kMaxLine));
   if (observer && level != LogLevel::debug) observer->take(level, shown);
-  line += shown;
-  if (text.size() > kMaxLine) line += " …";
-  line += '\n';
+  if (text.size() > kMaxLine) shown += " …";
+  const bool to_journal = is_journal();
+  const std::string line = fmt::format("{}{}\n", to_journal ? name.journal : "",
+                                       log_form     ? log_form(timestamp(), name.name, shown)
+                                       : to_journal ? shown
+                                                    : fmt::format("{} {} {}", timestamp(), name.name, shown));
   // A log that cannot be written must not stop the daemon.
   if (!has_room()) return;
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
@@ -84,6 +88,8 @@ LogObserver::~LogObserver() {
 }
 
 void set_log_level(LogLevel most) { most_logged = most; }
+
+void set_log_form(LogForm form) { log_form = form; }
 
 void log(LogLevel level, std::string_view text) {
   if (level > most_logged) return;

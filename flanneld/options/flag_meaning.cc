@@ -104,6 +104,11 @@ std::vector<base::IpNet> cidrs(const FlagValue& value) {
   return networks;
 }
 
+void check_word(const FlagValue& value, std::string_view one, std::string_view other) {
+  if (value.text() != one && value.text() != other)
+    reject(value, fmt::format("{} is neither {} nor {}", base::quoted(value.text()), one, other));
+}
+
 std::string checked_prefix(const FlagValue& value) {
   const std::string& text = value.text();
   const size_t slash = text.find('/');

@@ -89,6 +89,13 @@ template <auto member>
 constexpr FlagMeaning servers{
     FlagKind::text, [](Options& options, const FlagValue& value) { options.*member = server_urls(value); }};
 
+/// Throws UsageError unless the value is one of the two words.
+void check_word(const FlagValue& value, std::string_view one, std::string_view other);
+
+/// Read where the log begins, from the flags that were set.
+inline constexpr FlagMeaning log_format{
+    FlagKind::text, [](Options&, const FlagValue& value) { check_word(value, "text", "json"); }};
+
 /// Accepted, and without effect.
 template <FlagKind kind>
 constexpr FlagMeaning unused{kind, [](Options&, const FlagValue&) {}};

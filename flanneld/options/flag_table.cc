@@ -105,7 +105,10 @@ constexpr std::array kFlags{
     Flag{"set-node-network-unavailable", "", "true", boolean<&Options::set_node_network_unavailable>,
          "keep the Node's condition NetworkUnavailable at False"},
 
-    Flag{"v", "LEVEL", "0", number<&Options::verbosity, 0, INT32_MAX>, "how much is logged"},
+    Flag{"v", "LEVEL", "0", number<&Options::verbosity, 0, INT32_MAX>,
+         "how much is logged: 0: what happens; from 1: details too"},
+    Flag{"log-format", "FORMAT", "text", log_format,
+         "text, or json: each line an object with time, level and message"},
     Flag{"vmodule", "PATTERN", "", unused<FlagKind::text>, "accepted for compatibility, without effect"},
     Flag{"log_backtrace_at", "FILE:LINE", ":0", unused<FlagKind::text>,
          "accepted for compatibility, without effect"},
