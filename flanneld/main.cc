@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <functional>
+#include <optional>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -25,6 +27,7 @@
 #include "flanneld/io/json_log.h"
 #include "flanneld/io/sd_notify.h"
 #include "flanneld/io/seccomp.h"
+#include "flanneld/io/watchdog.h"
 #include "flanneld/options/options.h"
 #include "flanneld/store/factory.h"
 
@@ -55,7 +58,25 @@ base::UniqueFd block_signals(sigset_t& signals) {
   return fd;
 }
 
-int run_agent(const flanneld::Options& options) {
+using ReadOptions = std::function<flanneld::Options()>;
+
+/// SIGHUP. What takes a restart is told of, and a mistake in it too, before that restart finds it.
+void reload(flanneld::Agent& agent, const flanneld::Options& options, const ReadOptions& read_options) {
+  agent.reload();
+  base::log_info("SIGHUP: credentials and the source of --cni-conf are read again");
+  try {
+    const flanneld::Options fresh = read_options();
+    if (fresh.settings != options.settings || fresh.network_config != options.network_config)
+      base::log_warning(fmt::format(
+          "the flags or the network configuration in {} have changed, which takes a restart; pods do not "
+          "notice it",
+          base::quoted(options.config)));
+  } catch (const std::exception& error) {
+    base::log_warning(fmt::format("SIGHUP: a restart would fail: {}", error.what()));
+  }
+}
+
+int run_agent(const flanneld::Options& options, const ReadOptions& read_options) {
   const auto format = options.flags.find("log-format");
   if (format != options.flags.end() && format->second.text() == "json")
     base::set_log_form(flanneld::json_log_line);
@@ -69,33 +90,32 @@ int run_agent(const flanneld::Options& options) {
   const base::UniqueFd signal_fd = block_signals(signals);
 
   flanneld::EventLoop loop;
+  std::optional<flanneld::Agent> agent;
   loop.watch(signal_fd.get(), EPOLLIN, [&](uint32_t) {
     signalfd_siginfo taken{};  // or it would be pending when it is no longer blocked, and kill
     if (::read(signal_fd.get(), &taken, sizeof taken) < 0) return;
-    if (taken.ssi_signo == SIGHUP) {
-      base::log_info("SIGHUP: nothing is read again; changed flags take a restart, which pods do not notice");
-      return;
-    }
+    if (taken.ssi_signo == SIGHUP) return reload(*agent, options, read_options);
     base::log_info("asked to stop; the data path stays as it is");
     flanneld::notify_service_manager("STOPPING=1");
     ::sigprocmask(SIG_UNBLOCK, &signals, nullptr);
     loop.stop();
   });
-  flanneld::Agent agent(loop, options, flanneld::make_lease_store(loop, options), flanneld::forbid_programs);
+  agent.emplace(loop, options, flanneld::make_lease_store(loop, options), flanneld::forbid_programs);
+  flanneld::Watchdog watchdog(loop);
   flanneld::Timer log_timer(loop, [&] {
     base::log_due_counts();
     log_timer.start(kLogCounts);
   });
   log_timer.start(kLogCounts);
-  agent.start();
+  agent->start();
   loop.run();
   base::log_all_counts();
   loop.unwatch(signal_fd.get());
   return 0;
 }
 
-int run(const flanneld::Options& options) {
-  if (options.words.empty()) return run_agent(options);
+int run(const flanneld::Options& options, const ReadOptions& read_options) {
+  if (options.words.empty()) return run_agent(options, read_options);
   const std::string& command = options.words.front();
   if (command == "status") return flanneld::run_status(options);
   if (command == "doctor") return flanneld::run_doctor(options);
@@ -110,12 +130,15 @@ int main(int argc, char** argv) {
   try {
     if (argc > 0 && flanneld::is_install_name(*argv))
       return flanneld::run_install(*argv, {argv + 1, argv + argc});
-    const auto options = flanneld::parse_options(
-        {argv + 1, argv + argc}, read_environment(),
-        [](const std::string& path) { return base::read_file(path, kMaxConfigBytes); });
+    const ReadOptions read_options = [&] {
+      return flanneld::parse_options(
+          {argv + 1, argv + argc}, read_environment(),
+          [](const std::string& path) { return base::read_file(path, kMaxConfigBytes); });
+    };
+    const flanneld::Options options = read_options();
     if (options.help) return std::fputs(flanneld::usage().c_str(), stdout) < 0 ? kFailure : 0;
     if (options.version) return std::puts(PROJECT_VERSION) < 0 ? kFailure : 0;
-    return run(options);
+    return run(options, read_options);
   } catch (const flanneld::UsageError& error) {
     std::fprintf(stderr, "flanneld: %s\nflanneld --help lists all flags\n", error.what());
     return kUsage;

@@ -223,6 +223,11 @@ void Agent::try_again(Phase phase, const std::string& reason, Timer& timer) {
   timer.start(kRetry);
 }
 
+void Agent::reload() {
+  store_->reload();
+  runtime_config_.look_again();
+}
+
 void Agent::host_changed() {
   if (!state_.config || !state_.external) return;
   try {

@@ -53,6 +53,9 @@ class Agent final {
   /// cannot be used.
   void start();
 
+  /// Reads again the files that may change while it runs: credentials, and the source of --cni-conf.
+  void reload();
+
   [[nodiscard]] AgentStatus status() const;
   [[nodiscard]] Health health() const;
 

@@ -23,6 +23,10 @@ void RuntimeConfig::start() {
   if (!options_.cni_conf.empty() && !timer_.armed()) put();
 }
 
+void RuntimeConfig::look_again() {
+  if (timer_.armed()) put();
+}
+
 void RuntimeConfig::put() {
   std::optional<std::string> problem;
   bool is_there = false;

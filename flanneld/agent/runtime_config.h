@@ -20,6 +20,9 @@ class RuntimeConfig {
   /// a minute when its source has changed or somebody has removed it.
   void start();
 
+  /// Looks now whether its source has changed, if start() was called.
+  void look_again();
+
   /// Why it is not in place, or what the runtime makes of others beside it; nullopt: all is well.
   [[nodiscard]] const std::optional<std::string>& problem() const { return problem_; }
 

@@ -126,6 +126,9 @@ class LeaseStore {
   /// The node serves pods from now on, for stores that show it.
   virtual void serve() {}
 
+  /// The operator has changed files that it reads, such as credentials: they count from the next request on.
+  virtual void reload() {}
+
   /// Whether it starts programs for its work, also later on.
   [[nodiscard]] virtual bool needs_programs() const { return false; }
 

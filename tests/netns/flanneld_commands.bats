@@ -175,7 +175,7 @@ metric_is() {
   reaches b client "$WEB"
 
   on a node_exec bash -c 'kill -HUP "$(cat /run/flanneld.pid)"'
-  wait_until 3 on a node_exec grep -q "SIGHUP: nothing is read again" /run/flanneld.log
+  wait_until 3 on a node_exec grep -q "SIGHUP: credentials" /run/flanneld.log
   run -0 flanneld_run status --status-listen 127.0.0.1:7000 # a flag behind the command
 
   local before

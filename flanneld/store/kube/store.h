@@ -27,6 +27,7 @@ class KubeStore final : public LeaseStore {
   void start(StoreListener listener) override;
   void claim(const Claim& claim) override;
   void serve() override;
+  void reload() override { client_.distrust(); }
   [[nodiscard]] bool needs_programs() const override { return client_.may_start_programs(); }
   [[nodiscard]] PassedOver skipped() const override { return table_ ? table_->skipped() : PassedOver{}; }
   [[nodiscard]] std::string describe() const override;
