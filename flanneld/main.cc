@@ -21,6 +21,7 @@
 #include "common/base/text.h"
 #include "flanneld/agent/agent.h"
 #include "flanneld/commands/cleanup.h"
+#include "flanneld/commands/completion.h"
 #include "flanneld/commands/doctor.h"
 #include "flanneld/commands/install.h"
 #include "flanneld/commands/status.h"
@@ -120,8 +121,9 @@ int run(const flanneld::Options& options, const ReadOptions& read_options) {
   if (command == "status") return flanneld::run_status(options);
   if (command == "doctor") return flanneld::run_doctor(options);
   if (command == "cleanup") return flanneld::run_cleanup(options);
-  throw flanneld::UsageError(
-      fmt::format("{} is none of the commands status, doctor and cleanup", base::quoted(command)));
+  if (command == "completion") return flanneld::run_completion(options);
+  throw flanneld::UsageError(fmt::format("{} is none of the commands status, doctor, cleanup and completion",
+                                         base::quoted(command)));
 }
 
 }  // namespace

@@ -211,6 +211,7 @@ Commands, which look at the agent of the same flags:
   cleanup            removes what it left in the kernel, once it has been stopped
   cleanup --lease SUBNET
                      gives back the lease of a node that is gone
+  completion SHELL   prints what bash or zsh needs to complete all this
 
 Flags:
 {})",

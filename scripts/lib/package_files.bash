@@ -24,6 +24,16 @@ package_documents() {
   fi
 }
 
+# package_pages ROOT PAGE...: man pages, such as flanneld.8
+package_pages() {
+  local page
+  [[ -d $work/man ]] || "$repo/scripts/man" "$work/man" "$(date --utc --date "@$epoch" +%F)"
+  for page in "${@:2}"; do
+    mkdir -p "$1/usr/share/man/man${page##*.}"
+    gzip -9n <"$work/man/man${page##*.}/$page" >"$1/usr/share/man/man${page##*.}/$page.gz"
+  done
+}
+
 # The agent, its unit and its flags: agent_files ROOT
 agent_files() {
   local root=$1
@@ -35,6 +45,10 @@ agent_files() {
     "$repo/conf-examples/flanneld.service" >"$root/lib/systemd/system/flanneld.service"
   install -D --mode 0644 "$repo/conf-examples/flanneld.yaml" "$root/usr/share/doc/flanneld/examples/flanneld.yaml"
   install --mode 0644 "$repo/conf-examples/net-conf.json" "$root/usr/share/doc/flanneld/examples/"
+  mkdir -p "$root"/usr/share/{bash-completion/completions,zsh/vendor-completions}
+  "$root/usr/sbin/flanneld" completion bash >"$root/usr/share/bash-completion/completions/flanneld"
+  "$root/usr/sbin/flanneld" completion zsh >"$root/usr/share/zsh/vendor-completions/_flanneld"
+  package_pages "$root" flanneld.8 flannel-net-conf.5 flannel-guide.7 subnet.env.5
   package_documents flanneld "$root" "${package_linked[@]}"
 }
 
@@ -46,5 +60,6 @@ plugin_files() {
     install -D "$(find "$work/all" -type f -path "*/bin/$name")" "$root/usr/lib/cni/$name"
   done
   install -D --mode 0644 -t "$root/usr/share/doc/flannel-cni/examples" "$repo"/conf-examples/10-flannel*.conflist
+  package_pages "$root" flannel.8 flannel-ipam.8 flannel-conflist.5
   package_documents flannel-cni "$root" "${package_linked[@]}" "${package_linked_plugins[@]}"
 }

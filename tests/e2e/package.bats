@@ -25,8 +25,33 @@ deb() {
 }
 
 @test "package: lintian finds nothing" {
-  run lintian --allow-root --suppress-tags no-manual-page --fail-on error,warning "$(deb 0.1.0 flanneld)" "$(deb 0.1.0 flannel-cni)"
+  run lintian --allow-root --fail-on error,warning "$(deb 0.1.0 flanneld)" "$(deb 0.1.0 flannel-cni)"
   assert_equal "$status $output" "0 "
+}
+
+@test "package: each man page is well formed, and flanneld's has every flag" {
+  local flag page
+  "$repo/scripts/man" "$BATS_TEST_TMPDIR/man"
+  run mandoc -Tlint -Wwarning "$BATS_TEST_TMPDIR"/man/*/*
+  assert_equal "$status $output" "0 "
+  page=$(mandoc -Tascii "$BATS_TEST_TMPDIR/man/man8/flanneld.8" | col -b)
+  for flag in $("$BIN_DIR/flanneld" --help | sed -n 's/^  \(--[a-z0-9_-]*\).*/\1/p'); do
+    grep -q -- "^     $flag\b" <<<"$page" || fail "no $flag"
+  done
+}
+
+# complete WORD...: what bash offers for the last word of that command line.
+complete_words() {
+  bash -c '. <("$0" completion bash); COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _flanneld; printf "%s\n" "${COMPREPLY[@]}"' \
+    "$BIN_DIR/flanneld" "$@"
+}
+
+@test "completion: bash offers flags, commands and interfaces" {
+  assert_equal "$(complete_words flanneld --etcd-pre)" "--etcd-prefix"
+  assert_equal "$(complete_words flanneld sta)" "status"
+  assert_equal "$(complete_words flanneld --iface lo)" "lo"
+  assert_equal "$(complete_words flanneld --net-config-path /etc/host.c)" "/etc/host.conf"
+  assert_equal "$(complete_words flanneld --v 1)" ""
 }
 
 @test "package: the same build makes the same packages, bit by bit" {
@@ -91,6 +116,45 @@ another_agent() {
   [[ ! -e $debian_root/etc/default/flanneld && ! -e $debian_root/var/lib/flannel/leases.json ]]
   run find "$debian_root"/{etc,usr,lib,var/lib/systemd} -iname '*flannel*' ! -path '*/dpkg/*'
   assert_equal "$output" ""
+}
+
+# journal_says TEXT: the agent's lines have it.
+journal_says() {
+  debian journalctl --unit flanneld --output cat --quiet | grep -qF "$1"
+}
+
+@test "package: under systemd the unit is shut off, is read again by reload, and an agent that hangs is started anew" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  debian_boot a "$archive"
+  install_packages 0.1.0
+  run -0 debian systemd-analyze security --threshold 30 flanneld # 3.0 of 10
+  debian mkdir /run/systemd/system/flanneld.service.d
+  printf '[Service]\nWatchdogSec=1\n' >"$NODE_DIR/limit"
+  debian bash -c 'cat >/run/systemd/system/flanneld.service.d/limit.conf' <"$NODE_DIR/limit"
+  printf 'FLANNELD_LEASE_DIR=/var/lib/flannel/leases\nFLANNELD_LOG_FORMAT=json\nFLANNELD_CONFIG=/etc/flanneld.yaml\n' \
+    >"$debian_root/etc/default/flanneld"
+  echo 'ip-masq: true' >"$debian_root/etc/flanneld.yaml"
+  debian systemctl daemon-reload
+  debian systemctl start flanneld
+  debian journalctl --unit flanneld --output cat _PID="$(agent_number)" | jq -es 'length > 3 and all(.time and .level and .message)'
+
+  debian systemctl reload flanneld
+  wait_until 5 journal_says "SIGHUP: credentials"
+  run ! journal_says "takes a restart"
+  echo 'ip-masq: v4' >"$debian_root/etc/flanneld.yaml"
+  debian systemctl reload flanneld
+  wait_until 5 journal_says "/etc/flanneld.yaml' have changed, which takes a restart"
+  echo 'ip-mask: v4' >"$debian_root/etc/flanneld.yaml"
+  debian systemctl reload flanneld
+  wait_until 5 journal_says "a restart would fail"
+  rm "$debian_root/etc/flanneld.yaml"
+  echo 'ip-masq: true' >"$debian_root/etc/flanneld.yaml"
+
+  local before
+  before=$(agent_number)
+  debian bash -c 'kill -STOP "$1"' bash "$before"
+  wait_until 15 another_agent "$before"
+  assert_equal "$(debian systemctl show --property NRestarts --value flanneld)" 1
 }
 
 # plugin_links: the further names in /usr/lib/cni, and where they lead.

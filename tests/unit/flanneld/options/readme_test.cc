@@ -100,3 +100,13 @@ TEST_CASE("README: the tests that show the guarantees exist") {
                   (*at)[1].str());
   CHECK(count > 10);
 }
+
+TEST_CASE("GUIDE: the tests that it names exist") {
+  const std::string text = base::read_file(SOURCE_DIR "/flanneld/GUIDE.md", 1 << 20).value();
+  const std::regex path("`((netns|e2e|vm)/[^`]+)`");
+  size_t count = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), path), end; at != end; ++at, ++count)
+    CHECK_MESSAGE(std::filesystem::exists(fmt::format("{}/tests/{}.bats", SOURCE_DIR, (*at)[1].str())),
+                  (*at)[1].str());
+  CHECK(count > 10);
+}
