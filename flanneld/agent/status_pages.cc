@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "flanneld/agent/metrics.h"
+#include "flanneld/agent/node_metrics.h"
 #include "flanneld/agent/page_view.h"
 #include "flanneld/lease/clock.h"
 #include "flanneld/probe/sockets.h"
@@ -99,8 +100,9 @@ HttpAnswer StatusPages::page(const std::string& path) const {
   if (path == "/routes") return json_answer(routes_json(sources_.status()));
   if (path == "/metrics") {
     const AgentStatus status = sources_.status();
-    return {200, "text/plain; version=0.0.4; charset=utf-8",
-            metrics_text(status, count_pod_addresses(status), system_now())};
+    return {
+        200, "text/plain; version=0.0.4; charset=utf-8",
+        fmt::format("{}{}", metrics_text(status, count_pod_addresses(status), system_now()), node_metrics())};
   }
   if (path == "/events") return json_answer(events_json(sources_.events()));
   if (path == "/") return page_for_people();
