@@ -82,8 +82,10 @@ void open_ports(const Conf& conf, const std::string& container_id,
   for (const base::IpAddress& pod : addresses) {
     const Family family = pod.family();
     const std::vector<Mapping> mappings = conf.mappings_for(family);
-    clear_the_way(nft, family, mappings, container_id, pod);
-    undo.push([&] { remove_rules(nft, container_id); });
+    if (!mappings.empty()) clear_the_way(nft, family, mappings, container_id, pod);
+    undo.push([&] {  // a socket may have failed in the midst of an answer
+      if (auto again = netfilter::open_nft_socket()) remove_rules(*again, container_id);
+    });
     put_rules(nft, conf, container_id, pod);
     if (mappings.empty()) continue;
     check_won(nft, family, mappings, container_id);

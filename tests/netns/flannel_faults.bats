@@ -17,6 +17,23 @@ setup() {
     conf_write ipam.conf >/dev/null
 }
 
+asked='"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}, {"hostPort": 5353, "containerPort": 53, "protocol": "udp"}],
+  "bandwidth": {"ingressRate": 8000000, "ingressBurst": 800000, "egressRate": 8000000, "egressBurst": 800000}}'
+
+# behind NAME...: the node has the plugins of these names, which are ours, and configurations for them.
+behind() {
+  local result name
+  pod_add kept
+  for pod in pod kept; do
+    result=$(flannel ADD "$pod-net" "$pod" "$(conf)")
+    for name in "$@"; do
+      node_exec ln -sf flannel "/opt/cni/bin/$name"
+      jq -c --arg type "$name" --argjson more "{$asked}" '{name: "cbr0", cniVersion: "1.1.0", $type, prevResult: .} + $more' <<<"$result" |
+        conf_write "$name.conf$([[ $pod == pod ]] || echo .kept)" >/dev/null
+    done
+  done
+}
+
 teardown() {
   [[ -z ${NODE_DIR-} ]] || node_stop
 }
@@ -68,6 +85,30 @@ sweep() {
   sweep flannel nftables GC 10 EIO
   sweep flannel nftables GC 20 EMFILE ENOMEM EINTR
   if is_full; then sweep flannel nftables GC 1 ENOSPC EAGAIN; fi
+}
+
+@test "host ports and limits by flannel's one call: ended at any system call, or one failing once" {
+  conf "{\"capabilities\": {\"portMappings\": true, \"bandwidth\": true}, $asked}" | conf_write extras.conf >/dev/null
+  sweep flannel extras ADD 100 KILL EIO
+  sweep flannel extras DEL 100 KILL
+  if is_full; then sweep flannel extras DEL 1 EIO; fi
+  if is_full; then
+    sweep flannel extras GC 1 KILL EIO
+    for verb in ADD DEL GC; do sweep flannel extras "$verb" 1 TERM ENOSPC EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; done
+  fi
+}
+
+@test "portmap and bandwidth behind flannel: ended at any system call, or one failing once" {
+  local plugin verb
+  behind portmap bandwidth
+  for plugin in portmap bandwidth; do
+    sweep "$plugin" "$plugin" ADD 40 KILL EIO
+    if ! is_full; then continue; fi
+    sweep "$plugin" "$plugin" DEL 1 KILL EIO
+    for verb in ADD DEL; do sweep "$plugin" "$plugin" "$verb" 1 TERM EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; done
+  done
+  # That of bandwidth leaves a limit that the link of a pod leads to.
+  if is_full; then sweep portmap portmap GC 1 KILL EIO TERM EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; fi
 }
 
 @test "flannel with iptables: ended at any system call, its programs' too" {

@@ -3,7 +3,8 @@
 # Runs inside a node (node.bash) with a pod namespace `pod`; needs strace.
 #
 # Usage: fault-sweep.bash PLUGIN VERB CONF FAULT [STRIDE [FIRST]]
-#   PLUGIN  flannel or flannel-ipam
+#   PLUGIN  flannel, flannel-ipam, or one that stands behind flannel: then CONF has a prevResult, of what flannel made for
+#           the victim, and CONF.kept is the same for the container `kept`, whose namespace is there already
 #   VERB    ADD, DEL or GC
 #   CONF    the network configuration, a file
 #   FAULT   KILL or TERM: the signal comes as the call begins; an errno such as ENOSPC: the call fails so.
@@ -30,7 +31,7 @@ esac
 # call VERB ID [PREFIX...]: a call for a container, its answer in $work/out.
 call() {
   local netns=/run/netns/pod config=$conf
-  [[ $2 == victim ]] || netns=/run/netns/$2
+  [[ $2 == victim ]] || netns=/run/netns/$2 config=$work/$2.conf
   case $1 in
     GC) config=$work/gc.conf ;;
     CHECK) config=$work/check.conf ;;
@@ -64,18 +65,22 @@ look() {
   left=
   while IFS=: read -r line rest; do
     line=${line// /}
-    [[ $line != veth* || -n ${known[$line]-} ]] || left+=" link $line"
+    [[ $line != veth* && $line != bwp* || -n ${known[$line]-} ]] || left+=" link $line"
   done </proc/net/dev
   for file in /var/lib/cni/networks/*/*[.:]* /var/lib/cni/flannel/*; do
     [[ -n ${known[$file]-} || $file == */last_reserved_ip.* ]] || left+=" $file"
   done
   for file in {/var/lib/cni/networks/*,/var/lib/cni/flannel,/run/cni/*}/.tmp.*; do left+=" $file"; done
-  [[ $plugin == flannel ]] || return
+  [[ $plugin != flannel-ipam ]] || return
   if [[ $rules == iptables ]]; then
     grep -q "$victim_rule" <<<"$(iptables-save -t nat)" && left+=" iptables rules"
   else
     grep -q "$victim_rule" <<<"$(nft list ruleset)" && left+=" nftables rules"
   fi
+}
+
+count_kept_ports() {
+  nft list table ip cni_hostport 2>/dev/null | grep -c 'dnat.*comment "kept"'
 }
 
 # Notes what the container `kept` has, to compare with later.
@@ -84,9 +89,10 @@ remember() {
   declare -gA known=()
   while IFS=: read -r line rest; do
     line=${line// /}
-    [[ $line != veth* ]] || known[$line]=1
+    [[ $line != veth* && $line != bwp* ]] || known[$line]=1
   done </proc/net/dev
   for file in /var/lib/cni/networks/*/*[.:]* /var/lib/cni/flannel/*; do known[$file]=1; done
+  kept_ports=$(count_kept_ports)
 }
 
 breach() {
@@ -97,9 +103,10 @@ breach() {
 check_kept() {
   local thing
   for thing in "${!known[@]}"; do
-    [[ $thing == veth* ]] || [[ -s $thing ]] || breach "kept lost $thing"
-    [[ $thing != veth* ]] || grep -q "^ *$thing:" /proc/net/dev || breach "kept lost link $thing"
+    [[ $thing != /* ]] || [[ -s $thing ]] || breach "kept lost $thing"
+    [[ $thing == /* ]] || grep -q "^ *$thing:" /proc/net/dev || breach "kept lost link $thing"
   done
+  [[ $(count_kept_ports) == "$kept_ports" ]] || breach "kept lost a host port"
 }
 
 # Writes the configuration of CHECK: with what the last ADD has answered.
@@ -151,13 +158,15 @@ try() {
   check_kept
 }
 
-rules=nftables victim_rule='id: victim\|macspoofchk-victim'
+rules=nftables victim_rule='id: victim\|macspoofchk-victim\|comment "victim"'
 if [[ $(jq -r .delegate.ipMasqBackend "$conf") == iptables ]]; then rules=iptables victim_rule='CNI-.*victim'; fi
 jq -c '. + {"cni.dev/valid-attachments": [{containerID: "kept", ifname: "eth0"}]}' "$conf" >"$work/gc.conf"
 deep=$([[ $injection == signal=* ]] && echo 1 || echo 0)
 point=start
 
-ip netns add kept
+jq -c 'if .runtimeConfig.portMappings then .runtimeConfig.portMappings[].hostPort += 1000 else . end' \
+  "$([[ -e $conf.kept ]] && echo "$conf.kept" || echo "$conf")" >"$work/kept.conf"
+[[ -e /run/netns/kept ]] || ip netns add kept
 call ADD kept || breach "$(<"$work/out")"
 remember
 call ADD victim || breach "$(<"$work/out")"
@@ -177,6 +186,6 @@ for ((i = first; i < ${#points[@]}; i += stride)); do
   tried=$((tried + 1))
 done
 call DEL kept
-ip netns del kept
+[[ -e $conf.kept ]] || ip netns del kept
 rm -r "$work"
 echo "$tried"
