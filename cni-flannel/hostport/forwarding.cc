@@ -42,21 +42,23 @@ void forget_connections(netlink::NetlinkSocket& nft, Family family, uint16_t por
                   holder.address));
 }
 
-/// Throws for a pod that may live; the rules of others go.
-void clear_the_way(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
-                   const std::string& container_id, const base::IpAddress& pod) {
-  for (const Holder& holder : find_holders(nft, family, mappings, container_id)) {
+/// Throws for a pod that may live; the rules of others go. Returns what was there before.
+Holders clear_the_way(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
+                      const std::string& container_id, const base::IpAddress& pod) {
+  Holders seen = find_holders(nft, family, mappings, container_id);
+  for (const Holder& holder : seen.others) {
     if (holder.address != pod && may_live(holder.container_id, holder.address)) refuse(holder);
     remove_rule(nft, family, holder);
   }
+  return seen;
 }
 
 /// Of two that open one port at once, the one whose rule comes first has it.
 void check_won(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
                const std::string& container_id) {
-  std::optional<uint64_t> own_since;
-  for (const Holder& holder : find_holders(nft, family, mappings, container_id, &own_since))
-    if (!own_since || holder.handle < *own_since) refuse(holder);
+  const Holders now = find_holders(nft, family, mappings, container_id);
+  for (const Holder& holder : now.others)
+    if (!now.own_since || holder.handle < *now.own_since) refuse(holder);
 }
 
 /// The kernel takes packets from 127.0.0.1 to the pod for martians otherwise.
@@ -82,13 +84,14 @@ void open_ports(const Conf& conf, const std::string& container_id,
   for (const base::IpAddress& pod : addresses) {
     const Family family = pod.family();
     const std::vector<Mapping> mappings = conf.mappings_for(family);
-    if (!mappings.empty()) clear_the_way(nft, family, mappings, container_id, pod);
+    std::optional<Holders> seen;
+    if (!mappings.empty()) seen = clear_the_way(nft, family, mappings, container_id, pod);
     undo.push([&] {  // a socket may have failed in the midst of an answer
       if (auto again = netfilter::open_nft_socket()) remove_rules(*again, container_id);
     });
-    put_rules(nft, conf, container_id, pod);
+    const bool is_alone = put_rules(nft, conf, container_id, pod, seen);
     if (mappings.empty()) continue;
-    check_won(nft, family, mappings, container_id);
+    if (!is_alone) check_won(nft, family, mappings, container_id);
     for (const Mapping& mapping : mappings)
       if (mapping.protocol == IPPROTO_UDP) forget_connections(nft, family, mapping.host_port);
     if (conf.snat && pod.is_v4()) let_loopback_pass(pod);

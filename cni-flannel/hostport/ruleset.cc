@@ -150,31 +150,31 @@ constexpr const char* kChainsOfPods[] = {kPorts, kPortsOfAddresses, kMasqueradin
 
 }  // namespace
 
-std::vector<Holder> find_holders(netlink::NetlinkSocket& nft, Family family,
-                                 const std::vector<Mapping>& mappings, const std::string& container_id,
-                                 std::optional<uint64_t>* own_since) {
-  std::vector<Holder> holders;
+Holders find_holders(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
+                     const std::string& container_id) {
+  Holders holders{.generation = netfilter::nft_generation(nft), .others = {}, .own_since = {}};
   for (const char* chain : {kPortsOfAddresses, kPorts})
     for (const NftRuleInfo& rule : netfilter::nft_rules(nft, table_of(family), chain)) {
       if (rule.comment == tag_of(container_id)) {
-        if (own_since && !*own_since) *own_since = rule.handle;
+        if (!holders.own_since) holders.own_since = rule.handle;
         continue;
       }
       const Led led = read_rule(rule, family);
       const auto wanted = std::find_if(mappings.begin(), mappings.end(),
                                        [&](const Mapping& mapping) { return is_of(led, mapping); });
       if (wanted == mappings.end()) continue;
-      holders.push_back({.container_id = rule.comment,
-                         .address = rule.nat_address().value_or(base::IpAddress::from_number(family, 0)),
-                         .wanted = *wanted,
-                         .chain = chain,
-                         .handle = rule.handle});
+      holders.others.push_back(
+          {.container_id = rule.comment,
+           .address = rule.nat_address().value_or(base::IpAddress::from_number(family, 0)),
+           .wanted = *wanted,
+           .chain = chain,
+           .handle = rule.handle});
     }
   return holders;
 }
 
-void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
-               const base::IpAddress& pod) {
+bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
+               const base::IpAddress& pod, const std::optional<Holders>& seen) {
   const Family family = pod.family();
   const std::string doing = fmt::format("lead ports of the node to {}", pod);
   const bool leads = !conf.mappings_for(family).empty();
@@ -182,14 +182,18 @@ void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string&
   for (int tries = 0; tries < kMaxTries; ++tries) {
     NftTransaction transaction(table_of(family));
     if (writes_frame) add_frame(transaction, conf, family);
-    for (const char* chain : kChainsOfPods)  // of an ADD that was cut short, or of another address
+    const bool is_first = tries == 0 && seen;
+    for (const char* chain : kChainsOfPods) {  // of an ADD that was cut short, or of another address
+      if (is_first && !seen->own_since && chain != kMasquerading) continue;
       for (const uint64_t handle :
            nft_rule_handles(nft, table_of(family), chain,
                             [&](std::string_view comment) { return comment == tag_of(container_id); }))
         transaction.delete_rule(chain, handle);
+    }
     if (leads) add_rules(transaction, conf, container_id, pod);
-    if (transaction.commit(nft, doing)) return;
-    writes_frame = leads;  // a chain of it was missing
+    if (transaction.commit(nft, doing, is_first ? std::optional(seen->generation) : std::nullopt))
+      return is_first;
+    writes_frame = leads;  // a chain of it was missing, or others changed something
   }
   throw netlink::NetlinkError(EAGAIN, doing, "the rules changed each time while they were read");
 }

@@ -23,16 +23,19 @@ struct Holder {
   uint64_t handle = 0;  ///< counts up: a lower one was there before
 };
 
-/// The rules of other containers that one of the mappings would meet. `own_since` is set to the lowest handle
-/// of a rule of the container itself, if there is one.
-std::vector<Holder> find_holders(netlink::NetlinkSocket& nft, base::Family family,
-                                 const std::vector<Mapping>& mappings, const std::string& container_id,
-                                 std::optional<uint64_t>* own_since = nullptr);
+/// What was there at one moment.
+struct Holders {
+  uint32_t generation = 0;            ///< netfilter::nft_generation() of that moment
+  std::vector<Holder> others;         ///< the rules of other containers that one of the mappings would meet
+  std::optional<uint64_t> own_since;  ///< the lowest handle of a rule of the container itself, if it has one
+};
+Holders find_holders(netlink::NetlinkSocket& nft, base::Family family, const std::vector<Mapping>& mappings,
+                     const std::string& container_id);
 
 /// Makes the rules of one pod for one of its addresses, and what all share as the reference does; all or
-/// none. Its earlier ones of that family go.
-void put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
-               const base::IpAddress& pod);
+/// none. Its earlier ones of that family go. True if nobody has changed anything since `seen`.
+bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
+               const base::IpAddress& pod, const std::optional<Holders>& seen);
 
 /// Removes all rules of a container, of both families and all forms of the reference. Returns the UDP ports
 /// that led to it.

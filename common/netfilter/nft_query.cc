@@ -152,6 +152,15 @@ void for_each_expression(std::string_view expressions,
   }
 }
 
+uint32_t nft_generation(NetlinkSocket& socket) {
+  uint32_t generation = 0;
+  find(socket, query(NFT_MSG_GETGEN, AF_UNSPEC), "ask for the generation of nf_tables",
+       [&](const nlmsghdr* message) {
+         generation = be32(Attributes::of(message, sizeof(nfgenmsg)), NFTA_GEN_ID);
+       });
+  return generation;
+}
+
 std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table, const std::string& chain) {
   std::vector<NftRuleInfo> rules;
   list_rules(

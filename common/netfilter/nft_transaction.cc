@@ -24,6 +24,12 @@ Message batch_frame(int type) {
   return message;
 }
 
+Message batch_begin(std::optional<uint32_t> generation) {
+  Message message = batch_frame(NFNL_MSG_BATCH_BEGIN);
+  if (generation) message.put_be32(NFNL_BATCH_GENID, *generation);
+  return message;
+}
+
 std::string chain_text(const std::string& chain) { return fmt::format("chain {}", base::quoted(chain)); }
 
 std::string set_text(const std::string& set) { return fmt::format("set {}", base::quoted(set)); }
@@ -147,16 +153,17 @@ void NftTransaction::delete_set(const std::string& set) {
       .put_string(NFTA_SET_NAME, set);
 }
 
-bool NftTransaction::commit(netlink::NetlinkSocket& socket, const std::string& doing) {
+bool NftTransaction::commit(netlink::NetlinkSocket& socket, const std::string& doing,
+                            std::optional<uint32_t> generation) {
   if (changes_.empty()) return true;
   netlink::PackedRequests batch;
-  batch.add(batch_frame(NFNL_MSG_BATCH_BEGIN));
+  batch.add(batch_begin(generation));
   for (const Message& message : changes_) batch.add(message);
   batch.add(batch_frame(NFNL_MSG_BATCH_END));
   changes_.clear();
   const auto refusal = socket.send_batch(batch, doing);
   if (!refusal) return true;
-  if (refusal->error_number == ENOENT) return false;
+  if (refusal->error_number == ENOENT || (generation && refusal->error_number == ERESTART)) return false;
   const size_t place = refusal->place;  // 0 is the frame
   const bool is_change = place >= 1 && place <= descriptions_.size();
   throw netlink::NetlinkError(refusal->error_number,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,9 @@ class NftTransaction {
   /// Returns false, and changes nothing, if an object that a change refers to does not exist (ENOENT).
   /// Throws NetlinkError for any other refusal. Keep to some hundreds of changes: the socket's buffers bound
   /// what the kernel takes at once.
-  bool commit(netlink::NetlinkSocket& socket, const std::string& doing);
+  /// With the nft_generation() of a moment, also returns false if anybody has changed nf_tables since then.
+  bool commit(netlink::NetlinkSocket& socket, const std::string& doing,
+              std::optional<uint32_t> generation = {});
 
  private:
   netlink::Message& change(int type, int flags, std::string what);

@@ -10,6 +10,7 @@
 
 #include "common/base/process.h"
 #include "common/base/text.h"
+#include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
 #include "tests/support/scoped_netns.h"
 
@@ -148,6 +149,19 @@ TEST_CASE_FIXTURE(Table, "nft set: the nft tool shows types, elements and rules 
     CAPTURE(text);
     CHECK_MESSAGE(text.find(line) != std::string::npos, line);
   }
+}
+
+TEST_CASE_FIXTURE(Table, "nft: a transaction that is to be the first since a moment fails after another's") {
+  if (!make(kSources)) return;
+  const uint32_t generation = netfilter::nft_generation(socket());
+  const auto put = [&](const char* address) {
+    NftTransaction transaction(kTable);
+    transaction.add_elements("sources", {element(1, address)});
+    return transaction.commit(socket(), "add an element", generation);
+  };
+  CHECK(put("10.0.0.1"));
+  CHECK_FALSE(put("10.0.0.2"));
+  CHECK(elements("sources") == std::vector{element(1, "10.0.0.1")});
 }
 
 TEST_CASE_FIXTURE(Table, "nft rule: a test for new connections is shown as one") {
