@@ -7,6 +7,7 @@
 #include "cni-flannel/bridge/bridge.h"
 #include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/pod/attachment_names.h"
+#include "common/guard/routed.h"
 #include "common/netlink/error.h"
 
 namespace flannel {
@@ -43,7 +44,8 @@ void keep_chosen_mtu(NetlinkSocket& host, const Link& bridge) {
 std::vector<Link> find_lost_ports(NetlinkSocket& host, const std::string& network) {
   std::vector<Link> ports = netlink::all_links(host);
   std::erase_if(ports, [&](const Link& link) {
-    return link.master != 0 || link.kind != "veth" || !is_host_veth(link.name, link.alias, network);
+    return link.master != 0 || link.group == guard::kRoutedGroup || link.kind != "veth" ||
+           !is_host_veth(link.name, link.alias, network);
   });
   return ports;
 }

@@ -67,6 +67,14 @@ void route_to_pod(netlink::NetlinkSocket& host, const Plan& plan, const std::str
   steps.run(host, 0);
 }
 
+/// A pod whose link leads to the node alone needs none of the settings that a port of a bridge needs, but for
+/// IPv6 where its runtime switched that off. The kernel finds a setting below /proc/sys/net among those of
+/// all namespaces of which one was ever opened: with thousands of pods each would take longer.
+void ensure_ipv6(Container& container, const std::string& ifname, const PodConf& conf, Families families) {
+  const auto link = families.v6 ? netlink::find_link(container.socket, ifname) : std::nullopt;
+  if (link && link->ipv6 && link->ipv6->disabled) set_interface_options(container, ifname, conf, families);
+}
+
 }  // namespace
 
 cni::Result add(const cni::Request& request, const Ipam& ipam, Container& container,
@@ -86,13 +94,12 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   ensure_node_forwards(host, conf);
   const HostVeth veth = create_link(host, conf, container.netns, request, born_mac);
   undo.push([&host, veth] { remove_host_veth(host, veth); });
-  set_interface_options(container, ifname, conf, expected);
 
   Plan plan = make_plan(conf, addresses->finish(), born_mac, kContainerInterface);
   route_by_gateways(plan);
   for (const base::Family family : base::kFamilies)
     if (plan.families.has(family) && !expected.has(family)) ensure_node_forwards(host, family);
-  if (plan.families != expected) set_interface_options(container, ifname, conf, plan.families);
+  ensure_ipv6(container, ifname, conf, plan.families);
   route_to_pod(host, plan, veth.name);
   configure_container(container, ifname, conf, plan, veth.mac);
   masquerade_pod(request, conf, plan, undo);

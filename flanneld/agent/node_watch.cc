@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/flannel/names.h"
+#include "common/guard/routed.h"
 #include "common/netlink/address.h"
 #include "common/netlink/sysctl.h"
 #include "flanneld/kernel/reverse_path.h"
@@ -40,6 +41,7 @@ std::string forwarding_off(const char* name, const char* path) {
 NodeWatch::NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed)
     : heal_(heal),
       guard_(heal),
+      routed_(heal),
       changed_(std::move(changed)),
       socket_(netlink::NetlinkSocket::open()),
       timer_(loop, [this] { look(); }) {}
@@ -54,9 +56,10 @@ void NodeWatch::look() {
   std::vector<std::string> problems;
   try {
     look_at_bridge(problems);
-    // Without a bridge there are no pods yet, or they need no such thing; the first pod's plugin switches it
+    if (auto problem = routed_.look(socket_)) problems.push_back(std::move(*problem));
+    // Without either there are no pods yet, or they need no such thing; the first pod's plugin switches it
     // on.
-    if (bridge_ != 0) look_at_forwarding(problems);
+    if (bridge_ != 0 || routed_.any()) look_at_forwarding(problems);
     if (own_subnets_.empty())
       if (const auto lost = find_lost_answers(socket_))
         problems.push_back(fmt::format("{}; {}", lost->finding(), lost->advice()));
@@ -143,7 +146,7 @@ void NodeWatch::add_missing_addresses(const netlink::Link& bridge, std::vector<s
 size_t NodeWatch::count_cut_off() {
   const auto links = netlink::all_links(socket_);
   return static_cast<size_t>(std::count_if(links.begin(), links.end(), [](const netlink::Link& link) {
-    return is_pods(link) && link.master == 0;
+    return is_pods(link) && link.master == 0 && link.group != guard::kRoutedGroup;
   }));
 }
 

@@ -12,6 +12,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
 #include "flanneld/agent/pod_guard.h"
+#include "flanneld/agent/routed_pods.h"
 #include "flanneld/io/event_loop.h"
 
 namespace flanneld {
@@ -29,20 +30,21 @@ class NodeWatch {
   /// What keeps pods from talking, with what to do.
   [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }
   /// How often something was put right.
-  [[nodiscard]] uint64_t repairs() const { return repairs_ + guard_.repairs(); }
+  [[nodiscard]] uint64_t repairs() const { return repairs_ + guard_.repairs() + routed_.repairs(); }
   [[nodiscard]] PodPorts pod_ports() const { return bridge_ != 0 ? guard_.ports() : PodPorts(); }
 
  private:
   void look();
   void look_at_forwarding(std::vector<std::string>& problems);
   void look_at_bridge(std::vector<std::string>& problems);
-  /// Pods' links that hang on no bridge.
+  /// Pods' links that hang on no bridge and should.
   [[nodiscard]] size_t count_cut_off();
   void add_missing_addresses(const netlink::Link& bridge, std::vector<std::string>& problems);
   void tell(std::vector<std::string> problems);
 
   Heal heal_;
   PodGuard guard_;
+  RoutedPods routed_;
   std::function<void()> changed_;
   netlink::NetlinkSocket socket_;
   std::vector<base::IpNet> own_subnets_;

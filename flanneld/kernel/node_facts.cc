@@ -138,6 +138,7 @@ PodBridge read_pod_bridge(netlink::NetlinkSocket& socket, const std::vector<base
   const auto all = netlink::all_addresses(socket);
   auto bridge = usual.empty() ? std::nullopt : netlink::find_link(socket, usual);
   for (const netlink::Address& address : all) {
+    if (address.net.prefix == address.net.address.bits()) continue;  // of a pod without a bridge
     const bool is_gateway = std::any_of(
         own_subnets.begin(), own_subnets.end(),
         [&](const base::IpNet& subnet) { return address.net.address == subnet.network().address.next(); });

@@ -118,6 +118,7 @@ class Judge {
   [[nodiscard]] bool may_be_bridges(const netlink::Address& address) const {
     const base::IpNet& net = address.net;
     if (!address.permanent || net.address.is_link_local() || net.address.is_loopback()) return false;
+    if (net.prefix == net.address.bits()) return false;  // of a pod without a bridge, at the node's end
     return std::none_of(plan_.own_subnets.begin(), plan_.own_subnets.end(), [&](const base::IpNet& own) {
       return own.contains(net.address) && net.address != own.network().address.next();
     });

@@ -183,3 +183,26 @@ two_pods() {
   assert_error 102 "the node does not send to 10.244.1.2"
   flannel STATUS "" "" "$(routed '{"cniVersion": "1.1.0"}')"
 }
+
+@test "a pod gets IPv6 although its runtime switched that off, and whoever asks next" {
+  pod_exec evil sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
+  two_pods
+  pod_exec web busybox ping -c 1 -W 1 "${v6}:2" >/dev/null
+}
+
+@test "a bridge of the same network leaves such pods where they are" {
+  flannel ADD c1 evil "$(routed)" >/dev/null
+  flannel ADD c2 web "$(routed '{"delegate": {"type": "bridge"}}')" >/dev/null
+  assert_equal "$(node_exec ip -j link show "$(port_of evil)" | jq -r '.[0].master // "none"')" none
+  node_exec busybox ping -c 1 -W 1 10.244.1.2 >/dev/null # the bridge's pods take it for one of theirs, and do not find it
+}
+
+@test "pods that are made at once are all there, and reach each other" {
+  subnet_env_write FLANNEL_SUBNET=10.244.0.1/20
+  local pods=${PTP_PODS:-100}
+  CONF_OF_ALL=$(routed)
+  conf() { echo "$CONF_OF_ALL"; }
+  assert_empty "$(add_at_once "$pods")" "failed calls"
+  [[ $(links_of veth | wc -l) -eq $pods ]] || fail "$(links_of veth | wc -l) links"
+  pod_exec "p$pods" busybox ping -c 1 -W 1 "$(pod_exec p1 ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')" >/dev/null
+}

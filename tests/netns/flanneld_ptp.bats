@@ -1,0 +1,42 @@
+# Pods without a bridge, on nodes whose agents run: traffic between nodes, and what the agent makes of them.
+
+load ../support/flanneld_test.bash
+
+# routed_hosts: the hosts' configuration for pods names ptp.
+routed_hosts() {
+  local host
+  for host in a b; do
+    on "$host" node_exec bash -c 'jq ".plugins[0].delegate.type = \"ptp\" | .plugins |= .[:1]" /etc/cni/net.d/10-flannel.conflist >/run/c
+      mv /run/c /etc/cni/net.d/10-flannel.conflist'
+  done
+}
+
+has_rules() {
+  [[ $(on a node_exec nft list table inet flannel-routed-pods) == *fib* ]]
+}
+
+@test "pods reach those of the other node, masqueraded beyond or not, and the agent sees nothing wrong with them" {
+  routed_hosts
+  two_pods --ip-masq
+  reaches b client "$WEB"
+  reaches a web "$CLIENT" -s 1422
+  on a node_exec busybox ping -c 1 -W 1 "$CLIENT" >/dev/null
+  on b pod_exec client busybox ping -c 1 -W 1 192.168.1.10 >/dev/null # the other node's own address
+  assert_match "$(on a status_get /readyz)" "flanneld is ready"
+  assert_empty "$(on a node_exec grep -E 'warning|error' /run/flanneld.log | grep -v -e 'lease' -e nft)" "complaints"
+  on b flanneld_stop
+  agent_start b
+  reaches b client "$WEB"
+}
+
+@test "rules that somebody removes come back, those of the time before a start too" {
+  routed_hosts
+  two_pods
+  on a node_exec nft flush ruleset
+  wait_until 4 has_rules
+  on a flanneld_stop
+  on a node_exec nft delete table inet flannel-routed-pods
+  agent_start a
+  wait_until 4 has_rules
+  reaches b client "$WEB"
+}
