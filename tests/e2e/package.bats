@@ -62,8 +62,10 @@ complete_words() {
 
 # install_packages VERSION: both, by dpkg.
 install_packages() {
-  cp "$(deb "$1" flanneld)" "$(deb "$1" flannel-cni)" "$debian_root/root/"
-  debian dpkg --install /root/flanneld_"$1"_amd64.deb /root/flannel-cni_"$1"_amd64.deb
+  local agent plugins
+  agent=$(deb "$1" flanneld) plugins=$(deb "$1" flannel-cni)
+  cp "$agent" "$plugins" "$debian_root/root/"
+  debian dpkg --install "/root/${agent##*/}" "/root/${plugins##*/}"
 }
 
 agent_number() {
@@ -123,7 +125,7 @@ journal_says() {
   debian journalctl --unit flanneld --output cat --quiet | grep -qF "$1"
 }
 
-@test "package: under systemd the unit is shut off, is read again by reload, and an agent that hangs is started anew" {
+@test "package: under systemd the unit is shut off, reload reads again, and an agent that hangs is started anew" {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   debian_boot a "$archive"
   install_packages 0.1.0
