@@ -18,7 +18,7 @@ JSON
 
 @test "a storm of both implementations: live containers, leases and bridge ports are the same in the end" {
   local ours reference slots operations=${STORM_OPERATIONS:-300} id address netns
-  ours=$(conf '{"cniVersion": "1.0.0", "delegate": {"ipMasq": true, "ipMasqBackend": "iptables"}}' | conf_write ours.conf)
+  ours=$(conf '{"cniVersion": "1.0.0", "capabilities": {"portMappings": true, "bandwidth": true}, "delegate": {"ipMasq": true, "ipMasqBackend": "iptables"}}' | conf_write ours.conf)
   reference=$(reference_conf | conf_write reference.conf)
   slots=$((WORKERS * 4))
   # The bridge is ours: one that the reference makes takes the lowest MAC among its ports, and CHECK of either minds.
@@ -32,6 +32,10 @@ JSON
   [[ $status -eq 0 ]] || fail "$output"
   assert_match "${lines[-1]}" 'flannel ADD killed.*reference ADD killed.*breaches 0$'
   assert_equal "$(leases cbr0)" "$(awk '$1 == "live" { print $3 }' <<<"$output" | sort)"
+  local holders
+  holders=$(node_exec nft list chain ip cni_hostport hostports | grep -oE 'comment "[^"]*"' | cut -d '"' -f 2 | sort -u)
+  [[ -n $holders ]] || fail "no pod has a host port"
+  assert_empty "$(comm -23 <(echo "$holders") <(awk '$1 == "live" { print $2 }' <<<"$output" | sort))" "host ports of dead pods"
   wait_until 5 ports_are "$(grep -c '^live ' <<<"$output")"
   while read -r _ id address netns; do
     assert_match "$(pod_exec "$netns" ip -o -4 addr show eth0)" "inet $address/24"
@@ -42,6 +46,7 @@ JSON
   # Its ADD, killed between a chain and the rules in it, leaves an empty one, which does not tell whose it is.
   assert_empty "$(leftovers | grep -v '^:CNI-')" leftovers
   assert_empty "$(node_exec iptables-save -t nat | grep '^-A .*CNI-')" rules
+  assert_empty "$(node_exec nft list ruleset | grep 'comment "s[0-9]*g'; links_of ifb)" "host ports and limits"
 }
 
 # ports_are COUNT: that many links hang on the bridge.
