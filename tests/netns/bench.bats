@@ -59,6 +59,16 @@ figures() {
   assert_match "$output" "ADD: processes +4 +2 +-50 % +better"
 }
 
+@test "pods without a bridge have every figure too" {
+  run -0 "$repo/scripts/bench" ptp --smoke --json "$BENCH_DIR/run.json"
+  local what
+  for what in ADD DEL {ADD,DEL}": processor time" {echo,TCP}" between pods"; do
+    for who in ours reference limit; do assert_match "$(figures ptp "$who")" "$what"; done
+  done
+  assert_match "$(figures ptp ours)" "ADD, pods on the node: 5"
+  assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.unit == "calls") | (.ours, .reference, .limit).median] | all(. == 0)'
+}
+
 @test "with Kubernetes' Nodes a run has every figure too" {
   run -0 "$repo/scripts/bench" kube --smoke --json "$BENCH_DIR/run.json"
   assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.what | startswith("Kubernetes: ")) | select(.unit == "ms" or .unit == "kB" or .unit == "kB/s")

@@ -206,3 +206,16 @@ two_pods() {
   [[ $(links_of veth | wc -l) -eq $pods ]] || fail "$(links_of veth | wc -l) links"
   pod_exec "p$pods" busybox ping -c 1 -W 1 "$(pod_exec p1 ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')" >/dev/null
 }
+
+@test "the reference's firewall and tuning work behind it" {
+  local result chained
+  result=$(flannel ADD c1 evil "$(routed)")
+  for chained in '{"type": "firewall"}' '{"type": "tuning", "sysctl": {"net.core.somaxconn": "777"}, "mtu": 1400}'; do
+    plugin_env "$(jq -r .type <<<"$chained")" CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/evil CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      "PATH=$PATH" <<<"$(with_result "$(jq '. + {name: "routed", cniVersion: "1.0.0"}' <<<"$chained")" "$result")" >/dev/null
+  done
+  flannel ADD c2 web "$(routed)" >/dev/null
+  pod_exec evil busybox ping -c 1 -W 1 10.244.1.3 >/dev/null
+  assert_equal "$(pod_exec evil cat /proc/sys/net/core/somaxconn)" 777
+  assert_match "$(node_exec iptables-save -t filter)" "-A CNI-FORWARD -s 10.244.1.2/32 -j ACCEPT"
+}
