@@ -7,10 +7,16 @@
 #include "cni-flannel/loopback/verbs.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/plugin_main.h"
+#include "common/flannel/call_counters.h"
 
 namespace {
 
 void nothing(const cni::Request& /*request*/) {}
+
+void count(cni::Verb verb, std::chrono::microseconds took, unsigned code) {
+  if (verb == cni::Verb::add) flannel::count_call(flannel::CountedCall::add, took, code);
+  if (verb == cni::Verb::del) flannel::count_call(flannel::CountedCall::del, took, code);
+}
 
 const cni::Plugin kPlugins[] = {
     {.name = "flannel",
@@ -20,7 +26,8 @@ const cni::Plugin kPlugins[] = {
      .del = flannel::del,
      .check = flannel::check,
      .gc = flannel::gc,
-     .status = flannel::status},
+     .status = flannel::status,
+     .served = count},
     {.name = "portmap",
      .purpose = "Leads ports of the node to a container; stands behind the plugin that connects it.",
      .add = flannel::hostport::add,

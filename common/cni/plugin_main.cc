@@ -209,13 +209,24 @@ int run(const Plugin& plugin, int argc, const char* const* argv, std::string& ve
 }  // namespace
 
 int plugin_main(const Plugin& plugin, int argc, const char* const* argv) noexcept {
+  const auto begun = std::chrono::steady_clock::now();
   std::string version(kNewestVersion);
+  int status = EXIT_FAILURE;
+  unsigned code = 0;
   try {
     try {
-      return run(plugin, argc, argv, version);
+      status = run(plugin, argc, argv, version);
     } catch (...) {
-      return print_error(current_error(), version);
+      const Error error = current_error();
+      code = static_cast<unsigned>(error.code());
+      status = print_error(error, version);
     }
+    if (const auto verb = find_verb(env("CNI_COMMAND")); verb && plugin.served)
+      plugin.served(
+          *verb,
+          std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun),
+          code);
+    return status;
   } catch (...) {  // stdout itself is gone; the exit status still tells
     return EXIT_FAILURE;
   }

@@ -3,6 +3,7 @@
 // namespace is judged before anything is touched and an error object carries its cniVersion.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,6 +28,9 @@ struct Plugin {
   void (*gc)(const Request&);
   void (*status)(const Request&);
   std::string_view commands = {};  ///< what else people can do with it, in lines
+  /// Told of each call after its answer was written: of its verb, how long it took, and the code of its
+  /// error; 0 for success. nullptr: nobody is.
+  void (*served)(Verb, std::chrono::microseconds, unsigned) = nullptr;
 };
 
 /// Serves one call. Returns the exit status: 0, or 1 after a failure that was printed as JSON.

@@ -12,6 +12,7 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "flanneld/agent/call_metrics.h"
 #include "flanneld/agent/metrics.h"
 #include "flanneld/agent/node_metrics.h"
 #include "flanneld/agent/page_view.h"
@@ -102,7 +103,9 @@ HttpAnswer StatusPages::page(const std::string& path) const {
     const AgentStatus status = sources_.status();
     return {
         200, "text/plain; version=0.0.4; charset=utf-8",
-        fmt::format("{}{}", metrics_text(status, count_pod_addresses(status), system_now()), node_metrics())};
+        fmt::format("{}{}{}", metrics_text(status, count_pod_addresses(status), system_now()), node_metrics(),
+                    call_metrics(flannel::read_call_counts(flannel::CountedCall::add),
+                                 flannel::read_call_counts(flannel::CountedCall::del)))};
   }
   if (path == "/events") return json_answer(events_json(sources_.events()));
   if (path == "/") return page_for_people();

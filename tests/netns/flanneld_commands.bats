@@ -114,6 +114,24 @@ hold_connections() {
   wait_until 10 on "$1" node_exec test -e /run/held
 }
 
+@test "what calls of the plugin took, and the codes of those that failed, is in the metrics" {
+  vxlan_config
+  agent_start a
+  agent_start b
+  wait_until 5 peers_are a 1
+  assert_empty "$(on a status_get /metrics | grep flanneld_cni_call)" "metrics of no calls"
+  on a pod_run pod >/dev/null
+  run -1 on a cni_pod ADD pod --net /etc/cni/net.d/10-flannel.conflist # a second ADD
+  on a cni_pod DEL pod --net /etc/cni/net.d/10-flannel.conflist
+  local metrics
+  metrics=$(on a status_get /metrics)
+  assert_match "$metrics" 'flanneld_cni_call_duration_seconds_bucket.verb="ADD",le="10". 1'
+  assert_match "$metrics" 'flanneld_cni_call_duration_seconds_count.verb="ADD". 1'
+  assert_match "$metrics" 'flanneld_cni_call_duration_seconds_count.verb="DEL". [1-9]'
+  assert_match "$metrics" 'flanneld_cni_call_failures_total.verb="ADD",code="101". 1'
+  metrics_are_prometheus "$metrics"
+}
+
 @test "clients that never finish a request keep no probe away, from whatever address" {
   vxlan_config
   on a flanneld_start --lease-dir "$NODE_DIR/leases" --healthz-ip 192.168.1.10 --healthz-port 7001
