@@ -12,6 +12,7 @@ setup() {
   pod_add pod
   conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"nftables","macspoofchk":true}}' | conf_write nftables.conf >/dev/null
   conf '{"delegate":{"ipMasq":true,"ipMasqBackend":"iptables"}}' | conf_write iptables.conf >/dev/null
+  conf '{"delegate":{"type":"ptp","ipMasq":true}}' | conf_write ptp.conf >/dev/null
   conf '{"cniVersion":"1.0.0","ipam":{"type":"host-local"}}' | conf_write host-local.conf >/dev/null
   conf '{"ipam":{"type":"flannel-ipam","ranges":[[{"subnet":"10.244.1.0/24"}],[{"subnet":"fd00:10::/64"}]]}}' |
     conf_write ipam.conf >/dev/null
@@ -59,6 +60,11 @@ sweep() {
 @test "flannel: ADD killed at any system call, DEL removes what it left" {
   sweep flannel nftables ADD 4 KILL
   if is_full; then sweep flannel nftables ADD 1 TERM; fi
+}
+
+@test "flannel: ADD and DEL of ptp killed, and ADD with a failure, leave nothing" {
+  sweep flannel ptp ADD 60 KILL EIO
+  sweep flannel ptp DEL 60 KILL
 }
 
 @test "flannel: DEL killed at any system call, the next DEL finishes" {

@@ -123,6 +123,17 @@ TEST_CASE("notification: the device's address is ours, those of the external int
   CHECK(judged.removed(address("10.5.1.7/24", kPodLink)) == Meaning::none);
 }
 
+TEST_CASE("notification: the gateway's address tells of the pods' bridge, but not at the link of one pod") {
+  Judged judged;
+  const auto permanent = [](const char* net) {
+    netlink::Address one = address(net, kPodLink);
+    one.permanent = true;
+    return one;
+  };
+  CHECK(judged.added(permanent("10.5.1.1/24")) == Meaning::host);
+  CHECK(judged.added(permanent("10.5.1.1/32")) == Meaning::none);
+}
+
 TEST_CASE("notification: a device that is removed or changed is drift") {
   Judged judged;
   netlink::Link device = link("flannel.1", kVxlan);
