@@ -85,7 +85,7 @@ median (p95). × better: how many times better ours is than the reference; × li
 Of rates and throughput more is better, of all else less. Reference: Debian's bridge and host-local, in `chain` with its
 portmap and bandwidth behind; in `datapath`, the same network made by hand with upstream's settings and rules. Limit: the bare rtnetlink requests of an ADD or DEL, and
 for ADD one process start; in `datapath`, the network by hand without any rules; in `guard`, ours with the protection of
-pods switched off.
+pods switched off. In `ptp` the reference is its ptp, and the limit ours on a bridge.
 TEXT
 }
 
