@@ -1,11 +1,14 @@
 #include "flanneld/commands/status.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <iterator>
+#include <string_view>
 #include <vector>
 
 #include "common/base/error.h"
@@ -20,6 +23,7 @@ namespace {
 
 constexpr int kHealthy = 0, kUnhealthy = 1, kNoAnswer = 3;
 constexpr std::chrono::seconds kFetchLimit(5);
+constexpr int kWatchMilliseconds = 2000;
 
 std::string text_of(const json::Value& object, const char* key) {
   const json::Value* value = json::find(object, key);
@@ -185,11 +189,10 @@ std::string status_table(const json::Value& status) {
   return fmt::format("{}{}\n{}", columns(rows), problems, peers.size() == 1 ? "no peers\n" : columns(peers));
 }
 
-int run_status(const Options& options) {
-  const auto& words = options.words;
-  const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
-  if (words.size() != 1 && !as_json) throw UsageError("usage: flanneld [flags] status [-o json]");
-  if (!options.status_listen) throw UsageError("--status-listen is empty: the agent cannot be asked");
+namespace {
+
+/// Asks the agent once and prints what it says; the exit status.
+int show(const Options& options, bool as_json, std::string_view before) {
   const std::string url = fmt::format("http://{}/status", *options.status_listen);
   HttpResult result = http_get(url, kFetchLimit);
   if (result.error.empty() && result.status != 200)
@@ -208,12 +211,38 @@ int run_status(const Options& options) {
                    url.c_str(), other->c_str());
       return kNoAnswer;
     }
-    std::fputs(base::printable(as_json ? result.body : status_table(status), "\n").c_str(), stdout);
+    const std::string text = base::printable(as_json ? result.body : status_table(status), "\n");
+    std::fputs(fmt::format("{}{}", before, text).c_str(), stdout);
     return json::get_bool(status, "ready", "") && findings(status).empty() ? kHealthy : kUnhealthy;
   } catch (const base::ParseError& wrong) {
     std::fprintf(stderr, "flanneld: %s is not the status of a flanneld: %s\n", url.c_str(), wrong.what());
     return kNoAnswer;
   }
+}
+
+/// Until it is interrupted, or nobody reads.
+int watch(const Options& options) {
+  const char* clear = ::isatty(STDOUT_FILENO) == 1 ? "\x1b[H\x1b[2J\x1b[3J" : "";
+  int status = kHealthy;
+  do {
+    status = show(options, false, clear);
+    if (std::fflush(stdout) != 0) break;
+    pollfd reader{.fd = STDOUT_FILENO, .events = 0, .revents = 0};  // tells when it is closed
+    if (::poll(&reader, 1, kWatchMilliseconds) > 0) break;
+  } while (true);
+  return status;
+}
+
+}  // namespace
+
+int run_status(const Options& options) {
+  const auto& words = options.words;
+  const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
+  const bool watches = words.size() == 2 && words[1] == "--watch";
+  if (words.size() != 1 && !as_json && !watches)
+    throw UsageError("usage: flanneld [flags] status [-o json | --watch]");
+  if (!options.status_listen) throw UsageError("--status-listen is empty: the agent cannot be asked");
+  return watches ? watch(options) : show(options, as_json, "");
 }
 
 }  // namespace flanneld

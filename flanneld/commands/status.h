@@ -10,7 +10,7 @@ namespace flanneld {
 
 /// Asks the agent at --status-listen and prints a table, or with `-o json` the agent's answer unchanged.
 /// Returns 0 when the node is ready and nothing is wrong, 1 when something is wrong, 3 when the agent does
-/// not answer. Throws UsageError.
+/// not answer. With `--watch` the table again and again, until nobody reads it. Throws UsageError.
 int run_status(const Options& options);
 
 /// The table. Throws base::ParseError when `status` is not what the agent's status_json() makes.

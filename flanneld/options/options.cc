@@ -205,7 +205,8 @@ environment (FLANNELD_ETCD_PREFIX for --etcd-prefix) or in the file of --config;
 goes before the environment, and that before the file. Flags may also stand behind a command.
 
 Commands, which look at the agent of the same flags:
-  status [-o json]   what it holds and whom it reaches; exit status 0 only if all is well
+  status [-o json | --watch]
+                     what it holds and whom it reaches; exit status 0 only if all is well
   doctor [-o json]   checks this node and says what to do
   doctor --fix       does what can be done from here, each step told first, and checks again
   cleanup            removes what it left in the kernel, once it has been stopped

@@ -74,6 +74,8 @@ FLAGS
   run -0 flanneld_run status
   assert_match "$output" "flanneld +0\.[0-9.]+, ready.*interface +eth0 192.168.1.10, MTU 1500, by default route"
   assert_match "$output" "$(on b subnet_of).0/24 +192.168.1.20 +vxlan +$(on b mac_of flannel.1) +reached"
+  # shellcheck disable=SC2016 # for the node's shell
+  assert_equal "$(on a node_exec bash -c '"$1" status --watch | grep -m 2 "^lease "' bash "$BIN_DIR/flanneld" | sort -u | wc -l)" 1
   run -0 flanneld_run status -o json
   assert_json "$output" ".ready and .mtu == 1450 and .rules.engine == \"nftables\" and .lease.subnet == \"$(on a subnet_of).0/24\"
     and .peers[0].publicIP == \"192.168.1.20\" and .problems == [] and .kernel.failures == []"
