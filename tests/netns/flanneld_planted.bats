@@ -1,0 +1,87 @@
+# Five faults that operators meet, each of which page, status and doctor must name by themselves, with what to do.
+
+load ../support/flanneld_test.bash
+load ../support/kube.bash
+
+setup() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+  host_add m1 192.168.1.101/24
+  on m1 kube_start
+  local host
+  for host in a b; do on "$host" net_conf '{"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}}'; done
+}
+
+# agents: on a and b, each reaching the other.
+agents() {
+  on m1 kube_node a 10.244.1.0/24 192.168.1.10 >/dev/null
+  on m1 kube_node b 10.244.2.0/24 192.168.1.20 >/dev/null
+  local host
+  for host in a b; do on "$host" kube_flanneld "$host" --ip-masq --probe-interval "${PROBE_INTERVAL:-1}"; done
+  for host in a b; do on "$host" flanneld_wait_ready; done
+  wait_until 60 probe_is reached
+}
+
+probe_is() {
+  [[ $(on a status_get /peers | jq -r '.[0].probes[0].state') == "$1" ]]
+}
+
+# said BY: what a says: the page as it is without JavaScript, without its markup; status; doctor.
+said() {
+  case $1 in
+    page) on a status_get / | sed -n '/<main/,/<\/main>/p' | sed "s/<[^>]*>/ /g; s/&#39;/'/g" ;;
+    *) on a node_exec "$BIN_DIR/flanneld" "$1" || true ;;
+  esac
+}
+
+says() {
+  said "$1" >"$BATS_TEST_TMPDIR/said"
+  tr -s ' \n' ' ' <"$BATS_TEST_TMPDIR/said" | grep -qE "$2"
+}
+
+# all_say REGEX: page, status and doctor, within a minute of now.
+all_say() {
+  local by began=$SECONDS
+  for by in page status doctor; do
+    wait_until $((60 - SECONDS + began)) says "$by" "$1" || fail "$by does not say '$1': $(cat "$BATS_TEST_TMPDIR/said")"
+    if [[ -n ${SHOW-} ]]; then echo "# $by after $((SECONDS - began)) s: $(tr -s ' \n' ' ' <"$BATS_TEST_TMPDIR/said" | grep -oE ".{0,80}$1.{0,160}" | head -n 1)" >&3; fi
+  done
+}
+
+# drops_at_b RULE: an nftables rule of the netdev family on b's eth0.
+drops_at_b() {
+  on b node_exec nft "add table netdev fault; add chain netdev fault in { type filter hook ingress device eth0 priority 0; };
+    add rule netdev fault in $1 drop"
+}
+
+@test "planted: a blocked UDP port between the nodes" {
+  agents
+  drops_at_b 'udp dport 8472'
+  all_say "does not answer.*UDP port 8472"
+}
+
+@test "planted: a network between the nodes with a smaller MTU" {
+  agents
+  drops_at_b 'ether type ip ip length > 1450'
+  all_say "gets no packets of the pods' MTU"
+}
+
+@test "planted: a firewall that drops what is forwarded" {
+  agents
+  on a node_exec nft "add table inet fw; add chain inet fw gate { type filter hook forward priority 10; policy drop; }"
+  all_say "chain 'gate' of nftables table 'inet fw' drops"
+}
+
+@test "planted: a Node without podCIDR" {
+  on m1 kube_node a "" 192.168.1.10 >/dev/null
+  on a kube_flanneld a --ip-masq
+  all_say "podCIDR"
+}
+
+@test "planted: a cni0 of another subnet" {
+  agents
+  on a pod_run pod >/dev/null
+  on a node_exec bash -euc 'ip addr add 10.99.0.1/24 dev cni0; ip addr del 10.244.1.1/24 dev cni0'
+  all_say "cni0.*10.244.1.1/24"
+}
