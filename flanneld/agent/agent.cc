@@ -48,10 +48,6 @@ std::optional<LeaseKey> read_previous(const std::string& subnet_file) {
   }
 }
 
-NetworkConfig::Subnets who_chooses_subnets(const Options& options) {
-  return options.kube_subnet_mgr ? NetworkConfig::Subnets::assigned : NetworkConfig::Subnets::chosen;
-}
-
 /// What the agent's runs before may have left objects of.
 std::vector<base::IpNet> read_former_networks(const std::string& subnet_file,
                                               const std::optional<LeaseKey>& previous) {
@@ -128,7 +124,7 @@ void Agent::begin() {
 }
 
 NetworkConfig Agent::parse_config(const std::string& text) const {
-  return NetworkConfig::parse(text, who_chooses_subnets(options_));
+  return NetworkConfig::parse(text, options_.who_chooses_subnets());
 }
 
 void Agent::use_config(const std::string& text) {
@@ -137,7 +133,7 @@ void Agent::use_config(const std::string& text) {
     for (const base::IpNet& network : pod_networks(state_)) state_.former.push_back(network);
     state_.earlier_configs.insert(state_.earlier_configs.begin(), state_.config_text);
   }
-  backend_choice_.came_from(earlier_configs(text), config, who_chooses_subnets(options_));
+  backend_choice_.came_from(earlier_configs(text), config, options_.who_chooses_subnets());
   take_lengths_of(state_.earlier_configs, config);
   state_.config = std::move(config);
   state_.config_text = text;

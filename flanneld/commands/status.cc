@@ -14,7 +14,9 @@
 #include "common/base/error.h"
 #include "common/base/printable.h"
 #include "common/json/json.h"
+#include "flanneld/commands/cluster_status.h"
 #include "flanneld/commands/running_agent.h"
+#include "flanneld/commands/table.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/options/flags.h"
 
@@ -29,14 +31,6 @@ std::string text_of(const json::Value& object, const char* key) {
   const json::Value* value = json::find(object, key);
   if (!value) return "-";
   return value->is_string() ? value->get<std::string>() : value->dump();
-}
-
-/// Of seconds that are left.
-std::string duration(int64_t left) {
-  if (left < 0) return "over";
-  if (left < 60) return fmt::format("{} s", left);
-  if (left < 3600) return fmt::format("{} min", left / 60);
-  return fmt::format("{} h {} min", left / 3600, left % 3600 / 60);
 }
 
 /// The values of both families with a space between, or of the one that has a value.
@@ -86,29 +80,10 @@ std::string kernel_text(const json::Value& status) {
                      text_of(kernel, "repairs"));
 }
 
-using Row = std::vector<std::string>;
-
 /// What a peer may have written at any length, so that it fits into a column.
 std::string shortened(const std::string& text) {
   constexpr size_t kMostBytes = 24;
   return text.size() > kMostBytes ? fmt::format("{}…", text.substr(0, kMostBytes)) : text;
-}
-
-/// Rows in columns, two spaces apart; the last is not padded.
-std::string columns(const std::vector<Row>& rows) {
-  std::vector<size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool is_last = i + 1 == row.size();
-      fmt::format_to(std::back_inserter(text), "{:<{}}{}", row[i], is_last ? 0 : widths[i],
-                     is_last ? "\n" : "  ");
-    }
-  return text;
 }
 
 /// A peer of another backend has other data, or none.
@@ -239,8 +214,9 @@ int run_status(const Options& options) {
   const auto& words = options.words;
   const bool as_json = words.size() == 3 && words[1] == "-o" && words[2] == "json";
   const bool watches = words.size() == 2 && words[1] == "--watch";
+  if (words.size() == 2 && words[1] == "--cluster") return run_cluster_status(options);
   if (words.size() != 1 && !as_json && !watches)
-    throw UsageError("usage: flanneld [flags] status [-o json | --watch]");
+    throw UsageError("usage: flanneld [flags] status [-o json | --watch | --cluster]");
   if (!options.status_listen) throw UsageError("--status-listen is empty: the agent cannot be asked");
   return watches ? watch(options) : show(options, as_json, "");
 }

@@ -12,6 +12,7 @@
 
 #include "common/base/ip.h"
 #include "flanneld/io/listen_address.h"
+#include "flanneld/lease/network_config.h"
 #include "flanneld/options/flags.h"
 
 namespace flanneld {
@@ -73,6 +74,9 @@ struct Options {
   FlagValues flags;                    ///< those that were set, secrets too
   std::vector<std::string> settings;   ///< "etcd-prefix='/x' (--etcd-prefix)" per flag that was set
 
+  [[nodiscard]] NetworkConfig::Subnets who_chooses_subnets() const {
+    return kube_subnet_mgr ? NetworkConfig::Subnets::assigned : NetworkConfig::Subnets::chosen;
+  }
   /// The settings as one line for the log. Never holds a secret.
   [[nodiscard]] std::string describe() const;
   /// The flags that were set, as texts that mean the same. Without secrets, and without passwords in URLs.

@@ -75,10 +75,12 @@ FLAGS
   assert_match "$output" "flanneld +0\.[0-9.]+, ready.*interface +eth0 192.168.1.10, MTU 1500, by default route"
   assert_match "$output" "$(on b subnet_of).0/24 +192.168.1.20 +vxlan +$(on b mac_of flannel.1) +reached"
   # shellcheck disable=SC2016 # for the node's shell
-  assert_equal "$(on a node_exec bash -c '"$1" status --watch | grep -m 2 "^lease "' bash "$BIN_DIR/flanneld" | sort -u | wc -l)" 1
+  assert_equal "$(on a node_exec bash -c '"$1" status --watch | grep -m 2 "^lease "' bash "$BIN_DIR/flanneld" | wc -l)" 2
   run -0 flanneld_run status -o json
   assert_json "$output" ".ready and .mtu == 1450 and .rules.engine == \"nftables\" and .lease.subnet == \"$(on a subnet_of).0/24\"
     and .peers[0].publicIP == \"192.168.1.20\" and .problems == [] and .kernel.failures == []"
+  run -0 flanneld_run status --cluster
+  assert_match "$output" "store +lease directory .*leases +2.*$(on b subnet_of).0/24 +192.168.1.20 +vxlan +$(on b mac_of flannel.1) +23 h"
   assert_json "$(on a status_get /leases)" ".own.publicIP == \"192.168.1.10\" and (.peers | length) == 1 and .own.expiresInSeconds > 86000"
   assert_json "$(on a status_get /routes)" ".routes[0].dst == \"$(on b subnet_of).0/24\" and .routes[0].dev == \"flannel.1\"
     and .neighbours[0].mac == .fdb[0].mac and .fdb[0].dst == \"192.168.1.20\""
@@ -94,6 +96,8 @@ FLAGS
   # A peer that cannot be used is reported and does not make the node unready.
   lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"host-gw"}'
   wait_until 3 status_fails
+  run -1 flanneld_run status --cluster
+  assert_match "$output" "! 10.5.250.0/24 has the backend 'host-gw'"
   run -1 flanneld_run status
   assert_match "$output" "! the lease 10.5.250.0/24 of a peer cannot be used: .*host-gw"
   assert_equal "$(http_code a /readyz)" 200

@@ -86,6 +86,7 @@ peer() {
     '^\{"status":\{"conditions":\[\{"type":"NetworkUnavailable","status":"False","lastHeartbeatTime":"[-0-9T:]+Z","lastTransitionTime":"[-0-9T:]+Z","reason":"FlannelIsUp","message":"Flannel is running on this node"\}\]\}\}$'
   assert_match "$(on m1 kube_log)" 'watch .*allowWatchBookmarks=true&resourceVersion=[0-9]+&timeoutSeconds=[345][0-9]+&watch=true \[flanneld/'
 
+  assert_match "$(NODE_NAME=a on a node_exec "$BIN_DIR/flanneld" status --cluster)" "Kubernetes.*10.244.2.0/24 +192.168.1.20 +vxlan"
   assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor)" "Kubernetes.*http://192.168.1.101:6443 accepts connections"
 
   # A new start finds all as it should be, and writes nothing.
