@@ -94,7 +94,7 @@ void Agent::apply_peers_now() {
   carrier_.set_peers(state_.peers.plans());
   peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
   probes_.use(state_);
-  backend_choice_.look(state_.peers.leases());
+  backend_choice_.look(state_.peers);
   peers_applied_ = EventLoop::Clock::now();
   status_changed();
 }
@@ -124,7 +124,7 @@ void Agent::finish_attach() {
       saved_.save_soon();
     else
       saved_.save_now();
-    backend_choice_.look(state_.peers.leases());
+    backend_choice_.look(state_.peers);
     probes_.use(state_);
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();

@@ -62,11 +62,11 @@ std::shared_ptr<const Backend> BackendChoice::make(const BackendContext& context
   return both_;
 }
 
-void BackendChoice::look(const LeaseMap& peers) {
+void BackendChoice::look(const PeerSet& peers) {
   behind_.clear();
   if (!both_) return;
-  for (const auto& [key, lease] : peers)
-    if (both_->needs_former(lease)) behind_.push_back(key);
+  for (const auto& [key, lease] : peers.leases())
+    if (peers.plans().contains(key) && both_->needs_former(lease)) behind_.push_back(key);
   if (!behind_.empty())
     grace_.cancel();
   else if (!grace_.armed())

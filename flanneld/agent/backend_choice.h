@@ -12,8 +12,8 @@
 
 #include "flanneld/backend/handover.h"
 #include "flanneld/io/event_loop.h"
-#include "flanneld/lease/lease_table.h"
 #include "flanneld/lease/network_config.h"
+#include "flanneld/peers/peer_set.h"
 
 namespace flanneld {
 
@@ -38,8 +38,9 @@ class BackendChoice {
   /// Throws base::ParseError as make_backend() does, for the present configuration.
   std::shared_ptr<const Backend> make(const BackendContext& context);
 
-  /// The peers have changed: `peers` are all of them.
-  void look(const LeaseMap& peers);
+  /// The peers have changed. One without a plan, as one whose subnet is outside the network, waits for
+  /// nothing.
+  void look(const PeerSet& peers);
 
   /// The former configuration, to go on with after a restart; empty: none.
   [[nodiscard]] const std::string& former_config() const { return text_; }

@@ -35,7 +35,8 @@ were_scraped() {
   cp "$examples/alerts.yaml" "$NODE_DIR/"
   on a node_spawn prometheus.log prometheus --config.file "$NODE_DIR/prometheus.yml" \
     --storage.tsdb.path /run/prometheus --web.listen-address 127.0.0.1:9090
-  wait_until 15 were_scraped || fail "$(on a node_exec tail /run/prometheus.log)"
+  # Prometheus looks for the name of its machine first, for 10 s where no server knows it.
+  wait_until 40 were_scraped || fail "$(on a node_exec tail /run/prometheus.log)"
 
   local expression answer count=0
   while IFS= read -r expression; do
