@@ -63,8 +63,9 @@ route_is() {
   local leases host
   leases=$(lease_names)
   pings_start
+  reaches b client "$WEB" # the pings have begun by then
   config_is '"Network": "10.4.0.0/14"'
-  for host in a b; do agent_restart "$host"; done
+  for host in a b; do agent_restart "$host" && reaches b client "$WEB"; done
   assert_equal "$(lease_names)" "$leases"
   no_ping_is_lost 5
 }
