@@ -5,6 +5,7 @@
 #include "cni-flannel/bandwidth/verbs.h"
 #include "cni-flannel/hostport/verbs.h"
 #include "cni-flannel/loopback/verbs.h"
+#include "cni-flannel/standalone.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/plugin_main.h"
 #include "common/flannel/call_counters.h"
@@ -49,6 +50,9 @@ const cni::Plugin kPlugins[] = {
      .check = flannel::loopback::check,
      .gc = nothing,
      .status = nothing},
+    flannel::standalone::plugin<flannel::kBridgeDelegate>("Connects a container to a bridge of this node."),
+    flannel::standalone::plugin<flannel::kPtpDelegate>(
+        "Connects a container to this node by a link of its own, to which the node routes."),
 };
 
 /// By any other name it is the first.

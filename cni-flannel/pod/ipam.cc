@@ -67,7 +67,7 @@ class ProgramAddressRequest : public AddressRequest {
       return parse(program_call_.finish());
     } catch (const cni::Error& error) {
       // Ours refuses a second ADD so; the address is the first one's and stays with it.
-      if (program_ == kOurs && error.code() == cni::ErrorCode::conflict) keep();
+      if (Ipam::is_of_our_store(program_) && error.code() == cni::ErrorCode::conflict) keep();
       throw;
     }
   }

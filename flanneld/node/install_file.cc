@@ -22,8 +22,14 @@ namespace {
 constexpr size_t kMaxInstalledBytes = 256 << 20;
 constexpr size_t kMaxConfigurationBytes = 1 << 20;
 constexpr mode_t kModeMask = 0755;
-constexpr const char* kPlugin = "flannel";
-constexpr const char* kOtherNames[] = {"portmap", "bandwidth", "loopback"};  // see cni-flannel/main.cc
+/// What programs are called as well; see cni-flannel/main.cc.
+struct OtherName {
+  std::string_view program;
+  const char* name;
+};
+constexpr OtherName kOtherNames[] = {{"flannel", "portmap"},  {"flannel", "bandwidth"},
+                                     {"flannel", "loopback"}, {"flannel", "bridge"},
+                                     {"flannel", "ptp"},      {"flannel-ipam", "host-local"}};
 
 struct File {
   std::string bytes;
@@ -101,10 +107,11 @@ InstalledFile install_file(const std::string& source, const std::string& target)
 std::vector<std::string> link_other_names(const std::string& path) {
   const std::filesystem::path own(path);
   std::vector<std::string> made;
-  if (own.filename() != kPlugin) return made;
+  const std::string program = own.filename();
   const base::UniqueFd dir = base::open_directory(own.parent_path());
-  for (const char* name : kOtherNames) {
-    if (::symlinkat(kPlugin, dir.get(), name) == 0)
+  for (const auto& [known, name] : kOtherNames) {
+    if (known != program) continue;
+    if (::symlinkat(program.c_str(), dir.get(), name) == 0)
       made.emplace_back(name);
     else if (errno != EEXIST)
       base::throw_errno(fmt::format("link {} to {}", base::quoted((own.parent_path() / name).native()),

@@ -24,9 +24,9 @@ struct InstalledFile {
 /// Throws base::ParseError for a source that can be of no use, SystemError.
 InstalledFile install_file(const std::string& source, const std::string& target);
 
-/// The plugin `flannel` is others as well, by whose names it has to be found: makes links of those names
-/// beside it, where nothing has the name. Returns the names of those that were made; none for another file.
-/// Throws SystemError.
+/// The plugins `flannel` and `flannel-ipam` are others as well, by whose names it has to be found: makes
+/// links of those names beside it, where nothing has the name. Returns the names of those that were made;
+/// none for another file. Throws SystemError.
 std::vector<std::string> link_other_names(const std::string& path);
 
 /// What the runtime makes of other network configurations beside `path`, with advice; nullopt: there are

@@ -81,6 +81,16 @@ is_gone() {
   is_gone
 }
 
+@test "containerd's CRI with the list of kindnet" {
+  local id
+  use kindnet
+  cri_start
+  id=$(cri_run web 8080:80/tcp)
+  serves_everybody "$(namespaces | grep -v outside)"
+  cri_stop "$id"
+  is_gone
+}
+
 @test "podman with the lists of kube-flannel and k3s, also when the container starts again" {
   local list
   for list in kube-flannel k3s; do

@@ -22,7 +22,8 @@ plugins_install() {
 # Fills the node's /opt/cni/bin with our plugins alone, under all their names.
 own_plugins_install() {
   node_exec cp "$BIN_DIR/flannel" "$BIN_DIR/flannel-ipam" /opt/cni/bin/
-  node_exec bash -c 'for name in portmap bandwidth loopback; do ln -s flannel "/opt/cni/bin/$name"; done'
+  node_exec bash -c 'cd /opt/cni/bin && for name in portmap bandwidth loopback bridge ptp; do ln -s flannel "$name"; done
+    ln -s flannel-ipam host-local'
 }
 
 # Writes /run/flannel/subnet.env of the node, 10.244.1.0/24 of 10.244.0.0/16; lines given come after.

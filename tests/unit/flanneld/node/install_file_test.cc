@@ -171,7 +171,8 @@ TEST_CASE("install: the plugin has its other names, where nothing else has them"
   const Node node;
   Node::put(node.runtime, "portmap", "the reference's", 0755);
   const auto installed = install_file(node.source("flannel"), node.runtime);
-  CHECK(link_other_names(installed.path) == std::vector<std::string>{"bandwidth", "loopback"});
+  CHECK(link_other_names(installed.path) ==
+        std::vector<std::string>{"bandwidth", "loopback", "bridge", "ptp"});
   CHECK(node.content("portmap") == "the reference's");
   CHECK(node.content("loopback") == "program");
   CHECK(std::filesystem::read_symlink(node.target("bandwidth")) == "flannel");
@@ -179,4 +180,8 @@ TEST_CASE("install: the plugin has its other names, where nothing else has them"
 
   const auto configuration = install_file(node.source("cni-conf.json"), node.target("10-flannel.conflist"));
   CHECK(link_other_names(configuration.path).empty());
+
+  const auto ipam = install_file(node.source("flannel"), node.target("flannel-ipam"));
+  CHECK(link_other_names(ipam.path) == std::vector<std::string>{"host-local"});
+  CHECK(std::filesystem::read_symlink(node.target("host-local")) == "flannel-ipam");
 }
