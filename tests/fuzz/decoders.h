@@ -26,6 +26,7 @@ void saved_state(std::string_view input);     ///< the leases that flanneld kept
 void options(std::string_view input);         ///< flanneld's flags, environment and configuration file
 void udp_packets(std::string_view input);     ///< packets of the backend udp, both ways
 void wireguard(std::string_view input);       ///< what WireGuard devices have, and leases of their peers
+void probe_answer(std::string_view input);    ///< what comes back for probes of peers
 
 struct Decoder {
   const char* name;
@@ -39,7 +40,8 @@ inline constexpr std::array kDecoders{
     Decoder{"etcd_answer", etcd_answer},       Decoder{"etcd_watch", etcd_watch},
     Decoder{"kube_nodes", kube_nodes},         Decoder{"kubeconfig", kubeconfig},
     Decoder{"saved_state", saved_state},       Decoder{"options", options},
-    Decoder{"udp_packets", udp_packets},       Decoder{"wireguard", wireguard}};
+    Decoder{"udp_packets", udp_packets},       Decoder{"wireguard", wireguard},
+    Decoder{"probe_answer", probe_answer}};
 
 /// What must hold whatever the input is.
 inline void promise(bool holds, const char* what) {
