@@ -6,6 +6,7 @@
 #include "cni-flannel/hostport/verbs.h"
 #include "cni-flannel/loopback/verbs.h"
 #include "cni-flannel/standalone.h"
+#include "cni-flannel/tuning/verbs.h"
 #include "cni-flannel/verbs.h"
 #include "common/cni/plugin_main.h"
 #include "common/flannel/call_counters.h"
@@ -50,6 +51,14 @@ const cni::Plugin kPlugins[] = {
      .check = flannel::loopback::check,
      .gc = nothing,
      .status = nothing},
+    {.name = "tuning",
+     .purpose = "Changes settings of a container's interface and namespace; stands behind the plugin that "
+                "connects it.",
+     .add = flannel::tuning::add,
+     .del = flannel::tuning::del,
+     .check = flannel::tuning::check,
+     .gc = nothing,  // what it keeps does not tell of which network it is, and no boot has it again
+     .status = flannel::tuning::status},
     flannel::standalone::plugin<flannel::kBridgeDelegate>("Connects a container to a bridge of this node."),
     flannel::standalone::plugin<flannel::kPtpDelegate>(
         "Connects a container to this node by a link of its own, to which the node routes."),

@@ -79,15 +79,23 @@ std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, cons
   return found;
 }
 
-Message put_port_entry_request(int port, const base::MacAddress& mac) {
+static Message port_entry_request(uint16_t type, int flags, int port, const base::MacAddress& mac) {
   ndmsg header{};
   header.ndm_family = AF_BRIDGE;
   header.ndm_ifindex = port;
   header.ndm_state = NUD_NOARP;  // a bridge's word for fixed; a permanent one is the bridge's own address
   header.ndm_flags = NTF_MASTER;
-  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+  Message message(type, flags);
   message.header(header).put(NDA_LLADDR, mac.bytes.data(), mac.bytes.size());
   return message;
+}
+
+Message put_port_entry_request(int port, const base::MacAddress& mac) {
+  return port_entry_request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, port, mac);
+}
+
+Message remove_port_entry_request(int port, const base::MacAddress& mac) {
+  return port_entry_request(RTM_DELNEIGH, 0, port, mac);
 }
 
 Message put_fdb_request(const FdbEntry& entry) {

@@ -53,6 +53,8 @@ Message remove_fdb_request(const FdbEntry& entry);
 
 /// Adds a fixed entry for each VLAN that the port has, or moves those of that MAC to it.
 Message put_port_entry_request(int port, const base::MacAddress& mac);
+/// Removes the entries of that MAC to the port.
+Message remove_port_entry_request(int port, const base::MacAddress& mac);
 /// The entries of a bridge's ports; one of several VLANs comes as often.
 std::vector<PortEntry> port_entries_of(NetlinkSocket& socket, int bridge);
 

@@ -22,7 +22,7 @@ plugins_install() {
 # Fills the node's /opt/cni/bin with our plugins alone, under all their names.
 own_plugins_install() {
   node_exec cp "$BIN_DIR/flannel" "$BIN_DIR/flannel-ipam" /opt/cni/bin/
-  node_exec bash -c 'cd /opt/cni/bin && for name in portmap bandwidth loopback bridge ptp; do ln -s flannel "$name"; done
+  node_exec bash -c 'cd /opt/cni/bin && for name in portmap bandwidth loopback bridge ptp tuning; do ln -s flannel "$name"; done
     ln -s flannel-ipam host-local'
 }
 
