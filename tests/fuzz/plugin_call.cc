@@ -14,6 +14,7 @@
 #include "cni-flannel/hostport/mappings.h"
 #include "cni-flannel/pod/attachment_names.h"
 #include "cni-flannel/pod/plan.h"
+#include "cni-flannel/tuning/conf.h"
 #include "cni-ipam/conf.h"
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -72,6 +73,11 @@ void chained(const cni::Request& request) {
   for (const auto& limit : {limits.ingress, limits.egress})
     if (limit.is_set())
       fuzz::promise(flannel::bandwidth::make_token_bucket(limit).rate != 0, "what is limited passes");
+  for (const auto& [key, value] : flannel::tuning::parse_conf(request).sysctls) {
+    const std::string name = flannel::tuning::setting_name(key, "eth0");
+    fuzz::promise(name.starts_with("net/") && name.find("..") == std::string::npos,
+                  "a setting is one of a pod's");
+  }
   if (const auto previous = request.prev_result())
     static_cast<void>(flannel::hostport::pod_addresses(request, *previous));
 }
