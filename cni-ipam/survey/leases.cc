@@ -36,15 +36,16 @@ std::vector<HeldLease> read_leases(const std::string& store) {
     if (!address) continue;
     const LeaseFile file = read_lease(dir.get(), name, LeaseTime::read);
     if (file.state == LeaseFile::State::absent) continue;
-    const std::string_view container = container_of(file.mark);
-    const std::chrono::nanoseconds modified(file.modified);
-    leases.push_back(
-        {.store = store,
-         .address = *address,
-         .state = file.state,
-         .container = base::printable(container),
-         .interface = base::printable(base::trimmed(std::string_view(file.mark).substr(container.size()))),
-         .since = std::chrono::sys_seconds(std::chrono::duration_cast<std::chrono::seconds>(modified))});
+    const std::string_view mark = file.mark;
+    const std::string_view container = container_of(mark);
+    const auto modified =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::nanoseconds(file.modified));
+    leases.push_back({.store = store,
+                      .address = *address,
+                      .state = file.state,
+                      .container = base::printable(container),
+                      .interface = base::printable(base::trimmed(mark.substr(container.size()))),
+                      .since = std::chrono::sys_seconds{modified}});
   }
   std::sort(leases.begin(), leases.end(),
             [](const HeldLease& a, const HeldLease& b) { return a.address < b.address; });

@@ -62,8 +62,9 @@ std::vector<Row> compare(const std::vector<HeldLease>& leases, const Living& liv
   for (const HeldLease& lease : leases) {
     const auto found = where.find(lease.address);
     std::vector<std::string> places = found == where.end() ? std::vector<std::string>() : found->second;
+    const State state = state_of(lease, places.size(), living.sees_pods, now);
     stores.insert(lease.store);
-    rows.push_back({.state = state_of(lease, places.size(), living.sees_pods, now),
+    rows.push_back({.state = state,
                     .store = lease.store,
                     .address = lease.address,
                     .container = lease.container,

@@ -26,7 +26,7 @@ uint16_t get_16(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | a
 /// RFC 1071, of an even number of bytes or with a zero behind them.
 uint16_t checksum(Bytes bytes) {
   uint32_t sum = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) sum += i % 2 == 0 ? bytes[i] << 8 : bytes[i];
+  for (size_t i = 0; i < bytes.size(); ++i) sum += uint32_t{bytes[i]} << (i % 2 == 0 ? 8 : 0);
   while (sum > UINT16_MAX) sum = (sum & UINT16_MAX) + (sum >> 16);
   return static_cast<uint16_t>(~sum);
 }
@@ -34,7 +34,7 @@ uint16_t checksum(Bytes bytes) {
 /// What follows the header of an IPv4 packet; empty if it is none.
 Bytes ipv4_payload(Bytes packet) {
   if (packet.size() < 20 || packet[0] >> 4 != 4) return {};
-  const size_t header = (packet[0] & 0xfU) * 4;
+  const size_t header = size_t{packet[0] & 0xfU} * 4;
   return header < 20 || packet.size() < header ? Bytes{} : packet.subspan(header);
 }
 

@@ -143,7 +143,8 @@ void Prober::tick() {
     const milliseconds gap = tick_gap();
     credit_ += static_cast<double>(gap.count()) * static_cast<double>(paths_.size()) /
                static_cast<double>(turn_time().count());
-    for (; credit_ >= 1; credit_ -= 1) {
+    while (credit_ >= 1) {
+      credit_ -= 1;
       auto next = last_ ? paths_.upper_bound(*last_) : paths_.begin();
       if (next == paths_.end()) next = paths_.begin();
       last_ = next->first;
