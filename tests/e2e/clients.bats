@@ -17,7 +17,7 @@ setup() {
   node_exec ip link add up0 type veth peer name up1 netns outside
   node_exec bash -c 'ip addr add 192.0.2.1/24 dev up0; ip addr add 2001:db8::1/64 dev up0 nodad; ip link set up0 up'
   pod_exec outside bash -c 'ip addr add 192.0.2.2/24 dev up1; ip addr add 2001:db8::2/64 dev up1 nodad; ip link set up1 up'
-  wait_until 5 pod_exec outside ping -c 1 -W 1 2001:db8::1 >/dev/null
+  wait_until 15 pod_exec outside ping -c 1 -W 1 2001:db8::1 >/dev/null
 }
 
 teardown() {

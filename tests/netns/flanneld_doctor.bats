@@ -91,7 +91,7 @@ doctor_says() {
   # GNU tail watches the directory of a file that it waits for, as containerd does.
   on a node_exec bash -euc 'cp "$(command -v tail)" /run/containerd; touch /etc/cni/net.d/x'
   on a node_spawn containerd.log /run/containerd -n 0 -F /etc/cni/net.d/x
-  wait_until 3 doctor_says ok "container runtime: containerd .[0-9]+. watches /etc/cni/net.d"
+  wait_until 10 doctor_says ok "container runtime: containerd .[0-9]+. watches /etc/cni/net.d"
   on a node_exec bash -euc 'cp -r /etc/cni/net.d /etc/cni/new; mv /etc/cni/net.d /etc/cni/old; mv /etc/cni/new /etc/cni/net.d'
   doctor_says fail "container runtime: containerd .* does not watch /etc/cni/net.d.*restart containerd"
 }

@@ -43,51 +43,51 @@ problems_of() {
 
 @test "vxlan: a closed port, a smaller MTU and lost checksums are told apart, with what to do; recovery is seen" {
   two_agents '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
-  finds a 5 "reached 1450"
-  finds b 5 "reached 1450"
+  finds a 15 "reached 1450"
+  finds b 15 "reached 1450"
   [[ $(on a status_get /peers | jq '.[0].probes[0].roundTripMs > 0') == true ]]
   assert_equal "$(problems_of a)" "flanneld is ready"
 
   drops_at b eth0 'ether type ip ip length > 1450' # the network between takes 50 bytes less
-  finds a 5 "small-only 1400"
+  finds a 15 "small-only 1400"
   assert_match "$(problems_of a)" "1 of 1 peers gets no packets of the pods' MTU.*takes 1450 bytes, less than 'eth0' with its MTU of 1500"
 
   drops_at b flannel.1 'udp checksum != 0' # as the kernel does with wrong ones
-  finds a 5 "bad-checksums 1450"
+  finds a 15 "bad-checksums 1450"
   assert_match "$(problems_of a)" '"ChecksumOffload": false'
 
   drops_at b eth0 'udp dport 8472'
-  finds a 5 "silent null"
+  finds a 15 "silent null"
   assert_match "$(problems_of a)" "flanneld is ready.*but 1 of 1 peers does not answer, the first is 10.5.[0-9]+.0/24 at 192.168.1.20.*UDP port 8472 passes"
   assert_match "$(on a node_exec "$BIN_DIR/flanneld" status)" "192.168.1.20 .* does not answer"
-  wait_until 3 on a node_exec grep -q '1 peer does not answer: 10.5' /run/flanneld.log
+  wait_until 15 on a node_exec grep -q '1 peer does not answer: 10.5' /run/flanneld.log
   assert_match "$(on a status_get /metrics)" 'flanneld_probe_paths\{state="silent"\} 1'
 
   on b node_exec nft delete table netdev fault
-  finds a 5 "reached 1450"
-  wait_until 3 on a node_exec grep -q '1 peer is reached again: 10.5' /run/flanneld.log
+  finds a 15 "reached 1450"
+  wait_until 15 on a node_exec grep -q '1 peer is reached again: 10.5' /run/flanneld.log
 }
 
 @test "host-gw: a peer without pods is reached; one that drops echo requests too; one that has gone is not" {
   two_agents '{"Network": "10.5.0.0/16", "Backend": {"Type": "host-gw"}}'
-  finds a 1 "unknown null" # no bridge: b has no address in its subnet, and forwards nothing
-  wait_until 5 says a /peers "it answers at 192.168.1.20, not at 10.5.[0-9]+.1: it has had no pod yet"
+  finds a 15 "unknown null" # no bridge: b has no address in its subnet, and forwards nothing
+  wait_until 15 says a /peers "it answers at 192.168.1.20, not at 10.5.[0-9]+.1: it has had no pod yet"
   on b node_exec sysctl -qw net.ipv4.ip_forward=1
-  finds a 5 "reached 1500"
+  finds a 15 "reached 1500"
   on b node_exec nft 'add table ip fault; add chain ip fault in { type filter hook input priority 0; };
     add rule ip fault in icmp type echo-request drop'
   on b pod_run web
-  finds a 5 "reached 1500"
+  finds a 15 "reached 1500"
   on b flanneld_stop KILL
   node_exec ip link set u-b down
-  finds a 6 "silent null"
+  finds a 15 "silent null"
 }
 
 @test "dual stack: each family is asked by its own device" {
   teardown
   dual_stack_hosts_start
   two_agents '{"EnableIPv6": true, "Network": "10.5.0.0/16", "IPv6Network": "fd00:10:5::/48", "Backend": {"Type": "vxlan"}}'
-  finds a 5 "reached 1430, reached 1430"
+  finds a 15 "reached 1430, reached 1430"
   drops_at b flannel-v6.1 'ip6 length > 0'
-  finds a 5 "reached 1430, silent null"
+  finds a 15 "reached 1430, silent null"
 }

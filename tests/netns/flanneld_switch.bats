@@ -20,7 +20,7 @@ three_pods() {
   WEB=$(on a pod_run web)
   CLIENT=$(on b pod_run client)
   THIRD=$(on c pod_run third)
-  for host in a b c; do wait_until 1 knows_at_next_start "$host" "$1"; done
+  for host in a b c; do wait_until 2 knows_at_next_start "$host" "$1"; done
 }
 
 # backend_is JSON: what the network configuration says of it from now on.
