@@ -117,8 +117,7 @@ std::string lease_table(std::vector<Lease> leases, std::chrono::sys_seconds now)
 
 int run_cluster_status(const Options& options) {
   const auto agent = ask_agent(options);
-  const bool is_ours = agent && !find_other_subnet_file(options, *agent);
-  const Options all = is_ours ? with_flags_of(options, *agent) : options;
+  const Options all = with_flags_of(options, agent);
   EventLoop loop;
   const auto store = make_lease_store(loop, all);
   const Seen seen = ask_store(*store, loop, all);

@@ -273,8 +273,7 @@ int run_doctor(const Options& options) {
   if (words.size() != 1 && !as_json && !fixes)
     throw UsageError("usage: flanneld [flags] doctor [-o json|--fix]");
   const auto agent = ask_agent(options);
-  const bool is_ours = agent && !find_other_subnet_file(options, *agent);
-  const Options all = is_ours ? with_flags_of(options, *agent) : options;
+  const Options all = with_flags_of(options, agent);
   const auto examine = [&] {
     auto findings = Examination(all, agent).run();
     const std::string text = as_json ? findings_json(findings) : findings_text(findings);

@@ -51,9 +51,10 @@ std::optional<std::string> find_other_subnet_file(const Options& options, const 
   return used == options.subnet_file ? std::nullopt : std::optional(used);
 }
 
-Options with_flags_of(const Options& options, const json::Value& status) {
+Options with_flags_of(const Options& options, const std::optional<json::Value>& status) {
+  if (!status || find_other_subnet_file(options, *status)) return options;
   try {
-    return complete_options(options, flags_of(status));
+    return complete_options(options, flags_of(*status));
   } catch (const UsageError&) {
     return options;
   }

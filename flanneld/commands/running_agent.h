@@ -19,8 +19,8 @@ std::optional<json::Value> ask_agent(const Options& options);
 std::optional<std::string> find_other_subnet_file(const Options& options, const json::Value& status);
 
 /// The options, with the agent's flags where the operator gave none. Flags that cannot be used are passed
-/// over.
-Options with_flags_of(const Options& options, const json::Value& status);
+/// over, and so are those of another network's agent.
+Options with_flags_of(const Options& options, const std::optional<json::Value>& status);
 
 /// The interface that the agent uses; nullopt: it has none, or the node has not.
 std::optional<ExternalInterface> interface_of(const json::Value& status, const HostNetwork& host);

@@ -6,15 +6,6 @@ log_of() {
   on "$1" node_exec cat /run/flanneld.log
 }
 
-# flanneld_run ARGUMENT...: a command of flanneld on host a, with the agent's lease directory.
-flanneld_run() {
-  on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" "$@"
-}
-
-vxlan_config() {
-  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
-}
-
 # http_code HOST PATH [curl option...]: the status that its status server answers with.
 http_code() {
   on "$1" node_exec curl -s -o /dev/null --max-time 5 --noproxy '*' -w '%{http_code}' "${@:3}" "http://127.0.0.1:7000$2"

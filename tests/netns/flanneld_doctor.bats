@@ -2,15 +2,6 @@
 
 load ../support/flanneld_test.bash
 
-# flanneld_run ARGUMENT...: a command of flanneld on host a, with the agent's lease directory.
-flanneld_run() {
-  on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" "$@"
-}
-
-vxlan_config() {
-  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
-}
-
 # doctor_says STATE TEXT: the finding is in its report with that state.
 doctor_says() {
   local report

@@ -99,6 +99,16 @@ forged_packets() {
   on a pod_exec web nft -j list chain "$1" forged in | jq '[.. | .counter? // empty | .packets] | add'
 }
 
+# vxlan_config: the network configuration of most tests.
+vxlan_config() {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+}
+
+# flanneld_run ARGUMENT...: a command of flanneld on host a, with the agent's lease directory.
+flanneld_run() {
+  on a node_exec "$BIN_DIR/flanneld" --lease-dir "$NODE_DIR/leases" "$@"
+}
+
 # A cluster of two hosts, a and b, with both address families and the plugins.
 dual_stack_hosts_start() {
   cluster_start
