@@ -17,12 +17,13 @@
 #include "common/base/file.h"
 #include "common/cni/error.h"
 #include "common/cni/request.h"
+#include "tests/support/addresses.h"
 #include "tests/support/temp_dir.h"
 
 namespace ipam_test {
 
-inline base::IpAddress ip(const std::string& text) { return base::IpAddress::parse(text).value(); }
-inline base::IpNet net(const std::string& text) { return base::IpNet::parse(text).value(); }
+using test::ip;
+using test::net;
 
 /// "code message" of what `action` throws; "" if nothing.
 template <class Action>

@@ -5,11 +5,14 @@
 
 #include "common/base/error.h"
 #include "flanneld/lease/lease.h"
+#include "tests/support/addresses.h"
 
 namespace flanneld_test {
 
-inline base::IpAddress ip(const std::string& text) { return base::IpAddress::parse(text).value(); }
-inline base::IpNet net(const std::string& text) { return base::IpNet::parse(text).value(); }
+using test::ip;
+using test::mac;
+using test::net;
+
 inline flanneld::LeaseKey key(const std::string& name) { return flanneld::LeaseKey::parse(name).value(); }
 
 inline flanneld::Lease lease(const std::string& name, const std::string& public_ip,

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "common/cni/error.h"
+#include "tests/support/addresses.h"
 
 using namespace flannel::hostport;
 using base::Family;
+using test::ip;
 
 namespace {
 
@@ -29,8 +31,6 @@ std::string failure(const std::string& config) {
   }
   return {};
 }
-
-base::IpAddress ip(const std::string& text) { return base::IpAddress::parse(text).value(); }
 
 }  // namespace
 

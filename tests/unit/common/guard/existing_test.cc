@@ -10,9 +10,11 @@
 #include "common/netlink/neighbour.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/veth.h"
+#include "tests/support/addresses.h"
 #include "tests/support/scoped_netns.h"
 
 using netlink::Link;
+using test::ip;
 
 namespace {
 
@@ -22,8 +24,6 @@ netlink::Link port(bool learns, bool locked) {
   link.locked = locked;
   return link;
 }
-
-base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
 
 constexpr base::MacAddress kMac{{0x0a, 0x58, 10, 244, 1, 2}};
 

@@ -7,14 +7,14 @@
 
 #include "common/netfilter/nft_transaction.h"
 #include "common/netlink/bridge.h"
+#include "tests/support/addresses.h"
 #include "tests/support/scoped_netns.h"
 
 using guard::Frame;
 using guard::Port;
+using test::ip;
 
 namespace {
-
-base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
 
 struct Node : ScopedNetns {
   Node() {

@@ -4,11 +4,12 @@
 #include <linux/netlink.h>
 
 #include "common/netfilter/nft_query.h"
+#include "tests/support/addresses.h"
 #include "tests/support/scoped_netns.h"
 
-namespace {
+using test::ip;
 
-base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
+namespace {
 
 netlink::Link link(int ifindex) {
   netlink::Link link;

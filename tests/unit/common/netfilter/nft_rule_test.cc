@@ -4,15 +4,15 @@
 
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_rule.h"
+#include "tests/support/addresses.h"
 
 using netfilter::NftFamily;
 using netfilter::NftRule;
 using netfilter::NftRuleInfo;
 using netfilter::NftTest;
+using test::net;
 
 namespace {
-
-base::IpNet net(const char* text) { return base::IpNet::parse(text).value(); }
 
 /// A rule as a query shows it.
 NftRuleInfo info(const NftRule& rule) {

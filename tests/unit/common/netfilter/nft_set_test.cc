@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_transaction.h"
+#include "tests/support/addresses.h"
 #include "tests/support/scoped_netns.h"
 
 using netfilter::NftField;
@@ -19,13 +20,12 @@ using netfilter::NftRule;
 using netfilter::NftSet;
 using netfilter::NftTransaction;
 using netfilter::NftType;
+using test::ip;
 
 namespace {
 
 const netfilter::NftTable kTable{.family = netfilter::NftFamily::bridge, .name = "t"};
 const NftSet kSources{.name = "sources", .types = {NftType::iface_index, NftType::ipv4_addr}};
-
-base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
 
 std::string element(int ifindex, const char* address) {
   return fmt::format("{}{}", netfilter::nft_index_value(ifindex), netfilter::nft_value(ip(address)));

@@ -13,16 +13,16 @@
 #include "common/netlink/steps.h"
 #include "common/netlink/veth.h"
 #include "common/netlink/vxlan.h"
+#include "tests/support/addresses.h"
 #include "tests/support/scoped_netns.h"
 
 using netlink::NetlinkSocket;
 using netlink::Route;
+using test::ip;
+using test::mac;
+using test::net;
 
 namespace {
-
-base::IpAddress ip(const char* text) { return base::IpAddress::parse(text).value(); }
-base::IpNet net(const char* text) { return base::IpNet::parse(text).value(); }
-base::MacAddress mac(uint8_t last) { return {{2, 0, 0, 0, 0, last}}; }
 
 netlink::Link make_veth(NetlinkSocket& socket, int master = 0) {
   REQUIRE(netlink::create_veth(

@@ -4,11 +4,9 @@
 
 #include <string>
 
-namespace {
+#include "tests/support/addresses.h"
 
-base::IpAddress ip(const std::string& text) { return base::IpAddress::parse(text).value(); }
-
-}  // namespace
+using test::ip;
 
 TEST_CASE("vxlan device: addresses, MTU and lower link change in place, port and VNI do not") {
   netlink::VxlanSpec spec;

@@ -15,14 +15,14 @@ using namespace flanneld_test;
 
 namespace {
 
-constexpr std::chrono::sys_seconds kNow{std::chrono::hours{1}};
+constexpr std::chrono::sys_seconds kPageTime{std::chrono::hours{1}};
 
 void add_peer(AgentStatus& status, int number, ProbeState state) {
   const Lease peer = lease(fmt::format("10.5.{}.0-24", number), fmt::format("192.168.1.{}", number));
   status.peers.emplace(peer.key, peer);
   flanneld::ProbeResult result;
   result.record.state = state;
-  result.record.since = kNow - std::chrono::seconds(90);
+  result.record.since = kPageTime - std::chrono::seconds(90);
   result.record.path_mtu = 1400;
   result.record.round_trip = std::chrono::microseconds(250);
   result.record.history_len = 4;
@@ -31,7 +31,7 @@ void add_peer(AgentStatus& status, int number, ProbeState state) {
 }
 
 std::string page_of(const AgentStatus& status, const AgentEvents& events = {}) {
-  return flanneld::page::document(make_page_view(status, events, "node-1", kNow), "n0nce");
+  return flanneld::page::document(make_page_view(status, events, "node-1", kPageTime), "n0nce");
 }
 
 size_t count(const std::string& text, const std::string& part) {

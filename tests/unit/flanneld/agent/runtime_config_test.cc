@@ -18,8 +18,8 @@ using std::chrono::seconds;
 constexpr const char* kConf = R"({"name": "cbr0", "plugins": [{"type": "flannel"}]})";
 constexpr const char* kOther = R"({"name": "cbr1", "plugins": [{"type": "flannel"}]})";
 
-struct Node {
-  Node() {
+struct ConfiguredNode {
+  ConfiguredNode() {
     std::filesystem::create_directory(fmt::format("{}/net.d", dir.path()));
     options.cni_conf_source = fmt::format("{}/cni-conf.json", dir.path());
     options.cni_conf = fmt::format("{}/net.d/10-flannel.conflist", dir.path());
@@ -37,7 +37,7 @@ struct Node {
 }  // namespace
 
 TEST_CASE("runtime configuration: is put in place by start() and not before, and none that nobody asks for") {
-  Node node;
+  ConfiguredNode node;
   node.set_source(kConf);
   node.time.advance(seconds(200));
   CHECK(node.conf() == "none");
@@ -46,7 +46,7 @@ TEST_CASE("runtime configuration: is put in place by start() and not before, and
   CHECK_FALSE(node.config.problem());
   CHECK(node.changes == 0);
 
-  Node other;
+  ConfiguredNode other;
   other.options.cni_conf.clear();
   other.config.start();
   CHECK_FALSE(other.time.loop.next_deadline());
@@ -54,7 +54,7 @@ TEST_CASE("runtime configuration: is put in place by start() and not before, and
 }
 
 TEST_CASE("runtime configuration: is back within a minute of its removal, and follows its source") {
-  Node node;
+  ConfiguredNode node;
   node.set_source(kConf);
   node.config.start();
   std::filesystem::remove(node.options.cni_conf);
@@ -69,7 +69,7 @@ TEST_CASE("runtime configuration: is back within a minute of its removal, and fo
 
 TEST_CASE(
     "runtime configuration: what is wrong is told as long as it lasts, and a good one is left in place") {
-  Node node;
+  ConfiguredNode node;
   node.config.start();
   REQUIRE(node.config.problem());
   CHECK(node.config.problem()->find("cni-conf.json': No such file") != std::string::npos);

@@ -27,13 +27,13 @@ flanneld::AgentStatus sample_status() {
   return status;
 }
 
-constexpr std::chrono::sys_seconds kNow{std::chrono::hours{1}};
+constexpr std::chrono::sys_seconds kStatusTime{std::chrono::hours{1}};
 
 }  // namespace
 
 TEST_CASE("status: JSON, table and metrics tell the same") {
   flanneld::AgentStatus status = sample_status();
-  json::Value json = json::Value::parse(status_json(status, kNow).dump());
+  json::Value json = json::Value::parse(status_json(status, kStatusTime).dump());
   CHECK(json["ready"] == true);
   CHECK(json["lease"]["subnet"] == "10.5.1.0/24");
   CHECK(json["lease"]["expiresInSeconds"] == 23 * 3600);
@@ -44,28 +44,28 @@ TEST_CASE("status: JSON, table and metrics tell the same") {
 
   status.not_ready = "waiting for a lease";
   status.rejected.emplace(key("10.5.2.0-24"), "no VNI");
-  json = json::Value::parse(status_json(status, kNow).dump());
+  json = json::Value::parse(status_json(status, kStatusTime).dump());
   table = flanneld::status_table(json);
   CHECK(contains(table, "NOT READY"));
   CHECK(contains(table, "! waiting for a lease"));
   CHECK(contains(table, "not used: no VNI"));
 
   const std::string metrics =
-      metrics_text(status, flannel::PodAddresses{.subnet = {}, .held = 252, .usable = 253}, kNow);
+      metrics_text(status, flannel::PodAddresses{.subnet = {}, .held = 252, .usable = 253}, kStatusTime);
   CHECK(contains(metrics, "\nflanneld_ready 0\n"));
   CHECK(contains(metrics, "\nflanneld_peers 1\n"));
   CHECK(contains(metrics, "\nflanneld_peers_rejected 1\n"));
   CHECK(contains(metrics, "\nflanneld_pod_addresses 253\n"));
   CHECK(contains(metrics, "\nflanneld_pod_addresses_held 252\n"));
-  CHECK(!contains(metrics_text(status, std::nullopt, kNow), "pod_addresses"));
+  CHECK(!contains(metrics_text(status, std::nullopt, kStatusTime), "pod_addresses"));
   CHECK(contains(metrics, "\nflanneld_lease_expires_seconds 82800\n"));
 }
 
 TEST_CASE("status: the metric counts every kernel failure, the JSON names the first ones") {
   flanneld::AgentStatus status = sample_status();
   for (int i = 0; i < 2000; ++i) status.kernel.failures.add("add route: No such device");
-  CHECK(contains(metrics_text(status, std::nullopt, kNow), "\nflanneld_kernel_failures 2000\n"));
-  const json::Value json = json::Value::parse(status_json(status, kNow).dump());
+  CHECK(contains(metrics_text(status, std::nullopt, kStatusTime), "\nflanneld_kernel_failures 2000\n"));
+  const json::Value json = json::Value::parse(status_json(status, kStatusTime).dump());
   CHECK(json["kernel"]["failures"].size() == 50);
   CHECK(json["kernel"]["failures"].back() == "and 1951 more");
 }

@@ -11,7 +11,7 @@ using namespace flanneld_test;
 
 namespace {
 
-const auto kNow = std::chrono::sys_seconds(std::chrono::hours(500'000));
+const auto kTunnelTime = std::chrono::sys_seconds(std::chrono::hours(500'000));
 
 netlink::WireguardKey key_of(uint8_t byte) {
   netlink::WireguardKey key;
@@ -34,25 +34,25 @@ TEST_CASE("tunnel status: where a peer is, when it last shook hands, and what we
   const TunnelStates states{{"flannel-wg",
                              {.peers = {{.public_key = key_of(2),
                                          .endpoint = netlink::WireguardEndpoint{ip("2001:db8::2"), 51820},
-                                         .last_handshake = kNow - std::chrono::seconds(12),
+                                         .last_handshake = kTunnelTime - std::chrono::seconds(12),
                                          .received = 7,
                                          .sent = 9},
                                         {.public_key = key_of(3)}}}}};
   const TunnelLookup lookup(states);
-  const auto known = tunnels_json(plan_of(2, "10.5.2.0/24"), lookup, kNow);
+  const auto known = tunnels_json(plan_of(2, "10.5.2.0/24"), lookup, kTunnelTime);
   CHECK(
       known.dump() ==
       R"([{"device":"flannel-wg","endpoint":"[2001:db8::2]:51820","handshakeSecondsAgo":12,"received":7,"sent":9}])");
-  CHECK(tunnels_json(plan_of(3, "10.5.3.0/24"), lookup, kNow)[0]["handshakeSecondsAgo"].is_null());
-  CHECK(tunnels_json(plan_of(4, "10.5.4.0/24"), lookup, kNow).empty());
+  CHECK(tunnels_json(plan_of(3, "10.5.3.0/24"), lookup, kTunnelTime)[0]["handshakeSecondsAgo"].is_null());
+  CHECK(tunnels_json(plan_of(4, "10.5.4.0/24"), lookup, kTunnelTime).empty());
 
   PeerPlans plans;
   plans[key("10.5.2.0-24")] = {std::make_shared<const PeerPlan>(plan_of(2, "10.5.2.0/24")), 1};
   plans[key("10.5.3.0-24")] = {std::make_shared<const PeerPlan>(plan_of(3, "10.5.3.0/24")), 2};
-  const std::string text = tunnel_metrics(plans, lookup, kNow);
+  const std::string text = tunnel_metrics(plans, lookup, kTunnelTime);
   CHECK(contains(text, "flanneld_wireguard_peers_silent 1\n"));
   CHECK(contains(text,
                  R"(flanneld_wireguard_handshake_age_seconds{device="flannel-wg",subnet="10.5.2.0/24"} 12)"));
   CHECK(contains(text, R"(flanneld_wireguard_sent_bytes_total{device="flannel-wg",subnet="10.5.2.0/24"} 9)"));
-  CHECK(tunnel_metrics(plans, TunnelLookup({}), kNow).empty());
+  CHECK(tunnel_metrics(plans, TunnelLookup({}), kTunnelTime).empty());
 }

@@ -20,7 +20,7 @@ const base::MacAddress kMac = base::MacAddress::parse("02:00:00:00:00:07").value
 
 const std::string kPeerData = R"({"VNI":1,"VtepMAC":"02:00:00:00:00:07"})";
 
-Lease dual_peer() {
+Lease dual_vxlan_peer() {
   Lease peer = lease("10.244.2.0-24&fd00:10:0:2::-64", "198.51.100.2", kPeerData);
   peer.attributes.public_ipv6 = ip("2001:db8::2");
   peer.attributes.backend_v6_data = R"({"VNI":1,"VtepMAC":"02:00:00:00:00:08"})";
@@ -32,11 +32,11 @@ Lease dual_peer() {
 TEST_CASE("vxlan: a peer with this node's own MAC is refused, whichever the family") {
   BackendNode node(R"({"Type":"vxlan"})", kDual);
   const auto backend = node.backend();
-  Lease peer = dual_peer();
+  Lease peer = dual_vxlan_peer();
   CHECK(parse_failure([&] { backend->peer_plan(peer); }).empty());
   peer.attributes.backend_v6_data = backend->attributes().backend_v6_data;
   CHECK(contains(parse_failure([&] { backend->peer_plan(peer); }), "this node's own 'flannel-v6.1'"));
-  peer = dual_peer();
+  peer = dual_vxlan_peer();
   peer.attributes.backend_data = backend->attributes().backend_data;
   CHECK(contains(parse_failure([&] { backend->peer_plan(peer); }), "this node's own 'flannel.1'"));
 }
@@ -142,7 +142,7 @@ TEST_CASE("vxlan: a device that is gone gets the hardware address that was publi
 }
 
 TEST_CASE("vxlan: a peer's three objects per family") {
-  const PeerPlan plan = BackendNode(R"({"Type":"vxlan"})", kDual).backend()->peer_plan(dual_peer());
+  const PeerPlan plan = BackendNode(R"({"Type":"vxlan"})", kDual).backend()->peer_plan(dual_vxlan_peer());
   REQUIRE(plan.routes.size() == 2);
   CHECK(plan.routes[0] == flanneld::PlannedRoute{net("10.244.2.0/24"), ip("10.244.2.0"), "flannel.1", true});
   CHECK(plan.routes[1] ==
@@ -151,7 +151,7 @@ TEST_CASE("vxlan: a peer's three objects per family") {
   CHECK(plan.fdb[0] == flanneld::PlannedFdbEntry{"flannel.1", kMac, ip("198.51.100.2")});
   CHECK(plan.fdb[1].dst == ip("2001:db8::2"));
 
-  const PeerPlan v4_only = BackendNode(R"({"Type":"vxlan"})").backend()->peer_plan(dual_peer());
+  const PeerPlan v4_only = BackendNode(R"({"Type":"vxlan"})").backend()->peer_plan(dual_vxlan_peer());
   CHECK(v4_only.routes.size() == 1);
   CHECK(v4_only.fdb.size() == 1);
 }
@@ -171,19 +171,19 @@ TEST_CASE("vxlan: leases that cannot be used") {
   const auto reason = [&](const Lease& peer) {
     return parse_failure([&] { static_cast<void>(backend->peer_plan(peer)); });
   };
-  Lease peer = dual_peer();
+  Lease peer = dual_vxlan_peer();
   peer.attributes.backend_type = "host-gw";
   CHECK(contains(reason(peer), "'host-gw' instead of backend 'vxlan'"));
-  peer = dual_peer();
+  peer = dual_vxlan_peer();
   peer.attributes.backend_type.clear();
   CHECK(contains(reason(peer), "no backend"));
-  peer = dual_peer();
+  peer = dual_vxlan_peer();
   peer.attributes.public_ip = ip("0.0.0.0");
   CHECK(contains(reason(peer), "public IPv4"));
-  peer = dual_peer();
+  peer = dual_vxlan_peer();
   peer.attributes.public_ipv6.reset();
   CHECK(contains(reason(peer), "public IPv6"));
-  peer = dual_peer();
+  peer = dual_vxlan_peer();
   peer.attributes.backend_v6_data.clear();
   CHECK(contains(reason(peer), "10.244.2.0/24"));
   // A node without IPv6 in a cluster that is turning to it.

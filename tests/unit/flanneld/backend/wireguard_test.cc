@@ -8,7 +8,7 @@
 #include "flanneld/backend/registry.h"
 #include "flanneld/backend/wireguard_lease_data.h"
 #include "flanneld/node/wireguard_key.h"
-#include "tests/unit/flanneld/test_support.h"
+#include "tests/unit/flanneld/backend/node.h"
 
 using flanneld::Lease;
 using flanneld::PeerPlan;
@@ -21,14 +21,13 @@ namespace {
 
 const std::string kOwnPublic = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
 const std::string kPeerKey = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
-const std::string kDual = R"(,"EnableIPv6":true,"IPv6Network":"fd00:10::/48")";
 
 std::string data(int port, const std::string& key = kPeerKey) {
   return R"({"PublicKey":")" + key + R"(","Port":)" + std::to_string(port) + "}";
 }
 
-struct Node {
-  explicit Node(const std::string& options = "", const std::string& more = "")
+struct WireguardNode {
+  explicit WireguardNode(const std::string& options = "", const std::string& more = "")
       : config(flanneld::NetworkConfig::parse(R"({"Network":"10.244.0.0/16","Backend":{"Type":"wireguard")" +
                                               options + "}" + more + "}")) {
     external.ifindex = 5;
@@ -59,7 +58,7 @@ Lease v4_peer(const std::string& backend_data = data(51820)) {
   return peer;
 }
 
-Lease dual_peer() {
+Lease dual_wireguard_peer() {
   Lease peer = v4_peer();
   peer.key = key("10.244.2.0-24&fd00:10:0:2::-64");
   peer.attributes.public_ipv6 = ip("2001:db8::2");
@@ -87,18 +86,18 @@ TEST_CASE("wireguard data: upstream's bytes, without a port too; no key but a wh
 }
 
 TEST_CASE("wireguard: publishes its key and the ports that its devices have") {
-  const auto separate = Node("", kDual).backend()->attributes();
+  const auto separate = WireguardNode("", kDual).backend()->attributes();
   CHECK(separate.backend_data == data(51820, kOwnPublic));
   CHECK(separate.backend_v6_data == data(51821, kOwnPublic));
-  const auto one_device = Node(R"(,"Mode":"auto","ListenPort":4000)", kDual).backend()->attributes();
+  const auto one_device = WireguardNode(R"(,"Mode":"auto","ListenPort":4000)", kDual).backend()->attributes();
   CHECK(one_device.backend_data == data(4000, kOwnPublic));
   CHECK(one_device.backend_v6_data == data(4000, kOwnPublic));
-  CHECK(Node().backend()->attributes().backend_v6_data.empty());
+  CHECK(WireguardNode().backend()->attributes().backend_v6_data.empty());
 }
 
 TEST_CASE("wireguard: a device per family, with what the underlay's header leaves of the MTU") {
   const auto backend =
-      Node(R"(,"PSK":")" + kPeerKey + R"(","PersistentKeepaliveInterval":25)", kDual).backend();
+      WireguardNode(R"(,"PSK":")" + kPeerKey + R"(","PersistentKeepaliveInterval":25)", kDual).backend();
   const auto own = key("10.244.1.0-24&fd00:10:0:1::-64");
   const auto plan = backend->node_plan(&own);
   REQUIRE(plan.devices.size() == 2);
@@ -124,7 +123,7 @@ TEST_CASE("wireguard: one device carries both families in the other modes") {
     size_t ports;
   } cases[] = {{"ipv4", 1440, 1}, {"ipv6", 1420, 1}, {"auto", 1420, 2}};
   for (const auto& one : cases) {
-    const auto backend = Node(R"(,"Mode":")" + std::string(one.mode) + "\"", kDual).backend();
+    const auto backend = WireguardNode(R"(,"Mode":")" + std::string(one.mode) + "\"", kDual).backend();
     const auto plan = backend->node_plan(&own);
     REQUIRE(plan.devices.size() == 1);
     CHECK(plan.devices[0].mtu == one.mtu);
@@ -136,12 +135,12 @@ TEST_CASE("wireguard: one device carries both families in the other modes") {
 }
 
 TEST_CASE("wireguard: no packet of the pod network leaves by another route") {
-  const auto plan = Node("", kDual).backend()->node_plan(nullptr);
+  const auto plan = WireguardNode("", kDual).backend()->node_plan(nullptr);
   CHECK(plan.blackholes == std::vector{net("10.244.0.0/16"), net("fd00:10::/48")});
 }
 
 TEST_CASE("wireguard: a peer per family, and a route for each subnet") {
-  const PeerPlan plan = Node("", kDual).plan(dual_peer());
+  const PeerPlan plan = WireguardNode("", kDual).plan(dual_wireguard_peer());
   REQUIRE(plan.tunnel_peers.size() == 2);
   CHECK(plan.tunnel_peers[0] ==
         PlannedTunnelPeer{.link = "flannel-wg",
@@ -155,18 +154,18 @@ TEST_CASE("wireguard: a peer per family, and a route for each subnet") {
 }
 
 TEST_CASE("wireguard: a peer that publishes no port has this node's") {
-  CHECK(
-      endpoint_of(Node(R"(,"ListenPort":4000)").plan(v4_peer(R"({"PublicKey":")" + kPeerKey + "\"}"))).port ==
-      4000);
+  CHECK(endpoint_of(
+            WireguardNode(R"(,"ListenPort":4000)").plan(v4_peer(R"({"PublicKey":")" + kPeerKey + "\"}")))
+            .port == 4000);
 }
 
 TEST_CASE("wireguard: one device sends by the family that the mode says, to the port that is open") {
-  Lease peer = dual_peer();  // as upstream publishes it: no device of it has the second port
-  CHECK(endpoint_of(Node(R"(,"Mode":"ipv4")", kDual).plan(peer)) ==
+  Lease peer = dual_wireguard_peer();  // as upstream publishes it: no device of it has the second port
+  CHECK(endpoint_of(WireguardNode(R"(,"Mode":"ipv4")", kDual).plan(peer)) ==
         netlink::WireguardEndpoint{ip("198.51.100.2"), 51820});
-  CHECK(endpoint_of(Node(R"(,"Mode":"ipv6")", kDual).plan(peer)) ==
+  CHECK(endpoint_of(WireguardNode(R"(,"Mode":"ipv6")", kDual).plan(peer)) ==
         netlink::WireguardEndpoint{ip("2001:db8::2"), 51820});
-  const Node automatic(R"(,"Mode":"auto")", kDual);
+  const WireguardNode automatic(R"(,"Mode":"auto")", kDual);
   CHECK(endpoint_of(automatic.plan(peer)).address == ip("198.51.100.2"));
   peer.attributes.public_ip = ip("192.168.7.2");
   CHECK(endpoint_of(automatic.plan(peer)).address == ip("2001:db8::2"));
@@ -174,28 +173,30 @@ TEST_CASE("wireguard: one device sends by the family that the mode says, to the 
   CHECK(endpoint_of(automatic.plan(peer)).address == ip("192.168.7.2"));
   CHECK(automatic.plan(peer).tunnel_peers[0].allowed ==
         std::vector{net("10.244.2.0/24"), net("fd00:10:0:2::/64")});
-  CHECK(endpoint_of(Node(R"(,"Mode":"auto")").plan(v4_peer())).address == ip("198.51.100.2"));
+  CHECK(endpoint_of(WireguardNode(R"(,"Mode":"auto")").plan(v4_peer())).address == ip("198.51.100.2"));
 }
 
 TEST_CASE("wireguard: refuses its own key, two keys, and peers of other backends") {
-  CHECK_THROWS_AS(Node().plan(v4_peer(data(51820, kOwnPublic))), base::ParseError);
-  Lease peer = dual_peer();
+  CHECK_THROWS_AS(WireguardNode().plan(v4_peer(data(51820, kOwnPublic))), base::ParseError);
+  Lease peer = dual_wireguard_peer();
   peer.attributes.backend_v6_data = data(51821, "gN65BkIKy1eCE9pP1wdc8ROUtkHLF2PfAqYdyYBz6EA=");
-  CHECK_THROWS_AS(Node(R"(,"Mode":"auto")", kDual).plan(peer), base::ParseError);
+  CHECK_THROWS_AS(WireguardNode(R"(,"Mode":"auto")", kDual).plan(peer), base::ParseError);
   peer = v4_peer();
   peer.attributes.backend_type = "vxlan";
-  CHECK_THROWS_AS(Node().plan(peer), base::ParseError);
+  CHECK_THROWS_AS(WireguardNode().plan(peer), base::ParseError);
 }
 
 TEST_CASE("wireguard: options that cannot be are refused, and no secret is told") {
-  CHECK(contains(Node(R"(,"Mode":"ipv6")").failure(), "'ipv6' needs EnableIPv6"));
-  CHECK(contains(Node(R"(,"Mode":"Auto")").failure(), "'Backend.Mode'"));
-  CHECK(contains(Node(R"(,"ListenPort":51821)", kDual).failure(), "two devices cannot have one port"));
-  CHECK(contains(Node(R"(,"PersistentKeepaliveInterval":"25s")").failure(), "PersistentKeepaliveInterval"));
-  CHECK(contains(Node(R"(,"ListenPort":0)").failure(), "ListenPort"));
-  CHECK(contains(Node(R"(,"MTU":9000)").failure(), "more than the 1500 of interface 'eth0'"));
+  CHECK(contains(WireguardNode(R"(,"Mode":"ipv6")").failure(), "'ipv6' needs EnableIPv6"));
+  CHECK(contains(WireguardNode(R"(,"Mode":"Auto")").failure(), "'Backend.Mode'"));
+  CHECK(
+      contains(WireguardNode(R"(,"ListenPort":51821)", kDual).failure(), "two devices cannot have one port"));
+  CHECK(contains(WireguardNode(R"(,"PersistentKeepaliveInterval":"25s")").failure(),
+                 "PersistentKeepaliveInterval"));
+  CHECK(contains(WireguardNode(R"(,"ListenPort":0)").failure(), "ListenPort"));
+  CHECK(contains(WireguardNode(R"(,"MTU":9000)").failure(), "more than the 1500 of interface 'eth0'"));
   for (const std::string secret : {"c2VjcmV0c2VjcmV0", "not base64"}) {
-    const std::string text = Node(R"(,"PSK":")" + secret + "\"").failure();
+    const std::string text = WireguardNode(R"(,"PSK":")" + secret + "\"").failure();
     CHECK(contains(text, "'Backend.PSK' must be the base64 text of 32 bytes"));
     CHECK_FALSE(contains(text, secret));
   }

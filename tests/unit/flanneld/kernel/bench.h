@@ -14,7 +14,16 @@ namespace flanneld_test {
 
 constexpr int kVxlan = 7, kExternal = 2;
 
-inline base::MacAddress mac(uint8_t last) { return {{2, 0, 0, 0, 0, last}}; }
+inline netlink::Route route(const std::string& dst, const std::string& gw, int ifindex, uint8_t protocol) {
+  return {net(dst), ip(gw), ifindex, protocol};
+}
+
+/// A key whose bytes are all the same.
+inline netlink::WireguardKey key_of(uint8_t byte) {
+  netlink::WireguardKey key;
+  key.fill(byte);
+  return key;
+}
 
 /// A peer behind the tunnel.
 inline flanneld::PeerPlan tunnel_peer(const std::string& subnet, const std::string& node, uint8_t last) {

@@ -10,13 +10,7 @@ using flanneld::KernelWrites;
 using namespace flanneld_test;
 using netlink::Route;
 
-namespace {
-
-Route route(const std::string& dst, const std::string& gw, int ifindex, uint8_t protocol) {
-  return {net(dst), ip(gw), ifindex, protocol};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("diff: an up-to-date kernel needs nothing, an empty one everything") {
   Bench bench;

@@ -29,10 +29,6 @@ struct Judged : Bench {
   flanneld::DesiredState state = desired();
 };
 
-Route route(const std::string& dst, const std::string& gw, int ifindex, uint8_t protocol) {
-  return {net(dst), ip(gw), ifindex, protocol};
-}
-
 netlink::Address address(const std::string& text, int ifindex) {
   netlink::Address address{net(text)};
   address.ifindex = ifindex;

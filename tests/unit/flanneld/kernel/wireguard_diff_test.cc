@@ -14,12 +14,6 @@ namespace {
 const std::string kLink = "flannel-wg";
 const auto kNow = std::chrono::sys_seconds(std::chrono::hours(500'000));
 
-netlink::WireguardKey key_of(uint8_t byte) {
-  netlink::WireguardKey key;
-  key.fill(byte);
-  return key;
-}
-
 flanneld::PeerPlan peer_plan(uint8_t key_byte, const std::string& address, const std::string& subnet) {
   return {.routes = {},
           .neighbours = {},

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/unit/flanneld/test_support.h"
+#include "tests/unit/flanneld/kernel/bench.h"
 
 using namespace flanneld;
 using namespace flanneld_test;
@@ -10,12 +10,6 @@ using netlink::WireguardKey;
 using netlink::WireguardState;
 
 namespace {
-
-WireguardKey key_of(uint8_t byte) {
-  WireguardKey key;
-  key.fill(byte);
-  return key;
-}
 
 const std::string kOne(64, '1'), kTwo(64, '2'), kZero(64, '0');
 

@@ -21,7 +21,7 @@ std::string parsed(const std::string& name) {
   return key ? key->str() : "";
 }
 
-std::string failure(const std::string& text) {
+std::string attributes_failure(const std::string& text) {
   return parse_failure([&] { LeaseAttributes::parse(text); });
 }
 
@@ -156,9 +156,9 @@ TEST_CASE("lease attributes: what is refused") {
     const auto& text = test.first;
     const auto& wanted = test.second;
     CAPTURE(text.substr(0, 80));
-    CAPTURE(failure(text));
-    CHECK(contains(failure(text), wanted));
-    CHECK(failure(text).size() < 500);
+    CAPTURE(attributes_failure(text));
+    CHECK(contains(attributes_failure(text), wanted));
+    CHECK(attributes_failure(text).size() < 500);
   }
 }
 

@@ -25,7 +25,7 @@ FamilyConfig ipv6(const std::string& members) {
   return NetworkConfig::parse(R"({"EnableIPv4":false,"EnableIPv6":true,)" + members + "}").ipv6.value();
 }
 
-std::string failure(const std::string& text) {
+std::string config_failure(const std::string& text) {
   return parse_failure([&] { NetworkConfig::parse(text); });
 }
 
@@ -166,9 +166,9 @@ TEST_CASE("network config: each error names its key and what to do") {
     const auto& text = test.first;
     const auto& wanted = test.second;
     CAPTURE(text.substr(0, 100));
-    CAPTURE(failure(text));
-    CHECK(contains(failure(text), wanted));
-    CHECK(failure(text).substr(0, 16) == "network config: ");
+    CAPTURE(config_failure(text));
+    CHECK(contains(config_failure(text), wanted));
+    CHECK(config_failure(text).substr(0, 16) == "network config: ");
   }
 }
 
@@ -247,7 +247,8 @@ TEST_CASE(
 
 TEST_CASE("network config: a misspelt key is refused with the right one, a strange one ignored") {
   const auto with = [](const char* key) {
-    return failure(fmt::format(R"({{"Network":"10.5.0.0/16","{}":24,"Backend":{{"Type":"vxlan"}}}})", key));
+    return config_failure(
+        fmt::format(R"({{"Network":"10.5.0.0/16","{}":24,"Backend":{{"Type":"vxlan"}}}})", key));
   };
   CHECK(with("SubnetLength") == "network config: there is no key 'SubnetLength'; did you mean 'SubnetLen'?");
   CHECK(contains(with("Subnet_Min"), "did you mean 'SubnetMin'?"));

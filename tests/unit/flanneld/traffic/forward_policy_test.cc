@@ -14,13 +14,13 @@ using netfilter::NftVerdict;
 namespace {
 
 // Upstream's rules as iptables-save 1.8.9 prints them.
-const std::string kFilter =
+const std::string kFilterTable =
     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:FLANNEL-FWD - [0:0]\n"
     "-A FORWARD -m comment --comment \"flanneld forward\" -j FLANNEL-FWD\n"
     "-A FLANNEL-FWD -s 10.244.0.0/16 -m comment --comment \"flanneld forward\" -j ACCEPT\n"
     "-A FLANNEL-FWD -d 10.244.0.0/16 -m comment --comment \"flanneld forward\" -j ACCEPT\nCOMMIT\n";
 const std::string kDroppingFilter =
-    "*filter\n:FORWARD DROP [0:0]\n" + kFilter.substr(kFilter.find(":FLANNEL-FWD"));
+    "*filter\n:FORWARD DROP [0:0]\n" + kFilterTable.substr(kFilterTable.find(":FLANNEL-FWD"));
 
 netfilter::NftRuleInfo rule(NftVerdict verdict, bool unconditional, const std::string& target = "") {
   netfilter::NftRuleInfo rule;
@@ -64,7 +64,7 @@ TEST_CASE("a legacy FORWARD chain blocks pods by its policy unless it jumps to f
   const auto obstacle = [](const std::string& saved) {
     return find_obstacle(parse_iptables_save(saved), base::Family::v4);
   };
-  CHECK_FALSE(obstacle(kFilter));
+  CHECK_FALSE(obstacle(kFilterTable));
   CHECK_FALSE(obstacle(kDroppingFilter));
   CHECK(contains(obstacle("*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")->text(), "iptables-legacy -P FORWARD"));
 }

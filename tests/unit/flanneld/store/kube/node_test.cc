@@ -14,7 +14,7 @@ using namespace flanneld_test;
 
 namespace {
 
-const std::string kPrefix = "flannel.alpha.coreos.com/";
+const std::string kNodePrefix = "flannel.alpha.coreos.com/";
 const std::string kHead =
     R"({"kind":"NodeList","apiVersion":"v1","metadata":{"resourceVersion":"220"},"items":[)";
 
@@ -39,7 +39,7 @@ std::string spec(const std::string& cidr) {
 }
 
 KubeNode node(const std::string& name, const std::string& cidr, const std::string& public_ip) {
-  return parse_kube_node(node_text(name, spec(cidr), flannels(public_ip)), kPrefix);
+  return parse_kube_node(node_text(name, spec(cidr), flannels(public_ip)), kNodePrefix);
 }
 
 /// The same without spec and status, as metadata alone shows it.
@@ -64,21 +64,21 @@ TEST_CASE("kube node: the texts that count are found among all others") {
   CHECK(read.network_reason == "R");
   CHECK(read.is_whole);
   CHECK(read.is_marked());
-  CHECK_FALSE(parse_kube_node(R"({"metadata":{"name":"x","annotations":null}})", kPrefix).is_whole);
+  CHECK_FALSE(parse_kube_node(R"({"metadata":{"name":"x","annotations":null}})", kNodePrefix).is_whole);
 }
 
 TEST_CASE("kube node: text that was cut anywhere is an error") {
   const std::string whole = node_text("n1", spec("10.244.1.0/24"), flannels("192.0.2.1"));
   for (size_t size = 0; size < whole.size(); ++size)
-    CHECK_THROWS_AS(parse_kube_node(std::string_view(whole).substr(0, size), kPrefix), base::ParseError);
-  CHECK_THROWS_AS(parse_kube_node(whole + "}", kPrefix), base::ParseError);
-  CHECK_THROWS_AS(parse_kube_node(std::string(100, '{'), kPrefix), base::ParseError);
+    CHECK_THROWS_AS(parse_kube_node(std::string_view(whole).substr(0, size), kNodePrefix), base::ParseError);
+  CHECK_THROWS_AS(parse_kube_node(whole + "}", kNodePrefix), base::ParseError);
+  CHECK_THROWS_AS(parse_kube_node(std::string(100, '{'), kNodePrefix), base::ParseError);
 }
 
 TEST_CASE("kube event: additions, deletions, bookmarks and errors") {
   const std::string object = node_text("n1", spec("10.244.1.0/24"), "");
   const auto event = [&](const std::string& type, const std::string& of) {
-    return parse_kube_event(R"({"type":")" + type + R"(","object":)" + of + "}", kPrefix);
+    return parse_kube_event(R"({"type":")" + type + R"(","object":)" + of + "}", kNodePrefix);
   };
   CHECK(event("ADDED", object).kind == KubeEvent::Kind::changed);
   CHECK(event("MODIFIED", object).node.name == "n1");
