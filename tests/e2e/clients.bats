@@ -37,6 +37,7 @@ namespaces() {
 # The page comes through port 8080 of the node, whoever asks, in both families; `pod` is the one that serves it.
 serves_everybody() {
   local pod=$1 who address
+  wait_until 10 web_listens 80 nsenter "--net=/run/netns/$pod"
   pod_add other
   cni_pod add other --net /etc/cni/net.d/10-flannel.conflist >/dev/null
   for address in 192.0.2.1 '[2001:db8::1]'; do
@@ -51,8 +52,7 @@ serves_everybody() {
 
 # Nothing listens any more, and nothing is left.
 is_gone() {
-  run web_fetch outside http://192.0.2.1:8080/
-  [[ $status -ne 0 ]]
+  web_misses outside http://192.0.2.1:8080/
   assert_empty "$(leftovers; links_of ifb)" "what the pod leaves behind"
 }
 
@@ -98,6 +98,7 @@ is_gone() {
     podman_run web --network cbr0 --publish 8080:80
     serves_everybody "$(namespaces | grep -v outside)"
     podman_call restart --time 0 web
+    wait_until 10 web_listens 80 nsenter "--net=/run/netns/$(namespaces | grep -v outside)"
     assert_equal "$(web_fetch outside http://192.0.2.1:8080/)" 'hello from a pod'
     podman_call rm --force --time 0 web
     is_gone

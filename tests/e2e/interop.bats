@@ -161,8 +161,8 @@ mtus() {
   reference_add old "$both"
   pod_add new
   assert_equal "$(mtus new | xargs)" "1450 1450 1450"
-  pod_exec new ping -c1 -W1 -M 'do' -s 1422 10.244.1.2
-  pod_exec old ping -c1 -W1 -M 'do' -s 1402 fd00:10:244:1::3
+  pod_exec new ping -c 1 -W 5 -M 'do' -s 1422 10.244.1.2
+  pod_exec old ping -c 1 -W 5 -M 'do' -s 1402 fd00:10:244:1::3
   cni_pod del old --net "$(our_conf)"
   pod_add between
   assert_equal "$(mtus between | xargs)" "1450 1450 1450"

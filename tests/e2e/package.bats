@@ -113,6 +113,7 @@ another_agent() {
   run ! ls "$debian_root"/usr/lib/cni
   debian dpkg --purge flanneld flannel-cni
   on b node_exec pkill -INT -f "ping -i 0.05"
+  wait_until 5 on b node_exec grep -q "packet loss" /run/pings
   pings=$(on b node_exec cat /run/pings)
   assert_match "$pings" " 0% packet loss"
   [[ ! -e $debian_root/etc/default/flanneld && ! -e $debian_root/var/lib/flannel/leases.json ]]
@@ -131,7 +132,7 @@ journal_says() {
   install_packages 0.1.0
   run -0 debian systemd-analyze security --threshold 30 flanneld # 3.0 of 10
   debian mkdir /run/systemd/system/flanneld.service.d
-  printf '[Service]\nWatchdogSec=1\n' >"$NODE_DIR/limit"
+  printf '[Service]\nWatchdogSec=3\n' >"$NODE_DIR/limit"
   debian bash -c 'cat >/run/systemd/system/flanneld.service.d/limit.conf' <"$NODE_DIR/limit"
   printf 'FLANNELD_LEASE_DIR=/var/lib/flannel/leases\nFLANNELD_LOG_FORMAT=json\nFLANNELD_CONFIG=/etc/flanneld.yaml\n' \
     >"$debian_root/etc/default/flanneld"
@@ -156,7 +157,7 @@ journal_says() {
   before=$(agent_number)
   debian bash -c 'kill -STOP "$1"' bash "$before"
   wait_until 15 another_agent "$before"
-  assert_equal "$(debian systemctl show --property NRestarts --value flanneld)" 1
+  (($(debian systemctl show --property NRestarts --value flanneld) >= 1)) # more on a machine where all are slow
 }
 
 # plugin_links: the further names in /usr/lib/cni, and where they lead.

@@ -11,7 +11,7 @@ setup() {
 
 # browse HOST OPTION...: chromium without a display, with the agent's page on that host.
 browse() {
-  on "$1" node_exec env HOME=/run/browser chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage \
+  NODE_TIMEOUT=60 on "$1" node_exec env HOME=/run/browser chromium --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage \
     --no-first-run --user-data-dir=/run/browser "${@:2}" http://127.0.0.1:7000/ 2>/run/browser.log
 }
 

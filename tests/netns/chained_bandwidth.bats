@@ -119,7 +119,7 @@ fetch_takes() {
 @test "what containerd asks for, a burst of half a gigabyte, lets a slow pod have it" {
   chained bandwidth ADD '{"runtimeConfig": {"bandwidth": {"ingressRate": 1000000, "ingressBurst": 4294967295, "egressRate": 1000000, "egressBurst": 4294967295}}}' >/dev/null
   chained bandwidth CHECK '{"runtimeConfig": {"bandwidth": {"ingressRate": 1000000, "ingressBurst": 4294967295}}}'
-  fetch_takes 0 3000 30000000 node pod # by 32 bits of ticks the bucket would hold 21 MB
+  fetch_takes 0 "$(patience 3000)" 30000000 node pod # by 32 bits of ticks the bucket would hold 21 MB
 }
 
 @test "GC removes the IFBs of pods that are gone, also the reference's, and keeps the others'" {
@@ -139,6 +139,6 @@ fetch_takes() {
 
 @test "a pod sends and receives no faster than that" {
   chained bandwidth ADD '{"ingressRate": 16000000, "ingressBurst": 160000, "egressRate": 8000000, "egressBurst": 160000}' >/dev/null
-  fetch_takes 350 2000 1000000 node pod # 8 Mbit, of which 160 kbit at once
-  fetch_takes 800 3000 1000000 pod node
+  fetch_takes 350 "$(patience 2000)" 1000000 node pod # 8 Mbit, of which 160 kbit at once
+  fetch_takes 800 "$(patience 3000)" 1000000 pod node
 }

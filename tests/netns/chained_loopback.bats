@@ -21,8 +21,8 @@ lo() {
   for version in 0.3.1 0.4.0 1.0.0; do
     assert_equal "$(lo loopback ADD '{"cniVersion": "'$version'"}' | jq -S 'del(.dns, .ips[].version)')" \
       "$(lo reference ADD '{"cniVersion": "'$version'"}' | jq -S 'del(.dns, .ips[].version)')"
-    pod_exec pod ping -c 1 -W 1 127.0.0.1
-    pod_exec pod ping -c 1 -W 1 ::1
+    pod_exec pod ping -c 1 -W 5 127.0.0.1
+    pod_exec pod ping -c 1 -W 5 ::1
     lo loopback DEL '{"cniVersion": "'$version'"}'
     run ! pod_exec pod ping -c 1 -W 1 127.0.0.1
   done

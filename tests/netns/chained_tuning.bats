@@ -57,10 +57,10 @@ all='{"mac": "02:11:22:33:44:55", "mtu": 1300, "txQLen": 77, "promisc": true, "a
     list=$(list tuning '{"mac": "02:11:22:33:44:55"}' "{\"type\": \"$type\"}")
     cni_pod add pod --net "$list" >/dev/null
     cni_pod add other --net "$list" --plugin flannel >/dev/null
-    pod_exec other ping -c 1 -W 1 "$(pod_address pod 4)" >/dev/null
-    pod_exec other ping -c 1 -W 1 "$(pod_address pod 6)" >/dev/null
-    pod_exec pod ping -c 1 -W 1 10.244.1.1 >/dev/null
-    node_exec ping -c 1 -W 1 "$(pod_address pod 4)" >/dev/null
+    pod_exec other ping -c 1 -W 5 "$(pod_address pod 4)" >/dev/null
+    pod_exec other ping -c 1 -W 5 "$(pod_address pod 6)" >/dev/null
+    pod_exec pod ping -c 1 -W 5 10.244.1.1 >/dev/null
+    node_exec ping -c 1 -W 5 "$(pod_address pod 4)" >/dev/null
     cni_pod check pod --net "$list"
     cni_pod del pod --net "$list"
     cni_pod del other --net "$list" --plugin flannel
@@ -87,7 +87,7 @@ pod_address() {
   run cni_pod add pod --net "$list"
   assert_error 7 "invalid net sysctl key"
   cni_pod del pod --net "$list"
-  pod_exec other ping -c 1 -W 1 10.244.1.1 >/dev/null
+  pod_exec other ping -c 1 -W 5 10.244.1.1 >/dev/null
 }
 
 @test "CHECK finds each value that somebody changed" {

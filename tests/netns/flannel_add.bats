@@ -200,8 +200,8 @@ addresses_of() {
   subnet_env_write FLANNEL_SUBNET=10.244.1.1/31 FLANNEL_IPV6_NETWORK=fd00:10:244::/48 FLANNEL_IPV6_SUBNET=fd00:10:244:1::1/127
   run flannel ADD c1 pod "$(conf)"
   assert_json "$output" '[.ips[].address] == ["10.244.1.0/31", "fd00:10:244:1::/127"]'
-  pod_exec pod ping -c1 -W1 10.244.1.1
-  pod_exec pod ping -c1 -W1 fd00:10:244:1::1
+  pod_exec pod ping -c 1 -W 5 10.244.1.1
+  pod_exec pod ping -c 1 -W 5 fd00:10:244:1::1
 }
 
 @test "an address keeps its MAC, and neighbours that remember another are corrected" {
@@ -215,7 +215,7 @@ addresses_of() {
   node_exec ip neigh replace 10.244.1.9 lladdr 02:00:00:00:00:09 dev cni0 nud reachable
   flannel ADD c1 pod "$(conf "$asked")"
   assert_equal "$(node_exec ip -j neigh show 10.244.1.9 dev cni0 | jq -r '.[0].lladdr')" 0a:58:0a:f4:01:09
-  node_exec busybox ping -c 1 -W 1 10.244.1.9
+  node_exec busybox ping -c 1 -W 5 10.244.1.9
   flannel DEL c1 pod "$(conf "$asked")"
   assert_empty "$(node_exec ip neigh show 10.244.1.9 dev cni0)" "entry of a pod that is gone"
   flannel ADD c1 pod "$(conf "$asked")"
@@ -246,7 +246,7 @@ addresses_of() {
   # It needs none of it to be reached, nor to reach others.
   pod_add other
   flannel ADD c2 other "$(conf)"
-  pod_exec other busybox ping -c 1 -W 1 10.244.1.2
+  pod_exec other busybox ping -c 1 -W 5 10.244.1.2
 }
 
 @test "an address can be asked for in each of three ways" {

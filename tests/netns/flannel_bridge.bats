@@ -15,7 +15,7 @@ link_value() {
 }
 
 reaches() {
-  pod_exec "$1" busybox ping -c 1 -W 1 "$2"
+  pod_exec "$1" busybox ping -c 1 -W 5 "$2"
 }
 
 @test "a bridge that was there before keeps its MAC as pods come and go" {
@@ -43,7 +43,7 @@ reaches() {
   port=$(links_of veth | grep '^veth')
   node_exec ip link add "$foreign" type veth peer name other # nobody's that we know
   node_exec ip link del cni0
-  run ! reaches old 10.244.1.1
+  run ! pod_exec old busybox ping -c 1 -W 1 10.244.1.1
   add_pod new
   assert_equal "$(link_value "$port" '.master + " " + (.linkinfo.info_slave_data.hairpin | tostring)')" "cni0 true"
   assert_equal "$(link_value "$foreign" '.master // "none"')" none
@@ -70,7 +70,7 @@ mtus() {
 receives() {
   local from=(node_exec)
   [[ $1 == node ]] || from=(pod_exec "$1")
-  "${from[@]}" busybox ping -c 1 -W 1 -s "$3" "$2"
+  "${from[@]}" busybox ping -c 1 -W 5 -s "$3" "$2"
 }
 
 @test "an MTU that rises or falls is that of the bridge and of new pods when no pod of the old one runs any more" {
@@ -109,7 +109,7 @@ receives() {
 }
 
 @test "over a bridge with the spanning tree protocol ADD answers when the port forwards" {
-  node_exec sh -c 'ip link add cni0 type bridge stp_state 1 forward_delay 200 && ip link set cni0 up'
+  node_exec sh -c 'ip link add cni0 type bridge stp_state 1 forward_delay 3000 && ip link set cni0 up'
   pod_add late
   flannel ADD late late "$(conf)" >"$NODE_DIR/answer" 3>&- &
   local call=$! port
@@ -118,7 +118,7 @@ receives() {
   has_address() { pod_exec late ip -4 addr show dev eth0 up 2>/dev/null | grep -q 10.244.1.2; }
   wait_until 5 has_address
   [[ ! -s $NODE_DIR/answer ]] || fail "ADD has answered"
-  # What else comes by itself, after two seconds more each.
+  # What else comes by itself, after thirty seconds more each.
   node_exec sh -c "ip link set cni0 type bridge stp_state 0 && bridge link set dev $port state 3"
   wait "$call"
   assert_json "$(<"$NODE_DIR/answer")" '.ips[0].address == "10.244.1.2/24"'
@@ -130,5 +130,5 @@ receives() {
   config=$(conf '{"ipam":{"gateway":"10.244.1.254"}}')
   flannel ADD c1 pod "$config"
   assert_match "$(pod_exec pod ip -4 -o addr show eth0)" ' 10\.244\.1\.1/24 '
-  pod_exec pod busybox ping -c 1 -W 1 10.244.1.254
+  pod_exec pod busybox ping -c 1 -W 5 10.244.1.254
 }

@@ -197,9 +197,9 @@ spy_conf() {
   conf_write hang.conf <<<"$config"
   node_exec env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
     bash -c '/opt/cni/bin/flannel <"$0" & pid=$!
-      for ((i = 0; i < 200; i++)); do ! pgrep -f "^sleep 1000" || break; sleep 0.05; done
+      until pgrep -f "^sleep 1000"; do sleep 0.05; done
       kill -KILL $pid
-      for ((i = 0; i < 100; i++)); do pgrep -f "^sleep 1000" || exit 0; sleep 0.05; done; exit 1' "$NODE_DIR/hang.conf"
+      while pgrep -f "^sleep 1000"; do sleep 0.05; done' "$NODE_DIR/hang.conf"
   flannel DEL c1 pod "$config"
   assert_equal "$(spy_calls)" "ADD DEL"
   assert_empty "$(leftovers)" leftovers

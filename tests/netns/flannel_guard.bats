@@ -86,8 +86,8 @@ arrives() {
   two_pods
   arrives "" "web $own from=$web_mac" "node $own from=$node_mac" "new $own from=02:00:00:00:00:99" \
     "arp arp sender=10.244.1.2 target=10.244.1.3 from=$web_mac"
-  node_exec busybox ping -c 1 -W 1 10.244.1.3
-  pod_exec web busybox ping -c 1 -W 1 "$gateway"
+  node_exec busybox ping -c 1 -W 5 10.244.1.3
+  pod_exec web busybox ping -c 1 -W 5 "$gateway"
   assert_empty "$(node_exec bridge fdb show br cni0 | grep -i 'dev.*master' | grep -v -e static -e permanent)" "learned MACs"
 }
 
@@ -135,6 +135,6 @@ arrives() {
 
 @test "the first pod of a node has its IPv6 gateway's answer at once, at both of its addresses" {
   flannel ADD c1 evil "$(conf)" >/dev/null
-  pod_exec evil busybox ping -c 1 -W 1 "${v6}:1"
-  pod_exec evil busybox ping -c 1 -W 1 fe80::858:aff:fef4:101%eth0
+  pod_exec evil busybox ping -c 1 -W 5 "${v6}:1"
+  pod_exec evil busybox ping -c 1 -W 5 fe80::858:aff:fef4:101%eth0
 }

@@ -97,7 +97,7 @@ JSON
   before=$(guard_state)
   flannel DEL c9 '' "$(with_result "$(conf)" "$result")" eth9
   assert_equal "$(guard_state)" "$before"
-  pod_exec web busybox ping -c 1 -W 1 "$gateway"
+  pod_exec web busybox ping -c 1 -W 5 "$gateway"
 }
 
 @test "GC takes back what pods left that died without DEL, and nothing else" {
@@ -182,11 +182,11 @@ KEYS
   # The reference's bridge looks whether its own addresses are free.
   wait_until 5 eval '! node_exec ip -6 addr show dev cni0 tentative | grep -q .'
   for pod in evil other; do
-    pod_exec "$pod" busybox ping -c 1 -W 1 10.244.1.9
-    pod_exec "$pod" busybox ping -c 1 -W 1 "${v6}:1"
-    node_exec busybox ping -c 1 -W 1 "$(pod_exec "$pod" ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')"
+    pod_exec "$pod" busybox ping -c 1 -W 5 10.244.1.9
+    pod_exec "$pod" busybox ping -c 1 -W 5 "${v6}:1"
+    node_exec busybox ping -c 1 -W 5 "$(pod_exec "$pod" ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')"
   done
-  pod_exec evil busybox ping -c 1 -W 1 10.244.1.3
+  pod_exec evil busybox ping -c 1 -W 5 10.244.1.3
   catch_start web
   forge evil "world udp src=8.8.8.8 dst=10.244.1.9" "gw arp sender=$gateway target=10.244.1.9" "mac $own from=02:00:00:00:00:99" \
     "end udp src=10.244.1.2 dst=10.244.1.9"
@@ -218,7 +218,7 @@ KEYS
   flannel ADD c2 web "$(conf '{"runtimeConfig":{"ips":["10.244.1.9/24"]}}')" >/dev/null
   assert_equal "$(guard_elements own4 | grep -c ' 10.244.1.2$')" 0
   assert_equal "$(guard_elements own4 | grep -c ' 10.244.1.3$')" 1
-  pod_exec other busybox ping -c 1 -W 1 "$gateway"
+  pod_exec other busybox ping -c 1 -W 5 "$gateway"
 }
 
 @test "after somebody has flushed all rules the next ADD guards all pods again, and those with keys keep what they may" {
@@ -263,8 +263,8 @@ KEYS
   flannel ADD c2 web "$config" >/dev/null
   assert_match "$(pod_exec web ip neigh show "$gateway")" 'lladdr 0a:58:0a:f4:01:01 PERMANENT'
   assert_match "$(node_exec ip neigh show 10.244.1.3)" 'dev cni0.7 lladdr 0a:58:0a:f4:01:03 PERMANENT'
-  pod_exec web busybox ping -c 1 -W 1 "$gateway"
-  pod_exec evil busybox ping -c 1 -W 1 10.244.1.3
+  pod_exec web busybox ping -c 1 -W 5 "$gateway"
+  pod_exec evil busybox ping -c 1 -W 5 10.244.1.3
   arrives "" "world udp src=8.8.8.8 dst=10.244.1.3" "tag udp src=8.8.8.8 dst=10.244.1.3 vlan=7"
   flannel DEL c2 web "$config"
   assert_empty "$(node_exec ip neigh show 10.244.1.3)" "neighbour entry of a pod that is gone"

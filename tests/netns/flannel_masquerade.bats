@@ -78,7 +78,7 @@ stale_rules() {
   flannel GC '' '' "$(conf "$keep")"
   took=$((${EPOCHREALTIME/./} - took))
   assert_equal "$(masq_rules | sed 's/.*net: //' | sort)" $'cbr0, if: eth0, id: c1"\ncbr1, if: eth0, id: s1"'
-  ((took < 10000000)) || fail "GC took $took us"
+  ((took < $(patience 10000000))) || fail "GC took $took us"
 }
 
 @test "CHECK misses the masquerade rules of either backend, also when none is asked for" {
@@ -176,8 +176,7 @@ WRAPPER
   assert_equal "$(web_fetch pod http://192.0.2.2/)" "hello from a pod"
   flannel DEL c1 pod "$(conf)"
   flannel ADD c1 pod "$(conf '{"delegate":{"ipMasq":false}}')"
-  run web_fetch pod http://192.0.2.2/
-  [[ $status -ne 0 ]] || fail "reached the outside without masquerade: the test proves nothing"
+  web_misses pod http://192.0.2.2/ || fail "reached the outside without masquerade: the test proves nothing"
 }
 
 @test "with either backend, a pod of another node sees the pod's own address" {
@@ -214,8 +213,7 @@ WRAPPER
   assert_equal "$(node_exec nft -a list table bridge nat | grep -c 'comment "macspoofchk-c1-eth0"')" 4
   assert_match "$(node_exec nft list chain bridge nat PREROUTING)" "iifname \"$host\" jump cni-br-iface-c1-eth0"
   pod_exec pod ip link set eth0 address 02:00:00:00:00:99
-  run web_fetch pod http://10.244.1.1/
-  [[ $status -ne 0 ]] || fail "a forged source address passed"
+  web_misses pod http://10.244.1.1/ || fail "a forged source address passed"
   pod_del pod
   flannel DEL c1 '' "$config"
   assert_empty "$(node_exec nft list table bridge nat | grep -E 'cni-br-iface|macspoofchk')" "rules and chains"

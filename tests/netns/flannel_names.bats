@@ -45,7 +45,7 @@ comparable() {
     node_exec rm -rf /var/lib/cni/networks
     assert_equal "$(ours "$type" ADD c1 one | comparable)" "$(comparable <<<"$theirs")"
     ours "$type" ADD c2 two >/dev/null
-    pod_exec one ping -c 1 -W 1 10.88.0.3 >/dev/null
+    pod_exec one ping -c 1 -W 5 10.88.0.3 >/dev/null
     reference "$type" DEL c1 one
     ours "$type" GC none none '{"cniVersion": "1.1.0", "cni.dev/valid-attachments": []}'
     ours "$type" STATUS none none '{"cniVersion": "1.1.0"}'

@@ -26,8 +26,10 @@ reference_add() {
   pod_add other
   flannel ADD c2 other "$(conf)" >/dev/null
   before=$(pod_state other)
-  node_exec bash -c 'setsid --fork nsenter --net=/run/netns/other sleep 100 </dev/null >/dev/null 2>&1 3>&-'
-  pid=$(node_exec pgrep -x sleep)
+  node_spawn sleep.log nsenter --net=/run/netns/other sleep 1000
+  wait_until 5 node_exec pgrep -fx 'sleep 1000' >/dev/null
+  pid=$(node_exec pgrep -fx 'sleep 1000')
+  assert_equal "$(node_exec readlink "/proc/$pid/ns/net")" "$(pod_exec other readlink /proc/self/ns/net)"
   for path in other "/proc/$pid/ns/net"; do
     flannel ADD c1 pod "$(conf)" >/dev/null
     flannel DEL c1 "$path" "$(conf)"

@@ -85,9 +85,9 @@ two_pods() {
   two_pods
   local pair
   for pair in "evil 10.244.1.3" "evil ${v6}:3" "web 10.244.1.2" "web ${v6}:2" "evil $gateway" "evil ${v6}:1" "evil 10.244.1.2"; do
-    pod_exec "${pair% *}" busybox ping -c 1 -W 1 "${pair#* }" >/dev/null || fail "$pair"
+    pod_exec "${pair% *}" busybox ping -c 1 -W 5 "${pair#* }" >/dev/null || fail "$pair"
   done
-  for pair in 10.244.1.2 "${v6}:2"; do node_exec busybox ping -c 1 -W 1 "$pair" >/dev/null || fail "node to $pair"; done
+  for pair in 10.244.1.2 "${v6}:2"; do node_exec busybox ping -c 1 -W 5 "$pair" >/dev/null || fail "node to $pair"; done
   assert_match "$(pod_exec evil ip route)" "default via $gateway"
 }
 
@@ -157,7 +157,7 @@ two_pods() {
   result=$(jq '.interfaces[1].mac = "02:00:00:00:00:77"' <<<"$result")
   flannel CHECK c1 evil "$(with_result "$(routed)" "$result")"
   assert_match "$(node_exec ip -d link show "$(port_of evil)")" "NOARP.* group 61858"
-  pod_exec evil busybox ping -c 1 -W 1 10.244.1.3
+  pod_exec evil busybox ping -c 1 -W 5 10.244.1.3
 }
 
 @test "keys that take a bridge are refused by name" {
@@ -187,7 +187,7 @@ two_pods() {
 @test "a pod gets IPv6 although its runtime switched that off, and whoever asks next" {
   pod_exec evil sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6; echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
   two_pods
-  pod_exec web busybox ping -c 1 -W 1 "${v6}:2" >/dev/null
+  pod_exec web busybox ping -c 1 -W 5 "${v6}:2" >/dev/null
 }
 
 @test "a bridge of the same network leaves such pods where they are" {
@@ -204,7 +204,7 @@ two_pods() {
   conf() { echo "$CONF_OF_ALL"; }
   assert_empty "$(add_at_once "$pods")" "failed calls"
   [[ $(links_of veth | wc -l) -eq $pods ]] || fail "$(links_of veth | wc -l) links"
-  pod_exec "p$pods" busybox ping -c 1 -W 1 "$(pod_exec p1 ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')" >/dev/null
+  pod_exec "p$pods" busybox ping -c 1 -W 5 "$(pod_exec p1 ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')" >/dev/null
 }
 
 @test "the reference's firewall and tuning work behind it" {
@@ -215,7 +215,7 @@ two_pods() {
       "PATH=$PATH" <<<"$(with_result "$(jq '. + {name: "routed", cniVersion: "1.0.0"}' <<<"$chained")" "$result")" >/dev/null
   done
   flannel ADD c2 web "$(routed)" >/dev/null
-  pod_exec evil busybox ping -c 1 -W 1 10.244.1.3 >/dev/null
+  pod_exec evil busybox ping -c 1 -W 5 10.244.1.3 >/dev/null
   assert_equal "$(pod_exec evil cat /proc/sys/net/core/somaxconn)" 777
   assert_match "$(node_exec iptables-save -t filter)" "-A CNI-FORWARD -s 10.244.1.2/32 -j ACCEPT"
 }

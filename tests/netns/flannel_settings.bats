@@ -17,7 +17,7 @@ learned() {
 
 # A packet of pod $1 has passed the bridge, and with it every packet that it sent before.
 flush_packets() {
-  pod_exec "$1" busybox ping -c 1 -W 1 10.244.1.1 >/dev/null
+  pod_exec "$1" busybox ping -c 1 -W 5 10.244.1.1 >/dev/null
 }
 
 
@@ -67,7 +67,7 @@ flush_packets() {
   assert_match "$(node_exec ip -6 route show default)" '^default via fe80::bad dev wan0 proto ra'
   # It goes on to listen, or the route would end with its lifetime.
   node_exec ip -6 route del default
-  learned router lan0 wan0
+  wait_until 5 learned router lan0 wan0
 }
 
 @test "a bridge over which the node learned its IPv6 default route is refused, and the route and its renewal stay" {
@@ -130,7 +130,7 @@ make_settings_read_only() {
   flannel STATUS '' '' "$(conf)"
   pod_add p3
   flannel ADD p3 p3 "$(conf)"
-  pod_exec p3 busybox ping -c 1 -W 1 fd00:10:244:1::1
+  pod_exec p3 busybox ping -c 1 -W 5 fd00:10:244:1::1
 }
 
 # refused SETTING: ADD and STATUS both name that setting, and nothing is made.
@@ -165,11 +165,11 @@ refused() {
   set_setting net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
   dual_stack
   flannel ADD c1 pod "$(conf)"
-  pod_exec pod busybox ping -c 1 -W 1 fd00:10:244:1::1
+  pod_exec pod busybox ping -c 1 -W 5 fd00:10:244:1::1
   set_setting net.ipv6.conf.all.disable_ipv6=1
   pod_add other
   flannel ADD c2 other "$(conf)"
-  for pod in pod other; do pod_exec "$pod" busybox ping -c 1 -W 1 fd00:10:244:1::1; done
+  for pod in pod other; do pod_exec "$pod" busybox ping -c 1 -W 5 fd00:10:244:1::1; done
 }
 
 @test "ADD works on a kernel that has no settings of IPv6 for new links" {

@@ -69,10 +69,10 @@ churn_rules() {
 }
 
 # until_interrupted VERB: calls the verb, which must succeed each time, until the kernel has reported a list as
-# changed while it was read. Fails when that does not happen in 40 calls.
+# changed while it was read. Fails when that does not happen in 400 calls: it takes a few.
 until_interrupted() {
   local i ours=$1 verb=$2
-  for ((i = 0; i < 40; i++)); do
+  for ((i = 0; i < 400; i++)); do
     [[ $verb != DEL ]] || flannel ADD c1 pod "$ours" >/dev/null
     node_exec env CNI_COMMAND="$verb" CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
       strace -o "$NODE_DIR/trace" -e trace=recvfrom /opt/cni/bin/flannel <<<"$ours" || return

@@ -136,7 +136,7 @@ FLANNEL_SUBNET=$(on a subnet_of).1/24
 FLANNEL_MTU=1500
 FLANNEL_IPMASQ=false"
   lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.30"}'
-  sleep 0.5
+  wait_until 3 eval '(($(on a status_get /leases | jq ".peers | length") == 1))'
   assert_empty "$(on a links_of vxlan)$(on a node_exec ip route show proto 95)" "devices and routes"
   assert_equal "$(cat "$NODE_DIR/leases/subnets/$(on a subnet_of).0-24")" '{"PublicIP":"192.168.1.10","PublicIPv6":null}'
   on a flanneld_stop
@@ -237,7 +237,7 @@ forge6_all() {
   done
   forge6_all
   reaches b client "$WEB6"
-  (($(forged_packets ip6) >= 2)) || fail "only $(forged_packets ip6) forged packets come without the rules: is this test blind?"
+  wait_until 2 are_forged 2 ip6 || fail "only $(forged_packets ip6) forged packets come without the rules: is this test blind?"
 }
 
 @test "full packets go through uncut; MTU changes of the underlay are followed within 2 s; Backend.MTU counts" {

@@ -85,11 +85,11 @@ is_back() {
     member_start "$host"
   done
   wait_until 30 on m1 etcd_answers
-  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  wait_until 10 on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
   on m1 node_exec bash -ec 'for ((i = 0; i < $1; i++)); do
     echo "next"; echo "url = http://127.0.0.1:2379/v3/kv/put"; echo "data = \"{\\\"key\\\":\\\"eA==\\\",\\\"value\\\":\\\"eA==\\\"}\""; echo "output = /dev/null"
   done | tail -n +2 | curl -sS -K -' bash "$((revision + 20))"
-  for number in {101..104}; do put_peer m1 "$number"; done # as those nodes would
+  for number in {101..104}; do wait_until 10 put_peer m1 "$number"; done # as those nodes would
   for host in "${MEMBERS[@]}"; do firewall "$host"; done
   wait_until 25 both_are_leased
   all_is_well m1 || fail "after all were wiped"
@@ -128,8 +128,8 @@ is_back() {
   members 1
   agents --etcd-endpoints http://192.168.1.101:2379
   on m1 node_exec tc qdisc add dev eth0 root tbf rate 64kbit burst 1600 latency 4s
-  firewall m1 'add rule ip cut in iifname eth0 tcp dport 2379 numgen random mod 10 0 counter drop' \
-    '; add rule ip cut out oifname eth0 tcp sport 2379 numgen random mod 10 0 counter drop'
+  firewall m1 'add rule ip cut in iifname eth0 tcp dport 2379 numgen inc mod 10 0 counter drop' \
+    '; add rule ip cut out oifname eth0 tcp sport 2379 numgen inc mod 10 0 counter drop'
   local number
   for number in {100..159}; do put_peer m1 "$number"; done
   on m1 etcd_ctl del "$prefix/subnets/10.5.150.0-24" >/dev/null

@@ -8,7 +8,7 @@ log_of() {
 
 # http_code HOST PATH [curl option...]: the status that its status server answers with.
 http_code() {
-  on "$1" node_exec curl -s -o /dev/null --max-time 5 --noproxy '*' -w '%{http_code}' "${@:3}" "http://127.0.0.1:7000$2"
+  on "$1" node_exec curl -s -o /dev/null --max-time "$(patience 5)" --noproxy '*' -w '%{http_code}' "${@:3}" "http://127.0.0.1:7000$2"
 }
 
 @test "--help and --version print, and a mistake in the flags is named with exit status 2" {
@@ -136,9 +136,9 @@ hold_connections() {
   hold_connections a 127.0.0.1:7000
   hold_connections b 192.168.1.10:7001
   for _ in {1..10}; do
-    assert_equal "$(http_code a /healthz --max-time 1)" 200
-    assert_equal "$(on a node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
-    assert_equal "$(on b node_exec curl -sS --max-time 1 http://192.168.1.10:7001/healthz)" "flanneld is running"
+    assert_equal "$(http_code a /healthz --max-time "$(patience 1)")" 200
+    assert_equal "$(on a node_exec curl -sS --max-time "$(patience 1)" http://192.168.1.10:7001/healthz)" "flanneld is running"
+    assert_equal "$(on b node_exec curl -sS --max-time "$(patience 1)" http://192.168.1.10:7001/healthz)" "flanneld is running"
   done
 }
 
@@ -255,6 +255,7 @@ kernel_of() {
   on a node_exec kill -TERM "$agent"
   wait_until 5 on a node_exec test -s /run/exit
   assert_equal "$(on a node_exec cat /run/exit)" "exit status 0"
+  wait_until 5 on a node_exec grep -q STOPPING /run/notify.log
   assert_match "$(on a node_exec cat /run/notify.log)" "READY=1 STATUS=subnet $(on a subnet_of).0/24.*STOPPING=1"
   assert_match "$(log_of a)" "etcd-password=\*\*\*"
   assert_empty "$(log_of a | grep sesame)" "secrets in the log"

@@ -47,7 +47,7 @@ doctor_says() {
   on a node_exec ip link set cni0 mtu 1500
   doctor_says warn "MTU: .*cni0 has not FLANNEL_MTU"
   on a node_exec ip link set cni0 mtu 1450
-  run -0 flanneld_run doctor
+  wait_until 3 flanneld_run doctor >/dev/null
 
   on a flanneld_stop
   doctor_says fail "agent: flanneld does not answer at 127.0.0.1:7000"

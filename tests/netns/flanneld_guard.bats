@@ -64,10 +64,12 @@ readyz_says() {
   all=$(all_elements)
   assert_json "$all" '(.checked | length) == 1 and (.own4 | length) == 1 and (.own6 | length) == 2'
   wait_until 4 node_metric_is pod_ports_guarded 1
+  on a node_exec bash -c 'kill -STOP "$(cat /run/flanneld.pid)"' # so that it does not heal before one looks
   on a node_exec nft "flush set bridge flannel-pods own4; flush set bridge flannel-pods own6"
   run ! on b pod_exec client timeout 0.3 busybox ping -c 1 "$WEB"
   # Without it every source would be let through.
   on a node_exec nft flush set bridge flannel-pods checked
+  on a node_exec bash -c 'kill -CONT "$(cat /run/flanneld.pid)"'
   wait_until 5 elements_are "$all"
   heals_within 2
   # The same while no agent runs.

@@ -20,7 +20,7 @@ heals_and_answers() {
   for _ in 1 2; do
     on a node_exec ip link set flannel.1 down
     wait_until 2 link_is_up || fail "not healed: $(on a node_exec tail -3 /run/flanneld.log)"
-    assert_equal "$(on a node_exec curl -s --max-time 1 http://127.0.0.1:7000/healthz)" "flanneld is running"
+    assert_equal "$(on a node_exec curl -s --max-time "$(patience 1)" http://127.0.0.1:7000/healthz)" "flanneld is running"
   done
 }
 

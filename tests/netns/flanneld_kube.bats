@@ -3,22 +3,8 @@
 load ../support/flanneld_test.bash
 load ../support/kube.bash
 
-vxlan='{"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}}'
-
 setup() {
-  cluster_start
-  host_with_plugins a 192.168.1.10/24
-  host_with_plugins b 192.168.1.20/24
-  host_add m1 192.168.1.101/24
-  on m1 kube_start
-}
-
-# nodes: a and b, with a network configuration for both.
-nodes() {
-  local host
-  for host in a b; do on "$host" net_conf "${1:-$vxlan}"; done
-  on m1 kube_node a 10.244.1.0/24 192.168.1.10 >/dev/null
-  on m1 kube_node b 10.244.2.0/24 192.168.1.20 >/dev/null
+  kube_hosts
 }
 
 # agents [flag...]: flanneld on a and b, each reaching the other.
@@ -70,10 +56,10 @@ peer() {
 }
 
 @test "kube: Nodes are leases, pods reach each other, and the patches are Go flanneld's byte for byte" {
-  nodes
+  kube_nodes
   agents
   assert_equal "$(on a subnet_of)" 10.244.1
-  local web
+  local web host
   web=$(on a pod_run web)
   on b pod_run client
   reaches b client "$web"
@@ -81,7 +67,7 @@ peer() {
   mac=$(on a mac_of flannel.1)
   assert_equal "$(on m1 kube_patches a | head -n 1)" \
     '{"metadata":{"annotations":{"flannel.alpha.coreos.com/backend-data":"{\"VNI\":1,\"VtepMAC\":\"'"$mac"'\"}","flannel.alpha.coreos.com/backend-type":"vxlan","flannel.alpha.coreos.com/kube-subnet-manager":"true","flannel.alpha.coreos.com/public-ip":"192.168.1.10"}}}'
-  wait_until 5 condition_is a "False FlannelIsUp"
+  for host in a b; do wait_until 5 condition_is "$host" "False FlannelIsUp"; done
   assert_match "$(on m1 kube_patches a | tail -n 1)" \
     '^\{"status":\{"conditions":\[\{"type":"NetworkUnavailable","status":"False","lastHeartbeatTime":"[-0-9T:]+Z","lastTransitionTime":"[-0-9T:]+Z","reason":"FlannelIsUp","message":"Flannel is running on this node"\}\]\}\}$'
   assert_match "$(on m1 kube_log)" 'watch .*allowWatchBookmarks=true&resourceVersion=[0-9]+&timeoutSeconds=[345][0-9]+&watch=true \[flanneld/'
@@ -100,7 +86,7 @@ peer() {
 }
 
 @test "kube: a node that is taken over keeps its published MAC, also when its device is gone" {
-  nodes
+  kube_nodes
   on m1 kube_annotate a '{"backend-type": "vxlan", "backend-data": "{\"VNI\":1,\"VtepMAC\":\"12:c6:65:89:b4:e3\"}",
     "backend-v6-data": "{\"VNI\":1,\"VtepMAC\":\"12:c6:65:89:b4:e4\"}", "public-ipv6": "fd00::1"}'
   agents
@@ -110,13 +96,13 @@ peer() {
 }
 
 @test "kube: peers of Go flanneld come, change, are made anew and go; a removed marker counts" {
-  nodes
+  kube_nodes
   agents
   peer c 10.244.3.0/24 192.168.1.30 c6:d2:32:6f:8f:44
   wait_until 2 fdb_has c6:d2:32:6f:8f:44 192.168.1.30
   on m1 kube_annotate c '{"public-ip": "192.168.1.31", "backend-data": "{\"VNI\":1,\"VtepMAC\":\"c6:d2:32:6f:8f:45\"}"}'
   wait_until 2 fdb_has c6:d2:32:6f:8f:45 192.168.1.31
-  run ! fdb_has c6:d2:32:6f:8f:44 192.168.1.30
+  wait_until 2 eval '! fdb_has c6:d2:32:6f:8f:44 192.168.1.30'
   on m1 kube_annotate c '{"kube-subnet-manager": null}'
   wait_until 2 route_is_gone 10.244.3.0/24
   on m1 kube_annotate c '{"kube-subnet-manager": "true"}'
@@ -153,7 +139,7 @@ peer() {
 }
 
 @test "kube: a node without saved leases that changes its backend reaches those that have not" {
-  nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 7, "Port": 4789}}'
+  kube_nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "vxlan", "VNI": 7, "Port": 4789}}'
   agents --state-file ''
   local web
   web=$(on a pod_run web)
@@ -173,7 +159,7 @@ peer() {
 }
 
 @test "kube: wireguard, whose key and port are published in Go flanneld's order" {
-  nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard"}}'
+  kube_nodes '{"Network": "10.244.0.0/16", "Backend": {"Type": "wireguard"}}'
   agents
   assert_match "$(on m1 kube_annotation a backend-data)" '^\{"PublicKey":"[A-Za-z0-9+/]{43}=","Port":51820\}$'
   local web
@@ -183,7 +169,7 @@ peer() {
 }
 
 @test "kube: what somebody changes in the own Node is written again, and the Node may be made anew" {
-  nodes
+  kube_nodes
   agents
   on m1 kube_annotate a '{"public-ip": "6.6.6.6", "kube-subnet-manager": null}'
   wait_until 3 annotation_is a public-ip 192.168.1.10
@@ -202,7 +188,7 @@ peer() {
 }
 
 @test "kube: the condition is set again when a controller sets it back" {
-  nodes
+  kube_nodes
   agents
   wait_until 3 condition_is a "False FlannelIsUp"
   on m1 kube_order '{"order": "patch", "name": "a", "patch": {"status": {"conditions": [{"type": "NetworkUnavailable", "status": "True", "reason": "NoRouteCreated"}]}}}'
@@ -211,7 +197,7 @@ peer() {
 
 @test "kube: it waits for API server, Node, podCIDR and rights, and says for which" {
   local host
-  for host in a b; do on "$host" net_conf "$vxlan"; done
+  for host in a b; do on "$host" net_conf "$KUBE_VXLAN"; done
   on m1 kube_stop
   on a kube_flanneld a --healthz-port 8081
   wait_until 5 waits_for a "http://192.168.1.101:6443: .*(refused|connect)"
@@ -236,7 +222,7 @@ peer() {
 }
 
 @test "kube: the node's name comes from its pod, as the stock manifest has it" {
-  nodes
+  kube_nodes
   on m1 kube_order '{"order": "pod", "name": "kube-flannel-ds-x", "node": "a"}'
   on a kube_config
   on a flanneld_spawn env POD_NAME=kube-flannel-ds-x POD_NAMESPACE=kube-flannel "$BIN_DIR/flanneld" "${KUBE_FLAGS[@]}"
@@ -245,7 +231,7 @@ peer() {
 }
 
 @test "kube: the uplink is the interface with the Node's InternalIP, not that of the default route" {
-  nodes
+  kube_nodes
   on a node_exec ip link add lan2 type veth peer name lan2-end
   on a node_exec ip addr add 192.168.77.1/24 dev lan2
   on a node_exec ip link set lan2 up

@@ -54,6 +54,16 @@ store_is_away() {
   ! store_is_well
 }
 
+# failures_of_store: how often the store has failed since the agent's start.
+failures_of_store() {
+  on a status_get /metrics | awk '$1 == "flanneld_store_disconnects_total" { print $2 }'
+}
+
+# has_failed COUNT: more often than that.
+has_failed() {
+  (($(failures_of_store) > $1))
+}
+
 delete() {
   on m1 kube_order "{\"order\": \"delete\", \"name\": \"$1\"}"
 }
@@ -83,9 +93,11 @@ delete() {
   peer e 10.244.5.0/24 192.168.1.50
   wait_until 3 route_is_there 10.244.5.0/24
   route_is_there 10.244.4.0/24
+  local failures
+  failures=$(failures_of_store)
   on m1 kube_order '{"order": "wrong", "garble": "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":"}'
   peer f 10.244.6.0/24 192.168.1.60
-  wait_until 5 store_is_away
+  wait_until 5 has_failed "$failures"
   on m1 kube_order '{"order": "wrong"}'
   wait_until 5 route_is_there 10.244.6.0/24
   on m1 kube_order '{"order": "end_watches"}'

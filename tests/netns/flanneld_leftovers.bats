@@ -109,5 +109,5 @@ log_has() {
   on a node_exec ip link del other
   on a flanneld_wait_ready
   assert_equal "$(on a node_exec grep -c 'Address already in use' /run/flanneld.log)" 1
-  log_has a "the kernel's objects are as wanted again"
+  wait_until 5 log_has a "the kernel's objects are as wanted again"
 }

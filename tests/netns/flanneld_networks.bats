@@ -167,11 +167,11 @@ leftover_start() {
   second_says "to end \(a process that cannot be seen from here, flanneld .*ip-masq='true' \(--ip-masq\).*\): it has the subnet file /run/flannel/subnet.env"
   run on a node_exec curl -s -w ' %{http_code}' http://127.0.0.1:7001/readyz
   assert_match "$output" "not ready yet: waiting for another flanneld on this node to end.* 503"
-  assert_match "$(on a status_get /readyz)" "flanneld is ready.*but a second flanneld on this node waits for this one to end \(process"
+  wait_until 5 eval '[[ $(on a status_get /readyz) =~ "flanneld is ready".*"but a second flanneld on this node waits for this one to end (process" ]]'
   assert_equal "$(on a status_get /status | jq .rules.restored)" 0
   on a flanneld_stop
   wait_until 10 second_says "info ready"
-  assert_equal "$(on a node_exec curl -s http://127.0.0.1:7001/status | jq -c '[.ready, .problems]')" '[true,[]]'
+  wait_until 5 eval "[[ \$(on a node_exec curl -s http://127.0.0.1:7001/status | jq -c '[.ready, .problems]') == '[true,[]]' ]]"
 }
 
 @test "a second agent with another subnet file waits if the network is the same, and gets the first's status port" {

@@ -4,19 +4,12 @@ load ../support/flanneld_test.bash
 load ../support/kube.bash
 
 setup() {
-  cluster_start
-  host_with_plugins a 192.168.1.10/24
-  host_with_plugins b 192.168.1.20/24
-  host_add m1 192.168.1.101/24
-  on m1 kube_start
-  local host
-  for host in a b; do on "$host" net_conf '{"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}}'; done
+  kube_hosts
+  kube_nodes
 }
 
 # agents: on a and b, each reaching the other.
 agents() {
-  on m1 kube_node a 10.244.1.0/24 192.168.1.10 >/dev/null
-  on m1 kube_node b 10.244.2.0/24 192.168.1.20 >/dev/null
   local host
   for host in a b; do on "$host" kube_flanneld "$host" --ip-masq --probe-interval "${PROBE_INTERVAL:-1}"; done
   for host in a b; do on "$host" flanneld_wait_ready; done

@@ -20,8 +20,8 @@ has_rules() {
   two_pods --ip-masq
   reaches b client "$WEB"
   reaches a web "$CLIENT" -s 1422
-  on a node_exec busybox ping -c 1 -W 1 "$CLIENT" >/dev/null
-  on b pod_exec client busybox ping -c 1 -W 1 192.168.1.10 >/dev/null # the other node's own address
+  on a node_exec busybox ping -c 1 -W 5 "$CLIENT" >/dev/null
+  on b pod_exec client busybox ping -c 1 -W 5 192.168.1.10 >/dev/null # the other node's own address
   assert_match "$(on a status_get /readyz)" "flanneld is ready"
   assert_empty "$(on a node_exec grep -E 'warning|error' /run/flanneld.log | grep -v -e 'lease' -e nft)" "complaints"
   on b flanneld_stop

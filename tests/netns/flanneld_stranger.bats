@@ -108,11 +108,6 @@ nodes_are() {
   wait_until 2 are_forged 1 # a node's own programs can still: nothing tells them from its kernel
 }
 
-# are_forged COUNT: at least.
-are_forged() {
-  (($(forged_packets ip) >= $1))
-}
-
 # hours_left TEXT: until the time that the text names.
 hours_left() {
   echo $((($(date -u -d "$1" +%s) - $(date +%s)) / 3600))

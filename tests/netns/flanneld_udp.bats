@@ -37,7 +37,7 @@ echo_request() {
   assert_match "$(on a node_exec ip -d addr show flannel0)" "mtu 1472 .*tun type tun .*inet $a.0/32 scope global flannel0"
   assert_equal "$(on a node_exec ip route show dev flannel0 | xargs)" "10.5.0.0/16 proto 95 $b.0/24 proto 95"
 
-  on b node_spawn wire tcpdump -n -x -l -c 1 -i eth0 'udp port 8285 and src 192.168.1.20'
+  on b node_spawn wire tcpdump --immediate-mode -n -x -l -c 1 -i eth0 'udp port 8285 and src 192.168.1.20'
   wait_until 3 on b node_exec grep -q listening /run/wire
   reaches b client "$WEB"
   wait_until 3 on b node_exec grep -q 0x0020 /run/wire
@@ -48,13 +48,13 @@ echo_request() {
   assert_match "${hex:56}" "^4500.{12}3f01.{4}$(printf '%02x' "${addresses[@]}")0800"
 
   reaches a web "$CLIENT" -s 1444                         # 1472 with its headers
-  on a node_exec ping -c 1 -W 1 "$CLIENT" >/dev/null      # the node itself
+  on a node_exec ping -c 1 -W 5 "$CLIENT" >/dev/null      # the node itself
   local doctor
   doctor=$(on a node_exec "$BIN_DIR/flanneld" doctor || true)
   assert_match "$doctor" "this node can serve .*udp"
   assert_empty "$(grep -E '^fail +UDP port' <<<"$doctor")" "complaints of another tunnel's port"
   # No node has that subnet, and the sender is told.
-  assert_match "$(on b pod_exec client busybox traceroute -n -w 1 -q 1 -m 3 10.5.254.1)" "!N"
+  assert_match "$(on b pod_exec client busybox traceroute -n -w "$(patience 1)" -q 1 -m 3 10.5.254.1)" "!N"
   (($(counter b noNode) >= 1))
 }
 

@@ -27,7 +27,7 @@ log_has() {
   assert_match "$output" "'eth0' 192.168.1.20, MTU 1500, by default route; it is kept .* 'tun0' 10.8.0.6.*candidates: .*eth0 192.168.1.20"
 
   # A DHCP client may take the address away and give it back.
-  on b node_exec timeout 5 bash -euc 'ip addr del 192.168.1.20/24 dev eth0
+  on b node_exec timeout "$(patience 5)" bash -euc 'ip addr del 192.168.1.20/24 dev eth0
     until grep -q "must change: the address 192.168.1.20 has gone from interface .eth0" /run/flanneld.log; do :; done
     ip addr add 192.168.1.20/24 dev eth0'
   wait_until 5 reaches b client "$WEB"
@@ -83,7 +83,7 @@ twins_are_told() {
   local web
   web=$(on a pod_run web)
   wait_until 3 peers_are b 1
-  on b node_exec busybox ping -c 1 -W 1 "$web" >/dev/null
+  on b node_exec busybox ping -c 1 -W 5 "$web" >/dev/null
   assert_equal "$(lease_names)" "$(on a subnet_of).0-24"
   run ! on b node_exec test -e /run/flannel/subnet.env
   lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.98","BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
@@ -120,5 +120,5 @@ gateway_is_well() {
   run ! on b node_exec busybox ping -c 1 -W 1 "$web"
   on b node_exec sysctl -qw net.ipv4.conf.eth0.rp_filter=2
   wait_until 5 gateway_is_well
-  on b node_exec busybox ping -c 1 -W 1 "$web" >/dev/null
+  on b node_exec busybox ping -c 1 -W 5 "$web" >/dev/null
 }

@@ -25,8 +25,9 @@ FLANNEL_IPMASQ=true"
 
 @test "packets of the tunnel have the UDP port, VNI and inner addresses that were leased" {
   two_pods --ip-masq
+  # An echo request within the tunnel, of an address that ends in .2: the pod's, not the agent's probe.
   node_spawn tcpdump.log bash -c \
-    'exec timeout 10 tcpdump -c 1 -n -e -T vxlan -i u-b udp port 8472 and src 192.168.1.20 >/run/packet'
+    'exec timeout 60 tcpdump --immediate-mode -c 1 -n -e -T vxlan -i u-b udp port 8472 and src 192.168.1.20 and "udp[50] = 8 and udp[45] = 2" >/run/packet'
   wait_until 5 node_exec grep -q '^listening on' /run/tcpdump.log
   reaches b client "$WEB"
   wait_until 5 node_exec test -s /run/packet

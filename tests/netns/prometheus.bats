@@ -30,7 +30,7 @@ were_scraped() {
   run -0 on a node_exec bash -c 'curl -sS --noproxy "*" http://127.0.0.1:7000/metrics | promtool check metrics'
   assert_equal "$output" ""
 
-  sed -e 's/^rule_files.*/rule_files: [alerts.yaml]\nglobal: {scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}/' \
+  sed -e 's/^rule_files.*/rule_files: [alerts.yaml]\nglobal: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}/' \
     "$examples/scrape.yaml" >"$NODE_DIR/prometheus.yml"
   cp "$examples/alerts.yaml" "$NODE_DIR/"
   on a node_spawn prometheus.log prometheus --config.file "$NODE_DIR/prometheus.yml" \

@@ -16,7 +16,7 @@ members() {
     member_start "$i"
   done
   wait_until 30 on m1 etcd_answers
-  on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null
+  wait_until 10 on m1 etcd_ctl put "$prefix/config" "$config" >/dev/null # its leader may change meanwhile
 }
 
 member_start() {
@@ -64,7 +64,7 @@ vxlan_value() {
 
 # put_peer HOST NUMBER: by the member on HOST, another node's lease 10.5.NUMBER.0/24.
 put_peer() {
-  on "$1" etcd_ctl --command-timeout 3s put "$prefix/subnets/10.5.$2.0-24" \
+  on "$1" etcd_ctl --command-timeout "$(patience 3)s" put "$prefix/subnets/10.5.$2.0-24" \
     "$(vxlan_value "192.168.9.$2" "c6:d2:32:6f:00:$(printf %02x "$2")")" >/dev/null
 }
 

@@ -93,7 +93,7 @@ flanneld_wait_ready() {
 
 # status_get PATH: what the agent's status server answers.
 status_get() {
-  node_exec curl -sS --max-time 5 --noproxy '*' "http://127.0.0.1:7000$1"
+  node_exec curl -sS --max-time "$(patience 5)" --noproxy '*' "http://127.0.0.1:7000$1"
 }
 
 flanneld_is_ready() {
@@ -130,9 +130,10 @@ etcd_start() {
 
 # etcd_ctl ARGUMENT...: etcdctl on this host, against its own member.
 etcd_ctl() {
-  node_exec env ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 "$@"
+  node_exec env ETCDCTL_API=3 etcdctl --endpoints http://127.0.0.1:2379 --command-timeout "$(patience 5)s" --dial-timeout "$(patience 2)s" "$@"
 }
 
+# True when the member of this host has a leader and serves, without the pauses in which etcdctl tries again.
 etcd_answers() {
-  etcd_ctl endpoint health >/dev/null 2>&1
+  [[ $(node_exec curl -sS --max-time "$(patience 2)" --noproxy '*' http://127.0.0.1:2379/health 2>/dev/null) == *'"health":"true"'* ]]
 }

@@ -34,7 +34,7 @@ debian_is_up() {
 
 # debian COMMAND...: runs it there.
 debian() {
-  timeout 60 nsenter --target "$debian_pid" --mount --uts --ipc --net --pid --root --wd=/ --cgroup \
+  timeout "$(patience 60)" nsenter --target "$debian_pid" --mount --uts --ipc --net --pid --root --wd=/ --cgroup \
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"
 }
 

@@ -76,12 +76,12 @@ peers_are() {
 
 # reaches HOST POD ADDRESS [ping option...]: one ping within a second.
 reaches() {
-  on "$1" pod_exec "$2" busybox ping -c 1 -W 1 "${@:4}" "$3" >/dev/null
+  on "$1" pod_exec "$2" busybox ping -c 1 -W "$(patience 1)" "${@:4}" "$3" >/dev/null
 }
 
 # heals_within SECONDS: the client on b reaches the web pod on a again.
 heals_within() {
-  local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+  local end=$((${EPOCHREALTIME/./} + $(patience "${1}000000")))
   until on b pod_exec client timeout 0.3 busybox ping -c 1 "$WEB" >/dev/null; do
     ((${EPOCHREALTIME/./} < end)) || return 1
   done
@@ -97,6 +97,11 @@ forged_packets_count() {
 # forged_packets ip|ip6: how many it has got.
 forged_packets() {
   on a pod_exec web nft -j list chain "$1" forged in | jq '[.. | .counter? // empty | .packets] | add'
+}
+
+# are_forged COUNT [ip|ip6]: at least so many.
+are_forged() {
+  (($(forged_packets "${2:-ip}") >= $1))
 }
 
 # vxlan_config: the network configuration of most tests.

@@ -30,7 +30,7 @@ kube_is_gone() {
 
 # kube_order JSON: tells the server what other clients do, or what is to go wrong; prints its answer.
 kube_order() {
-  node_exec curl -sS --fail --max-time 5 --noproxy '*' -d "$1" http://192.168.1.101:6444/control
+  node_exec curl -sS --fail --max-time "$(patience 5)" --noproxy '*' -d "$1" http://192.168.1.101:6444/control
 }
 
 # kube_node NAME CIDR[,CIDR...] ADDRESS[,ADDRESS...] [ANNOTATIONS]: registers a Node.
@@ -58,7 +58,7 @@ kube_patches() {
 
 # kube_log: the requests that were made.
 kube_log() {
-  node_exec curl -sS --max-time 5 --noproxy '*' http://192.168.1.101:6444/log
+  node_exec curl -sS --max-time "$(patience 5)" --noproxy '*' http://192.168.1.101:6444/log
 }
 
 # net_conf JSON: the network configuration of this host.
@@ -80,6 +80,25 @@ kube_flanneld() {
   export NODE_NAME
   kube_config
   flanneld_start "${KUBE_FLAGS[@]}" "${@:2}"
+}
+
+# kube_hosts: a cluster of the hosts a and b, with plugins, whose leases are the Nodes of a server on m1.
+kube_hosts() {
+  cluster_start
+  host_with_plugins a 192.168.1.10/24
+  host_with_plugins b 192.168.1.20/24
+  host_add m1 192.168.1.101/24
+  on m1 kube_start
+}
+
+KUBE_VXLAN='{"Network": "10.244.0.0/16", "EnableNFTables": true, "Backend": {"Type": "vxlan"}}'
+
+# kube_nodes [JSON]: the Nodes a and b, with a network configuration for both.
+kube_nodes() {
+  local host
+  for host in a b; do on "$host" net_conf "${1:-$KUBE_VXLAN}"; done
+  on m1 kube_node a 10.244.1.0/24 192.168.1.10 >/dev/null
+  on m1 kube_node b 10.244.2.0/24 192.168.1.20 >/dev/null
 }
 
 # What an agent needs for kube_config's kubeconfig and net_conf's configuration, beside NODE_NAME.

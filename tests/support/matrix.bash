@@ -74,7 +74,7 @@ pods_start() {
 
 # wire_tap, wire_untap: keep what passes b's port of the underlay in /run/wire of the world.
 wire_tap() {
-  node_spawn tcpdump.log tcpdump -Z root -i u-b -U -w /run/wire
+  node_spawn tcpdump.log tcpdump -Z root -i u-b --immediate-mode -U -w /run/wire
   wait_until 5 node_exec grep -q '^tcpdump: listening' /run/tcpdump.log
 }
 

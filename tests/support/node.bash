@@ -45,9 +45,9 @@ node_stop() {
   unset NODE_DIR NODE_PID NODE_UNSHARE
 }
 
-# Runs a command in the node, for at most NODE_TIMEOUT (30) seconds; then status 124.
+# Runs a command in the node, for at most NODE_TIMEOUT (30) seconds, as patience has them; then status 124.
 node_exec() {
-  timeout --kill-after 2 "${NODE_TIMEOUT:-30}" \
+  timeout --kill-after 2 "$((${NODE_TIMEOUT:-30} * ${PATIENCE:-1}))" \
     nsenter --target "$NODE_PID" --mount --net --pid --root --wd=/ "$@"
 }
 
@@ -77,13 +77,18 @@ pod_exec() {
   node_exec nsenter "--net=/run/netns/$pod" "$@"
 }
 
-# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time is up. PATIENCE [1] times as long where
-# the processor is emulated.
+# patience NUMBER: how much of a time to allow for what takes that much on an idle machine: PATIENCE [1] times as much
+# where the processor is emulated, or shared with other tests.
+patience() {
+  printf '%s\n' "$(($1 * ${PATIENCE:-1}))"
+}
+
+# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time, as patience has it, is up.
 wait_until() {
-  local end=$((SECONDS + $1 * ${PATIENCE:-1}))
+  local end=$((${EPOCHREALTIME/./} + $(patience "${1}000000")))
   shift
   until "$@"; do
-    ((SECONDS < end)) || return 1
+    ((${EPOCHREALTIME/./} < end)) || return 1
     sleep 0.05
   done
 }

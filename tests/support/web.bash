@@ -36,3 +36,8 @@ web_listens() {
 web_fetch() {
   NODE_TIMEOUT=5 web_exec "$1" /bin/wget -qO- "$2"
 }
+
+# True if no page comes from there within a second, of which a slow machine gets no more: web_misses node|POD URL
+web_misses() {
+  ! PATIENCE=1 NODE_TIMEOUT=1 web_exec "$1" /bin/wget -qO- "$2" >/dev/null
+}

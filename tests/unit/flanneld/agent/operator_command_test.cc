@@ -50,7 +50,7 @@ struct Recorder {
     return lines;
   }
   void run_until(const std::function<bool()>& is_so) {
-    for (int i = 0; i < 500 && !is_so(); ++i) {
+    for (int i = 0; i < 3000 && !is_so(); ++i) {
       Timer end(loop, [this] { loop.stop(); });
       end.start(std::chrono::milliseconds(10));
       loop.run();

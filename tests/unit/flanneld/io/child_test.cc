@@ -22,7 +22,7 @@ base::ProcessSpec shell(const std::string& script, std::string input = {}) {
   spec.arguments = {"-c", script};
   spec.environment = base::environment_with({});
   spec.input = std::move(input);
-  spec.timeout = 10s;
+  spec.timeout = 60s;
   return spec;
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("a program that cannot be started is told of from the loop") {
 TEST_CASE("a child that hangs is killed at its deadline, and the loop serves others meanwhile") {
   EventLoop loop;
   base::ProcessSpec spec = shell("exec sleep 100");
-  spec.timeout = 200ms;
+  spec.timeout = 400ms;
   int ticks = 0;
   std::optional<flanneld::Timer> tick;
   tick.emplace(loop, [&] {
@@ -86,7 +86,7 @@ TEST_CASE("a child that hangs is killed at its deadline, and the loop serves oth
   loop.run();
   CHECK(result.error_number == ETIMEDOUT);
   CHECK(result.exit_code == 128 + SIGKILL);
-  CHECK(ticks >= 5);
+  CHECK(ticks >= 2);
 }
 
 TEST_CASE("a child that says too much is killed") {
@@ -104,8 +104,8 @@ TEST_CASE("a child's endless messages are cut") {
 
 TEST_CASE("a child's end is noticed although a grandchild keeps its pipes open") {
   const auto start = EventLoop::Clock::now();
-  const ChildResult result = run(shell("sleep 5 & echo $!"));
-  CHECK(EventLoop::Clock::now() - start < 4s);
+  const ChildResult result = run(shell("sleep 60 & echo $!"));
+  CHECK(EventLoop::Clock::now() - start < 30s);
   REQUIRE(result.succeeded());
   ::kill(std::stoi(result.output), SIGKILL);
 }

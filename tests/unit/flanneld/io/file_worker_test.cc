@@ -15,25 +15,27 @@ using std::chrono::milliseconds;
 
 namespace {
 
+/// A worker whose work hangs when it takes longer than this many milliseconds.
+template <int kHangs>
 struct Working {
   template <class Condition>
   void run_until(Condition condition) {
     Timer look(loop, [&] { condition() ? loop.stop() : look.start(milliseconds(2)); });
     Timer end(loop, [&] { loop.stop(); });
     look.start(milliseconds(0));
-    end.start(milliseconds(5000));
+    end.start(milliseconds(30'000));
     loop.run();
     CHECK(condition());
   }
 
   EventLoop loop;
   int changes = 0;
-  FileWorker worker{loop, [this] { ++changes; }, milliseconds(30)};
+  FileWorker worker{loop, [this] { ++changes; }, milliseconds(kHangs)};
 };
 
 }  // namespace
 
-TEST_CASE_FIXTURE(Working, "file worker: does the work beside the loop and says how it ended") {
+TEST_CASE_FIXTURE(Working<60'000>, "file worker: does the work beside the loop and says how it ended") {
   std::string said;
   worker.begin(
       "fail", [] { throw base::SystemError(EIO, "write"); },
@@ -55,7 +57,7 @@ TEST_CASE_FIXTURE(Working, "file worker: does the work beside the loop and says 
   CHECK(changes == 0);
 }
 
-TEST_CASE_FIXTURE(Working, "file worker: work that hangs stops nothing and is named until it ends") {
+TEST_CASE_FIXTURE(Working<30>, "file worker: work that hangs stops nothing and is named until it ends") {
   const test::TempDir dir;
   const std::string fifo = dir.path() + "/fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -64,7 +66,7 @@ TEST_CASE_FIXTURE(Working, "file worker: work that hangs stops nothing and is na
       "write file x", [fifo] { const base::UniqueFd blocks(::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)); },
       [&](const std::exception_ptr&) { is_done = true; });
   run_until([&] { return worker.problem().has_value(); });
-  CHECK(contains(*worker.problem(), "to write file x has not ended for 0 s"));
+  CHECK(contains(*worker.problem(), "to write file x has not ended for "));
   CHECK_FALSE(is_done);
   CHECK(changes == 1);
   const base::UniqueFd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));

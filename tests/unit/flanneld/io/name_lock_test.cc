@@ -41,7 +41,7 @@ struct OneNode : ScopedNetns {
   }
 
   template <class Done>
-  void run_until(Done done, milliseconds most = milliseconds(3000)) {
+  void run_until(Done done, milliseconds most = milliseconds(30'000)) {
     Timer look(loop, [&] { done() ? loop.stop() : look.start(milliseconds(5)); });
     Timer end(loop, [&] { loop.stop(); });
     look.start(milliseconds(0));

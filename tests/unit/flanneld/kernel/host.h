@@ -39,9 +39,9 @@ struct Host : ScopedNetns {
     end.start(time);
     loop.run();
   }
-  /// Runs the loop until it is so, for five seconds at most.
+  /// Runs the loop until it is so, for half a minute at most.
   void run_until(const std::function<bool()>& is_so) {
-    for (int i = 0; i < 500 && !is_so(); ++i) run_for(std::chrono::milliseconds(10));
+    for (int i = 0; i < 3000 && !is_so(); ++i) run_for(std::chrono::milliseconds(10));
     CHECK(is_so());
   }
 
