@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <string_view>
 
@@ -134,6 +135,7 @@ void print_answer(const AddAnswer& answer, const std::string& version) {
 /// The runtime never learns of an attachment whose result cannot be printed, so it must not stay.
 void add(const Plugin& plugin, const Request& request) {
   const AddAnswer answer = plugin.add(request);
+  std::signal(SIGPIPE, SIG_IGN);  // where the runtime is gone, it would end this process before the undo
   try {
     print_answer(answer, request.version);
   } catch (...) {

@@ -148,10 +148,14 @@ call() {
 @test "when the result cannot be written ADD fails and leaves nothing" {
   local before
   before=$(node_state)
-  # shellcheck disable=SC2016 # expanded in the node
-  run node_exec env -i CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
-    bash -c 'exec /opt/cni/bin/flannel >/dev/full' <<<"$(conf)"
-  assert_equal "$status" 1
-  node_exec ip link del cni0
-  assert_equal "$(node_state)" "$before"
+  node_exec mkfifo /run/fifo
+  # A disk that is full; a pipe whose reader, the runtime, is gone.
+  local target
+  for target in '>/dev/full' '4<>/run/fifo >/run/fifo 4<&-'; do
+    run node_exec env -i CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+      bash -c "exec /opt/cni/bin/flannel $target" <<<"$(conf)"
+    assert_equal "$status" 1
+    node_exec ip link del cni0
+    assert_equal "$(node_state)" "$before"
+  done
 }
