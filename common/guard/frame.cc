@@ -25,7 +25,8 @@ using netlink::NetlinkSocket;
 
 constexpr const char* kAdd = "guard the ports of pods";
 constexpr const char* kRemove = "release the ports of pods";
-constexpr size_t kMostPorts = 100;  // in one transaction, some hundred messages
+constexpr int kMostLooks = 3;
+constexpr ptrdiff_t kMostPorts = 100;  // in one transaction, some hundred messages
 
 /// One element and its set.
 struct Element {
@@ -95,6 +96,38 @@ Frame guard_some(NetlinkSocket& nft, const std::vector<Element>& elements) {
   return commit(whole, nft) ? Frame::made : Frame::impossible;
 }
 
+/// Calls `change` with the elements of the ports, of some ports at a time, as long as it returns true. False
+/// if it did not.
+template <class Change>
+bool change_in_batches(const std::vector<Port>& ports, Change&& change) {
+  for (auto begin = ports.begin(); begin != ports.end();) {
+    const auto end = begin + std::min(kMostPorts, ports.end() - begin);
+    if (!change(elements_of(std::vector<Port>(begin, end)))) return false;
+    begin = end;
+  }
+  return true;
+}
+
+/// False if another has removed some of them meanwhile.
+bool remove_gone(NetlinkSocket& nft, NetlinkSocket& host, const Elements& present) {
+  std::set<int> gone = present.guarded;
+  gone.insert(present.nested.begin(), present.nested.end());
+  for (const auto& [port, sources] : present.sources) gone.insert(port);
+  // After the elements: a port is made before they are.
+  for (const netlink::Link& link : netlink::all_links(host)) gone.erase(link.ifindex);
+  std::vector<Port> ports;
+  for (const int ifindex : gone) {
+    ports.push_back({.ifindex = ifindex,
+                     .sources = {},
+                     .checks_sources = present.guarded.contains(ifindex),
+                     .has_nested_macs = present.nested.contains(ifindex)});
+    if (const auto had = present.sources.find(ifindex); had != present.sources.end())
+      ports.back().sources = had->second;
+  }
+  return change_in_batches(
+      ports, [&](const std::vector<Element>& elements) { return delete_elements(nft, elements); });
+}
+
 }  // namespace
 
 netfilter::NftTable table() { return {.family = netfilter::NftFamily::bridge, .name = "flannel-pods"}; }
@@ -109,12 +142,11 @@ IpAddress link_local_of(const base::MacAddress& mac) {
 
 Frame guard_ports(NetlinkSocket& nft, const std::vector<Port>& ports) {
   Frame frame = Frame::present;
-  for (size_t first = 0; first < ports.size() && frame != Frame::impossible; first += kMostPorts) {
-    const auto begin = ports.begin() + static_cast<ptrdiff_t>(first);
-    const auto end = ports.begin() + static_cast<ptrdiff_t>(std::min(first + kMostPorts, ports.size()));
-    const Frame answer = guard_some(nft, elements_of(std::vector<Port>(begin, end)));
+  change_in_batches(ports, [&](const std::vector<Element>& elements) {
+    const Frame answer = guard_some(nft, elements);
     if (answer != Frame::present) frame = answer;
-  }
+    return frame != Frame::impossible;
+  });
   return frame;
 }
 
@@ -166,32 +198,25 @@ std::optional<Elements> elements(NetlinkSocket& nft) {
 }
 
 void collect(NetlinkSocket& nft, NetlinkSocket& host) {
-  const auto present = elements(nft);
-  if (!present) return;
-  std::set<int> gone = present->guarded;
-  gone.insert(present->nested.begin(), present->nested.end());
-  for (const auto& [port, sources] : present->sources) gone.insert(port);
-  // After the elements: a port is made before they are.
-  for (const netlink::Link& link : netlink::all_links(host)) gone.erase(link.ifindex);
-  std::vector<Port> ports;
-  for (const int ifindex : gone) {
-    ports.push_back({.ifindex = ifindex,
-                     .sources = {},
-                     .checks_sources = present->guarded.contains(ifindex),
-                     .has_nested_macs = present->nested.contains(ifindex)});
-    if (const auto had = present->sources.find(ifindex); had != present->sources.end())
-      ports.back().sources = had->second;
-  }
-  for (size_t first = 0; first < ports.size(); first += kMostPorts) {
-    const auto begin = ports.begin() + static_cast<ptrdiff_t>(first);
-    const auto end = ports.begin() + static_cast<ptrdiff_t>(std::min(first + kMostPorts, ports.size()));
-    release_ports(nft, {begin, end});
+  // Many DELs may do so at once. What another has taken meanwhile refuses a whole batch, at the price of a
+  // grace period of the kernel's: then look again, rather than to ask for each element, of which there may be
+  // a thousand.
+  for (int look = 0; look < kMostLooks; ++look) {
+    const auto present = elements(nft);
+    if (!present || remove_gone(nft, host, *present)) return;
   }
 }
 
 void release_gone_port(NetlinkSocket& host, const std::string& name) {
   if (base::fnv1a_32(name) % kGonePorts != 0) return;
-  if (auto nft = netfilter::open_nft_socket()) collect(*nft, host);
+  auto nft = netfilter::open_nft_socket();
+  if (!nft) return;
+  try {
+    collect(*nft, host);
+  } catch (const NetlinkError& error) {
+    // Links come and go too fast for a list of them: that is no reason to fail, as a later DEL looks again.
+    if (error.error_number() != EAGAIN) throw;
+  }
 }
 
 }  // namespace guard

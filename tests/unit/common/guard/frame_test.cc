@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <latch>
 #include <optional>
+#include <thread>
 
 #include "common/netfilter/nft_transaction.h"
 #include "common/netlink/bridge.h"
@@ -119,6 +123,39 @@ TEST_CASE_FIXTURE(Node,
   CHECK(most > 2);
   CHECK(most < 8 * guard::kGonePorts);
   CHECK(elements().guarded.contains(stays));
+}
+
+TEST_CASE_FIXTURE(Node, "guard: many that collect the same elements at once do not wait for each element") {
+  if (!ready()) return;
+  std::vector<Port> ports;
+  for (uint32_t i = 0; i < 300; ++i)
+    ports.push_back(
+        {.ifindex = static_cast<int>(i + 1000), .sources = {base::IpAddress::v4(0x0af40000 + i)}});
+  guard::guard_ports(*nft, ports);
+  constexpr int kCollectors = 8;
+  std::atomic<int> failed = 0;
+  std::latch begin(kCollectors);
+  const auto began = std::chrono::steady_clock::now();
+  {
+    std::vector<std::jthread> all;
+    for (int i = 0; i < kCollectors; ++i)
+      all.emplace_back([&] {
+        begin.arrive_and_wait();
+        try {
+          auto rules = netlink::NetlinkSocket::open(NETLINK_NETFILTER), host = netlink::NetlinkSocket::open();
+          guard::collect(rules, host);
+        } catch (const std::exception&) {
+          ++failed;
+        }
+      });
+  }
+  // 0.1 s; each element by itself, at a grace period of the kernel's, took 27 s.
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(15));
+  CHECK(failed == 0);
+  auto host = netlink::NetlinkSocket::open();
+  guard::collect(*nft, host);  // each looks three times at most, and could leave some
+  CHECK(elements().guarded.empty());
+  CHECK(elements().sources.empty());
 }
 
 TEST_CASE_FIXTURE(Node, "guard: without the frame there is nothing to release, to collect or to list") {
