@@ -32,7 +32,7 @@ Extras Extras::parse(const cni::Request& request) {
 
 void add_extras(const cni::Request& request, const Extras& extras, cni::Result& result) {
   if (!extras.ports.mappings.empty())
-    hostport::open_ports(extras.ports, request.attachment.container_id,
+    hostport::open_ports(extras.ports, request.network, request.attachment,
                          hostport::pod_addresses(request, result));
   if (!extras.limits.any()) return;
   auto host = netlink::NetlinkSocket::open();
@@ -49,7 +49,7 @@ void remove_extras(const cni::Request& request) {
   cni::Attempts attempts;
   if (json::find(runtime, "portMappings"))
     attempts.run("close the pod's host ports",
-                 [&] { hostport::close_ports(request.network, request.attachment.container_id); });
+                 [&] { hostport::close_ports(request.network, request.attachment); });
   attempts.run("remove the limit of what the pod sends", [&] {
     if (!bandwidth::parse_runtime_limits(request).any()) return;
     auto host = netlink::NetlinkSocket::open();
@@ -60,7 +60,7 @@ void remove_extras(const cni::Request& request) {
 
 void check_extras(const cni::Request& request, const Extras& extras, const cni::Result& result) {
   if (!extras.ports.mappings.empty())
-    hostport::check_ports(extras.ports, request.attachment.container_id,
+    hostport::check_ports(extras.ports, request.network, request.attachment,
                           hostport::pod_addresses(request, result));
   if (!extras.limits.any()) return;
   auto host = netlink::NetlinkSocket::open();

@@ -112,7 +112,9 @@ bool remove_rules(const std::function<bool(std::string_view comment)>& is_stale)
   bool found = false;
   // A rule that another process removes meanwhile fails the transaction; then look again.
   for (int tries = 0; tries < kMaxTries; ++tries) {
-    const auto handles = nft_rule_handles(*socket, table(), kChecks, is_stale);
+    const auto handles = nft_rule_handles(*socket, table(), kChecks, [&](const netfilter::NftRuleInfo& rule) {
+      return is_stale(rule.comment);
+    });
     found = found || !handles.empty();
     if (delete_rules(*socket, handles)) return found;
   }
@@ -122,7 +124,7 @@ bool remove_rules(const std::function<bool(std::string_view comment)>& is_stale)
 bool has_nftables(const std::string& key, size_t count) {
   auto socket = netfilter::open_nft_socket();
   if (!socket) return false;
-  const auto is_ours = [&](std::string_view comment) { return comment.starts_with(key); };
+  const auto is_ours = [&](const netfilter::NftRuleInfo& rule) { return rule.comment.starts_with(key); };
   return nft_rule_handles(*socket, table(), kChecks, is_ours).size() >= count;
 }
 

@@ -10,6 +10,7 @@
 #include "cni-flannel/hostport/alive.h"
 #include "cni-flannel/hostport/iptables_leftovers.h"
 #include "cni-flannel/hostport/ruleset.h"
+#include "cni-flannel/pod/attachment_names.h"
 #include "common/base/file.h"
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
@@ -44,8 +45,8 @@ void forget_connections(netlink::NetlinkSocket& nft, Family family, uint16_t por
 
 /// Throws for a pod that may live; the rules of others go. Returns what was there before.
 Holders clear_the_way(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
-                      const std::string& container_id, const base::IpAddress& pod) {
-  Holders seen = find_holders(nft, family, mappings, container_id);
+                      const Owner& owner, const base::IpAddress& pod) {
+  Holders seen = find_holders(nft, family, mappings, owner);
   for (const Holder& holder : seen.others) {
     if (holder.address != pod && may_live(holder.container_id, holder.address)) refuse(holder);
     remove_rule(nft, family, holder);
@@ -55,8 +56,8 @@ Holders clear_the_way(netlink::NetlinkSocket& nft, Family family, const std::vec
 
 /// Of two that open one port at once, the one whose rule comes first has it.
 void check_won(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
-               const std::string& container_id) {
-  const Holders now = find_holders(nft, family, mappings, container_id);
+               const Owner& owner) {
+  const Holders now = find_holders(nft, family, mappings, owner);
   for (const Holder& holder : now.others)
     if (!now.own_since || holder.handle < *now.own_since) refuse(holder);
 }
@@ -69,6 +70,10 @@ void let_loopback_pass(const base::IpAddress& pod) {
   if (link) netlink::ensure_sysctl(fmt::format("net/ipv4/conf/{}/route_localnet", link->name), "1");
 }
 
+Owner owner_of(const std::string& network, const cni::Attachment& attachment) {
+  return {.container_id = attachment.container_id, .tag = attachment_tag(network, attachment)};
+}
+
 netlink::NetlinkSocket open_nft() {
   if (auto nft = netfilter::open_nft_socket()) return std::move(*nft);
   throw cni::Error(cni::ErrorCode::unsupported_field, "host ports need nf_tables, and this kernel has none",
@@ -77,21 +82,22 @@ netlink::NetlinkSocket open_nft() {
 
 }  // namespace
 
-void open_ports(const Conf& conf, const std::string& container_id,
+void open_ports(const Conf& conf, const std::string& network, const cni::Attachment& attachment,
                 const std::vector<base::IpAddress>& addresses) {
+  const Owner owner = owner_of(network, attachment);
   netlink::NetlinkSocket nft = open_nft();
   base::Rollback undo;
   for (const base::IpAddress& pod : addresses) {
     const Family family = pod.family();
     const std::vector<Mapping> mappings = conf.mappings_for(family);
     std::optional<Holders> seen;
-    if (!mappings.empty()) seen = clear_the_way(nft, family, mappings, container_id, pod);
+    if (!mappings.empty()) seen = clear_the_way(nft, family, mappings, owner, pod);
     undo.push([&] {  // a socket may have failed in the midst of an answer
-      if (auto again = netfilter::open_nft_socket()) remove_rules(*again, container_id);
+      if (auto again = netfilter::open_nft_socket()) remove_rules(*again, owner);
     });
-    const bool is_alone = put_rules(nft, conf, container_id, pod, seen);
+    const bool is_alone = put_rules(nft, conf, owner, pod, seen);
     if (mappings.empty()) continue;
-    if (!is_alone) check_won(nft, family, mappings, container_id);
+    if (!is_alone) check_won(nft, family, mappings, owner);
     for (const Mapping& mapping : mappings)
       if (mapping.protocol == IPPROTO_UDP) forget_connections(nft, family, mapping.host_port);
     if (conf.snat && pod.is_v4()) let_loopback_pass(pod);
@@ -99,32 +105,33 @@ void open_ports(const Conf& conf, const std::string& container_id,
   undo.commit();
 }
 
-void close_ports(const std::string& network, const std::string& container_id) {
+void close_ports(const std::string& network, const cni::Attachment& attachment) {
   auto nft = netfilter::open_nft_socket();
   cni::Attempts attempts;
   attempts.run("close the pod's host ports", [&] {
     if (!nft) return;
-    for (const uint16_t port : remove_rules(*nft, container_id))
+    for (const uint16_t port : remove_rules(*nft, owner_of(network, attachment)))
       for (const Family family : base::kFamilies) forget_connections(*nft, family, port);
   });
   attempts.run("close the host ports that the reference opened by iptables",
-               [&] { remove_iptables_rules(nft, network, container_id); });
+               [&] { remove_iptables_rules(nft, network, attachment.container_id); });
   attempts.throw_if_any();
 }
 
-void check_ports(const Conf& conf, const std::string& container_id,
+void check_ports(const Conf& conf, const std::string& network, const cni::Attachment& attachment,
                  const std::vector<base::IpAddress>& addresses) {
+  const Owner owner = owner_of(network, attachment);
   netlink::NetlinkSocket nft = open_nft();
   for (const base::IpAddress& pod : addresses) {
     const size_t wanted = conf.mappings_for(pod.family()).size();
     if (wanted == 0) continue;
-    const size_t found = count_rules(nft, pod.family(), container_id);
+    const size_t found = count_rules(nft, pod.family(), owner);
     if (found < wanted)
       throw cni::Error(
           cni::ErrorCode::check_failed,
           fmt::format("{} of the pod's {} host ports lead to {}", found, wanted, pod),
           "somebody has removed the others from table cni_hostport; the pod has to be made anew");
-    if (count_masquerading(nft, pod.family(), container_id) < masquerading_of(conf, pod.family()))
+    if (count_masquerading(nft, pod.family(), owner) < masquerading_of(conf, pod.family()))
       throw cni::Error(cni::ErrorCode::check_failed,
                        fmt::format("{} is not masqueraded where it reaches itself by a host port", pod),
                        "somebody has removed its rules from table cni_hostport; the pod has to be made anew");
@@ -139,9 +146,9 @@ void collect_ports(const std::string& network, const std::vector<cni::Attachment
     for (const auto& found : containers_with_rules(*nft)) {
       const std::string& container = found.first;
       const bool is_valid = std::any_of(valid.begin(), valid.end(), [&](const cni::Attachment& one) {
-        return is_tag_of(container, one.container_id);
+        return is_comment_of(container, one.container_id);
       });
-      if (!is_valid && !may_live(container, found.second)) remove_rules(*nft, container);
+      if (!is_valid && !may_live(container, found.second)) remove_rules(*nft, {.container_id = container});
     }
   });
   attempts.run("close the host ports that the reference opened by iptables",

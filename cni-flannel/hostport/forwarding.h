@@ -12,14 +12,14 @@ namespace flannel::hostport {
 
 /// Opens the ports; after a failure none is open. Throws cni::Error(conflict) naming the pod that holds one
 /// of them. What pods that are gone have left is no reason for that.
-void open_ports(const Conf& conf, const std::string& container_id,
+void open_ports(const Conf& conf, const std::string& network, const cni::Attachment& attachment,
                 const std::vector<base::IpAddress>& addresses);
 
-/// Closes all ports that lead to the container, whoever opened them.
-void close_ports(const std::string& network, const std::string& container_id);
+/// Closes all ports that lead to the container by that network, whoever opened them.
+void close_ports(const std::string& network, const cni::Attachment& attachment);
 
 /// Throws cni::Error(check_failed) at the first one that is not open.
-void check_ports(const Conf& conf, const std::string& container_id,
+void check_ports(const Conf& conf, const std::string& network, const cni::Attachment& attachment,
                  const std::vector<base::IpAddress>& addresses);
 
 /// Closes what leads to containers that are gone. `valid`: the network's containers that are not.

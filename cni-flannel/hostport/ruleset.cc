@@ -37,7 +37,22 @@ netfilter::NftTable table_of(Family family) {
 }
 
 /// What rules of a container are known by: as much of its ID as nft lets a comment have.
-std::string tag_of(const std::string& container_id) { return container_id.substr(0, kMaxComment); }
+std::string comment_of(const std::string& container_id) { return container_id.substr(0, kMaxComment); }
+
+bool is_of_container(const NftRuleInfo& rule, const Owner& owner) {
+  return rule.comment == comment_of(owner.container_id);
+}
+
+/// The reference's rules have no tag: they may be of any of the container's networks.
+bool is_own(const NftRuleInfo& rule, const Owner& owner) {
+  return is_of_container(rule, owner) && (owner.tag.empty() || rule.tag.empty() || rule.tag == owner.tag);
+}
+
+std::vector<uint64_t> own_handles(netlink::NetlinkSocket& nft, Family family, const char* chain,
+                                  const Owner& owner) {
+  return nft_rule_handles(nft, table_of(family), chain,
+                          [&](const NftRuleInfo& rule) { return is_own(rule, owner); });
+}
 
 NftRule new_rule(Family family) { return NftRule(table_of(family).family); }
 
@@ -91,28 +106,29 @@ bool has_frame(netlink::NetlinkSocket& nft, const Conf& conf, Family family) {
          netfilter::nft_rules(nft, table_of(family), kAllPorts).size() == 2;
 }
 
-void add_masquerading(NftTransaction& transaction, const Conf& conf, const std::string& container_id,
+void add_masquerading(NftTransaction& transaction, const Conf& conf, const Owner& owner,
                       const base::IpAddress& pod) {
   const Family family = pod.family();
   const auto add = [&](const base::IpNet& source) {
     NftRule rule = new_rule(family);
     if (source.prefix != 0) rule.source(source, true);
-    transaction.add_rule(kMasquerading, rule.destination(host(pod), true).masquerade(), container_id);
+    transaction.add_rule(kMasquerading, rule.destination(host(pod), true).masquerade(), owner.container_id,
+                         owner.tag);
   };
   if (conf.masq_all) return add({base::IpAddress::from_number(family, 0), 0});
   add(host(pod));
   if (family == Family::v4) add(host(base::IpAddress::v4(0x7f000001)));
 }
 
-void add_rules(NftTransaction& transaction, const Conf& conf, const std::string& container_id,
+void add_rules(NftTransaction& transaction, const Conf& conf, const Owner& owner,
                const base::IpAddress& pod) {
   for (const Mapping& mapping : conf.mappings_for(pod.family())) {
     NftRule rule = new_rule(pod.family());
     if (mapping.host_ip) rule.destination(host(*mapping.host_ip), true);
     rule.port_is(mapping.protocol, mapping.host_port).destination_nat(pod, mapping.container_port);
-    transaction.add_rule(kPorts, rule, container_id);
+    transaction.add_rule(kPorts, rule, owner.container_id, owner.tag);
   }
-  if (conf.snat) add_masquerading(transaction, conf, container_id, pod);
+  if (conf.snat) add_masquerading(transaction, conf, owner, pod);
 }
 
 /// What a rule of the chains says of packets. Rules of another shape have no port.
@@ -151,12 +167,12 @@ constexpr const char* kChainsOfPods[] = {kPorts, kPortsOfAddresses, kMasqueradin
 }  // namespace
 
 Holders find_holders(netlink::NetlinkSocket& nft, Family family, const std::vector<Mapping>& mappings,
-                     const std::string& container_id) {
+                     const Owner& owner) {
   Holders holders{.generation = netfilter::nft_generation(nft), .others = {}, .own_since = {}};
   for (const char* chain : {kPortsOfAddresses, kPorts})
     for (const NftRuleInfo& rule : netfilter::nft_rules(nft, table_of(family), chain)) {
-      if (rule.comment == tag_of(container_id)) {
-        if (!holders.own_since) holders.own_since = rule.handle;
+      if (is_of_container(rule, owner)) {  // of its networks, the first that asks for a port has it
+        if (!holders.own_since && is_own(rule, owner)) holders.own_since = rule.handle;
         continue;
       }
       const Led led = read_rule(rule, family);
@@ -173,8 +189,8 @@ Holders find_holders(netlink::NetlinkSocket& nft, Family family, const std::vect
   return holders;
 }
 
-bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string& container_id,
-               const base::IpAddress& pod, const std::optional<Holders>& seen) {
+bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const Owner& owner, const base::IpAddress& pod,
+               const std::optional<Holders>& seen) {
   const Family family = pod.family();
   const std::string doing = fmt::format("lead ports of the node to {}", pod);
   const bool leads = !conf.mappings_for(family).empty();
@@ -185,12 +201,10 @@ bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string&
     const bool is_first = tries == 0 && seen;
     for (const char* chain : kChainsOfPods) {  // of an ADD that was cut short, or of another address
       if (is_first && !seen->own_since && chain != kMasquerading) continue;
-      for (const uint64_t handle :
-           nft_rule_handles(nft, table_of(family), chain,
-                            [&](std::string_view comment) { return comment == tag_of(container_id); }))
+      for (const uint64_t handle : own_handles(nft, family, chain, owner))
         transaction.delete_rule(chain, handle);
     }
-    if (leads) add_rules(transaction, conf, container_id, pod);
+    if (leads) add_rules(transaction, conf, owner, pod);
     if (transaction.commit(nft, doing, is_first ? std::optional(seen->generation) : std::nullopt))
       return is_first;
     writes_frame = leads;  // a chain of it was missing, or others changed something
@@ -198,7 +212,7 @@ bool put_rules(netlink::NetlinkSocket& nft, const Conf& conf, const std::string&
   throw netlink::NetlinkError(EAGAIN, doing, "the rules changed each time while they were read");
 }
 
-std::vector<uint16_t> remove_rules(netlink::NetlinkSocket& nft, const std::string& container_id) {
+std::vector<uint16_t> remove_rules(netlink::NetlinkSocket& nft, const Owner& owner) {
   constexpr size_t kAtOnce = 200;
   std::set<uint16_t> udp_ports;
   const std::string doing = "remove the rules that lead ports of the node to a pod";
@@ -210,7 +224,7 @@ std::vector<uint16_t> remove_rules(netlink::NetlinkSocket& nft, const std::strin
         NftTransaction transaction(table_of(family));
         size_t count = 0;
         for (const NftRuleInfo& rule : netfilter::nft_rules(nft, table_of(family), chain)) {
-          if (rule.comment != tag_of(container_id) || ++count > kAtOnce) continue;
+          if (!is_own(rule, owner) || ++count > kAtOnce) continue;
           if (const Led led = read_rule(rule, family); led.protocol == IPPROTO_UDP && led.port != 0)
             udp_ports.insert(led.port);
           transaction.delete_rule(chain, rule.handle);
@@ -228,16 +242,13 @@ void remove_rule(netlink::NetlinkSocket& nft, Family family, const Holder& holde
   transaction.commit(nft, "remove the rule of a pod that is gone");  // somebody else may have done so
 }
 
-size_t count_rules(netlink::NetlinkSocket& nft, Family family, const std::string& container_id) {
-  const auto is_own = [&](std::string_view comment) { return comment == tag_of(container_id); };
-  return nft_rule_handles(nft, table_of(family), kPorts, is_own).size() +
-         nft_rule_handles(nft, table_of(family), kPortsOfAddresses, is_own).size();
+size_t count_rules(netlink::NetlinkSocket& nft, Family family, const Owner& owner) {
+  return own_handles(nft, family, kPorts, owner).size() +
+         own_handles(nft, family, kPortsOfAddresses, owner).size();
 }
 
-size_t count_masquerading(netlink::NetlinkSocket& nft, Family family, const std::string& container_id) {
-  return nft_rule_handles(nft, table_of(family), kMasquerading,
-                          [&](std::string_view comment) { return comment == tag_of(container_id); })
-      .size();
+size_t count_masquerading(netlink::NetlinkSocket& nft, Family family, const Owner& owner) {
+  return own_handles(nft, family, kMasquerading, owner).size();
 }
 
 size_t masquerading_of(const Conf& conf, Family family) {
@@ -245,8 +256,8 @@ size_t masquerading_of(const Conf& conf, Family family) {
   return conf.masq_all || family == Family::v6 ? 1 : 2;
 }
 
-bool is_tag_of(const std::string& tag, const std::string& container_id) {
-  return tag == tag_of(container_id);
+bool is_comment_of(const std::string& comment, const std::string& container_id) {
+  return comment == comment_of(container_id);
 }
 
 std::map<std::string, base::IpAddress> containers_with_rules(netlink::NetlinkSocket& nft) {

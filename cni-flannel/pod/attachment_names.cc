@@ -9,11 +9,14 @@ namespace flannel {
 namespace {
 
 constexpr size_t kMaxAlias = 255;  // IFALIASZ - 1
+constexpr size_t kHashDigits = 16;
 
 /// `text` says what the link is for.
 std::string veth_name(const std::string& text, unsigned attempt) {
   return fmt::format("veth{:08x}", base::fnv1a_32(text, base::kFnv32Start + attempt));
 }
+
+std::string short_hash(const std::string& text) { return base::sha512_hex(text).substr(0, kHashDigits); }
 
 }  // namespace
 
@@ -36,6 +39,13 @@ bool is_host_veth(const std::string& name, const std::string& alias, const std::
   for (unsigned attempt = 0; attempt < kMaxHostNames; ++attempt)
     if (name == host_veth_name(attachment, attempt)) return true;
   return false;
+}
+
+std::string tag_start_of(const std::string& network) { return fmt::format("{}-", short_hash(network)); }
+
+std::string attachment_tag(const std::string& network, const cni::Attachment& attachment) {
+  return fmt::format("{}{}", tag_start_of(network),
+                     short_hash(fmt::format("{}:{}", attachment.ifname, attachment.container_id)));
 }
 
 std::string container_of(const std::string& alias) {

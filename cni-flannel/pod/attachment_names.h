@@ -22,6 +22,12 @@ std::string link_alias(const std::string& network, const cni::Attachment& attach
 /// Whether a link of that name and alias is the host's end of an attachment of the network.
 bool is_host_veth(const std::string& name, const std::string& alias, const std::string& network);
 
+/// What rules of an attachment are tagged with, where a program must not be shown a name: the network's part
+/// first.
+std::string attachment_tag(const std::string& network, const cni::Attachment& attachment);
+/// How the tags of all attachments of a network begin.
+std::string tag_start_of(const std::string& network);
+
 /// The container ID in such an alias; empty if another program wrote it.
 std::string container_of(const std::string& alias);
 

@@ -12,9 +12,31 @@ namespace netfilter {
 namespace {
 
 /// libnftnl keeps comments in "user data": a list of type, length and bytes with a NUL at the end.
-/// Type 0 is the comment for tables, chains and rules alike.
-constexpr uint8_t kCommentType = 0;
-constexpr size_t kMaxComment = 127;  // NFTNL's limit with the NUL is 128
+/// Type 0 is the comment for tables, chains and rules alike. nft and iptables skip types that they do not
+/// know.
+constexpr uint8_t kCommentType = 0, kTagType = 0xf1;
+constexpr size_t kMaxText = 127;  // NFTNL's limit with the NUL is 128
+
+void append_user_data(std::string& data, uint8_t type, const std::string& text) {
+  if (text.empty()) return;
+  const std::string_view cut(text.data(), std::min(text.size(), kMaxText));
+  data.push_back(static_cast<char>(type));
+  data.push_back(static_cast<char>(cut.size() + 1));
+  data += cut;
+  data.push_back('\0');
+}
+
+std::string find_user_data(std::string_view user_data, uint8_t wanted) {
+  while (user_data.size() >= 2) {
+    const auto type = static_cast<uint8_t>(user_data[0]);
+    const size_t length = static_cast<uint8_t>(user_data[1]);
+    if (user_data.size() < 2 + length) break;
+    if (type == wanted)
+      return std::string(user_data.substr(2, length).substr(0, user_data.substr(2, length).find('\0')));
+    user_data.remove_prefix(2 + length);
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -48,25 +70,16 @@ void append_header(netlink::Message& message, uint8_t protocol, uint16_t resourc
   message.header(nfgenmsg{protocol, NFNETLINK_V0, htons(resource)});
 }
 
-void put_comment(netlink::Message& message, int attribute, const std::string& comment) {
-  if (comment.empty()) return;
-  const std::string_view text(comment.data(), std::min(comment.size(), kMaxComment));
-  std::string data{static_cast<char>(kCommentType), static_cast<char>(text.size() + 1)};
-  data += text;
-  data.push_back('\0');
-  message.put(attribute, data.data(), data.size());
+void put_comment(netlink::Message& message, int attribute, const std::string& comment,
+                 const std::string& tag) {
+  std::string data;
+  append_user_data(data, kCommentType, comment);
+  append_user_data(data, kTagType, tag);
+  if (!data.empty()) message.put(attribute, data.data(), data.size());
 }
 
-std::string comment_of(std::string_view user_data) {
-  while (user_data.size() >= 2) {
-    const auto type = static_cast<uint8_t>(user_data[0]);
-    const size_t length = static_cast<uint8_t>(user_data[1]);
-    if (user_data.size() < 2 + length) break;
-    if (type == kCommentType)
-      return std::string(user_data.substr(2, length).substr(0, user_data.substr(2, length).find('\0')));
-    user_data.remove_prefix(2 + length);
-  }
-  return {};
-}
+std::string comment_of(std::string_view user_data) { return find_user_data(user_data, kCommentType); }
+
+std::string tag_of(std::string_view user_data) { return find_user_data(user_data, kTagType); }
 
 }  // namespace netfilter

@@ -37,9 +37,13 @@ void for_each_expression(
     std::string_view expressions,
     const std::function<void(const std::string& name, const netlink::Attributes& data)>& visit);
 
-/// Puts a comment where the nft tool keeps it, in "user data". Puts nothing if it is empty.
-void put_comment(netlink::Message& message, int attribute, const std::string& comment);
+/// Puts a comment where the nft tool keeps it, in "user data", and a tag behind it. Puts nothing if both are
+/// empty.
+void put_comment(netlink::Message& message, int attribute, const std::string& comment,
+                 const std::string& tag = {});
 /// The comment in user data; empty if there is none.
 std::string comment_of(std::string_view user_data);
+/// The tag in user data; empty if there is none.
+std::string tag_of(std::string_view user_data);
 
 }  // namespace netfilter

@@ -97,6 +97,7 @@ NftRuleInfo parse_rule(const Attributes& attributes) {
   NftRuleInfo rule;
   rule.handle = attributes.be64(NFTA_RULE_HANDLE);
   rule.comment = comment_of(attributes.bytes(NFTA_RULE_USERDATA));
+  rule.tag = tag_of(attributes.bytes(NFTA_RULE_USERDATA));
   rule.expressions = attributes.bytes(NFTA_RULE_EXPRESSIONS);
   rule.unconditional = true;
   for_each_expression(rule.expressions, [&](const std::string& name, const Attributes& data) {
@@ -170,12 +171,12 @@ std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table,
 }
 
 std::vector<uint64_t> nft_rule_handles(NetlinkSocket& socket, const NftTable& table, const std::string& chain,
-                                       const std::function<bool(std::string_view)>& matches) {
+                                       const std::function<bool(const NftRuleInfo&)>& matches) {
   std::vector<uint64_t> handles;
   list_rules(
       socket, table, chain, [&] { handles.clear(); },
       [&](const std::string&, NftRuleInfo&& rule) {
-        if (matches(rule.comment)) handles.push_back(rule.handle);
+        if (matches(rule)) handles.push_back(rule.handle);
       });
   return handles;
 }

@@ -42,6 +42,7 @@ struct NftTest {
 struct NftRuleInfo {
   uint64_t handle = 0;
   std::string comment;
+  std::string tag;          ///< what NftTransaction was given for the rule; no tool shows it
   std::string expressions;  ///< as the kernel encodes them
   NftVerdict verdict = NftVerdict::other;
   std::string target;          ///< the chain of a jump or goto
@@ -86,10 +87,10 @@ uint32_t nft_generation(netlink::NetlinkSocket& socket);
 std::vector<NftRuleInfo> nft_rules(netlink::NetlinkSocket& socket, const NftTable& table,
                                    const std::string& chain);
 
-/// The handles of those rules of a chain whose comment `matches`.
+/// The handles of those rules of a chain that `matches`.
 std::vector<uint64_t> nft_rule_handles(netlink::NetlinkSocket& socket, const NftTable& table,
                                        const std::string& chain,
-                                       const std::function<bool(std::string_view comment)>& matches);
+                                       const std::function<bool(const NftRuleInfo& rule)>& matches);
 
 /// The chains of all tables, or only of the tables of one family.
 std::vector<NftChainInfo> nft_chains(netlink::NetlinkSocket& socket, std::optional<NftFamily> family = {});

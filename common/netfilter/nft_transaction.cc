@@ -91,13 +91,23 @@ void NftTransaction::delete_chain(const std::string& chain) {
       .put_string(NFTA_CHAIN_NAME, chain);
 }
 
-void NftTransaction::add_rule(const std::string& chain, const NftRule& rule, const std::string& comment) {
-  Message& message = change(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, rule_text(chain));
+void NftTransaction::put_rule(int flags, const std::string& chain, const NftRule& rule,
+                              const std::string& comment, const std::string& tag) {
+  Message& message = change(NFT_MSG_NEWRULE, NLM_F_CREATE | flags, rule_text(chain));
   const std::string& expressions = rule.expressions();
   message.put_string(NFTA_RULE_TABLE, table_.name)
       .put_string(NFTA_RULE_CHAIN, chain)
       .put(NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, expressions.data(), expressions.size());
-  put_comment(message, NFTA_RULE_USERDATA, comment);
+  put_comment(message, NFTA_RULE_USERDATA, comment, tag);
+}
+
+void NftTransaction::add_rule(const std::string& chain, const NftRule& rule, const std::string& comment,
+                              const std::string& tag) {
+  put_rule(NLM_F_APPEND, chain, rule, comment, tag);
+}
+
+void NftTransaction::insert_rule(const std::string& chain, const NftRule& rule, const std::string& comment) {
+  put_rule(0, chain, rule, comment, {});
 }
 
 void NftTransaction::delete_rule(const std::string& chain, uint64_t handle) {

@@ -13,7 +13,8 @@
 
 namespace netfilter {
 
-/// Gathers changes of one table; commit() makes all of them or none. Comments longer than 127 bytes are cut.
+/// Gathers changes of one table; commit() makes all of them or none. Comments and tags longer than 127 bytes
+/// are cut.
 class NftTransaction {
  public:
   explicit NftTransaction(NftTable table) : table_(std::move(table)) {}
@@ -22,8 +23,12 @@ class NftTransaction {
   void ensure_table(const std::string& comment = {});
   void ensure_chain(const std::string& chain, const std::string& comment = {});
   void ensure_base_chain(const std::string& chain, const NftHook& hook, const std::string& comment = {});
-  /// Appends a rule to the chain.
-  void add_rule(const std::string& chain, const NftRule& rule, const std::string& comment = {});
+  /// Appends a rule to the chain. A tag says whose it is, to those who ask for NftRuleInfo::tag; nft and
+  /// iptables neither show it nor compare it.
+  void add_rule(const std::string& chain, const NftRule& rule, const std::string& comment = {},
+                const std::string& tag = {});
+  /// Puts a rule before all others of the chain.
+  void insert_rule(const std::string& chain, const NftRule& rule, const std::string& comment = {});
 
   /// Makes the set unless it is there.
   void ensure_set(const NftSet& set);
@@ -53,6 +58,8 @@ class NftTransaction {
 
  private:
   netlink::Message& change(int type, int flags, std::string what);
+  void put_rule(int flags, const std::string& chain, const NftRule& rule, const std::string& comment,
+                const std::string& tag);
   void change_elements(int type, int flags, const std::string& set, const std::vector<std::string>& elements);
 
   NftTable table_;

@@ -127,6 +127,25 @@ serve_client() {
   assert_empty "$(rules c-web | grep dnat)" "what led to the dead pod"
 }
 
+@test "a second network of a pod takes neither the ports of the first when it comes nor when it goes" {
+  pod_new web
+  serve_client web
+  local second
+  second=$(node_exec sed 's/10\.244\.1\.2/10.244.9.2/' /run/web.json | jq -c '{name: "net2", prevResult: .}')
+  ports portmap ADD web "$(map 8080 udp)" >/dev/null
+  ports portmap ADD web "$(map 8080)" >/dev/null
+  ports portmap ADD web "$(map 8080 | jq -c --argjson second "$second" '. + $second')" >/dev/null
+  # One that was cut short, and comes again.
+  ports portmap ADD web "$(map 8080 | jq -c --argjson second "$second" '. + $second')" >/dev/null
+  assert_equal "$(rules 'dnat to 10.' | grep -o 'to [0-9.]*' | xargs)" "to 10.244.1.2 to 10.244.9.2"
+  ports portmap CHECK web "$(map 8080)"
+  ports portmap DEL web "$second"
+  ports portmap CHECK web "$(map 8080)"
+  assert_match "$(web_fetch outside http://192.0.2.1:8080/)" "hello from a pod"
+  ports portmap DEL web '{}'
+  assert_empty "$(rules)" "rules"
+}
+
 @test "of pods that open one port at once, one has it" {
   local i
   for i in 1 2 3 4; do pod_new "p$i"; done

@@ -36,6 +36,15 @@ TEST_CASE("the host's end of an attachment is known by its name and alias togeth
   CHECK_FALSE(flannel::is_host_veth(name, "", "net"));
 }
 
+TEST_CASE("tags tell attachments and networks apart") {
+  using flannel::attachment_tag;
+  CHECK(attachment_tag("net", {"id", "eth0"}).starts_with(flannel::tag_start_of("net")));
+  CHECK_FALSE(attachment_tag("net", {"id", "eth0"}).starts_with(flannel::tag_start_of("net2")));
+  CHECK(attachment_tag("net", {"id", "eth0"}) != attachment_tag("net", {"id", "eth1"}));
+  CHECK(attachment_tag("net", {"id", "eth0"}) != attachment_tag("net", {"id2", "eth0"}));
+  CHECK(attachment_tag("net", {"id", "eth0"}) != attachment_tag("net2", {"id", "eth0"}));
+}
+
 TEST_CASE("an alias is cut to the kernel's limit") {
   CHECK(flannel::link_alias(std::string(200, 'n'), {std::string(200, 'i'), "eth0"}).size() == 255);
 }

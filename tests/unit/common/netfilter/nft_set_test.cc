@@ -174,3 +174,25 @@ TEST_CASE_FIXTURE(Table, "nft rule: a test for new connections is shown as one")
   const std::string text = listed("inet");
   CHECK_MESSAGE((text.empty() || text.find("ct state new drop") != std::string::npos), text);
 }
+
+TEST_CASE_FIXTURE(Table, "nft: a rule has its tag beside its comment, and one that is put first is first") {
+  if (!made()) return;
+  const netfilter::NftTable table{.family = netfilter::NftFamily::inet, .name = "t"};
+  NftTransaction transaction(table);
+  transaction.ensure_table();
+  transaction.ensure_chain("c");
+  transaction.add_rule("c", NftRule().drop(), "why", "whose");
+  transaction.add_rule("c", NftRule().drop(), {}, "whose else");
+  transaction.insert_rule("c", NftRule().accept(), "first");
+  if (!transaction.commit(socket(), "add the rules")) return;
+  const auto rules = netfilter::nft_rules(socket(), table, "c");
+  REQUIRE(rules.size() == 3);
+  CHECK(rules[0].comment == "first");
+  CHECK(rules[0].tag.empty());
+  CHECK(rules[1].comment == "why");
+  CHECK(rules[1].tag == "whose");
+  CHECK(rules[2].comment.empty());
+  CHECK(rules[2].tag == "whose else");
+  const std::string text = listed("inet");
+  CHECK_MESSAGE((text.empty() || text.find("drop comment \"why\"") != std::string::npos), text);
+}
