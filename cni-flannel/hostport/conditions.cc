@@ -60,12 +60,15 @@ base::IpNet parse_net(const std::string& text, const char* key, base::Family fam
   return *net;
 }
 
-std::string parse_interface(std::string text, const char* key) {
+/// `any_end` at the end of a name stands for any end of it.
+void take_interface(Condition& condition, std::string text, char any_end, const char* key) {
   if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+  condition.is_prefix = text.ends_with(any_end);
+  if (condition.is_prefix) text.pop_back();
   if (const std::string problem = cni::ifname_problem(text); !problem.empty())
     throw Error(ErrorCode::invalid_config,
                 fmt::format("'{}': interface name {} {}", key, base::quoted(text), problem));
-  return text;
+  condition.interface = std::move(text);
 }
 
 Condition parse_one(Words& words, base::Family family) {
@@ -73,18 +76,19 @@ Condition parse_one(Words& words, base::Family family) {
   Condition condition;
   condition.is = !words.take("!");
   const bool is_nft_address = words.take(family == base::Family::v4 ? "ip" : "ip6");
-  if (words.take("iifname") || words.take("-i") || words.take("--in-interface"))
+  const bool is_nft_interface = words.take("iifname");
+  if (is_nft_interface || words.take("-i") || words.take("--in-interface"))
     condition.kind = input_interface;
-  else if (words.take(is_nft_address ? "saddr" : "-s") || words.take("--source"))
+  else if (words.take(is_nft_address ? "saddr" : "-s") || words.take("--source") || words.take("--src"))
     condition.kind = source;
-  else if (words.take(is_nft_address ? "daddr" : "-d") || words.take("--destination"))
+  else if (words.take(is_nft_address ? "daddr" : "-d") || words.take("--destination") || words.take("--dst"))
     condition.kind = destination;
   else
     words.refuse();
   if (words.take("!") || words.take("!=")) condition.is = false;
   static_cast<void>(words.take("=="));
   if (condition.kind == input_interface)
-    condition.interface = parse_interface(words.next(), words.key());
+    take_interface(condition, words.next(), is_nft_interface ? '*' : '+', words.key());
   else
     condition.net = parse_net(words.next(), words.key(), family);
   return condition;

@@ -29,6 +29,7 @@ struct Condition {
   bool is = true;  ///< false: it must not
   base::IpNet net;
   std::string interface;
+  bool is_prefix = false;  ///< `interface` is how the name begins
   bool operator==(const Condition&) const = default;
 };
 

@@ -67,7 +67,10 @@ void add_condition(NftRule& rule, const Condition& condition) {
       rule.destination(condition.net, condition.is);
       break;
     case Condition::Kind::input_interface:
-      rule.input_interface_is(condition.interface, condition.is);
+      if (condition.is_prefix)
+        rule.input_interface_begins(condition.interface, condition.is);
+      else
+        rule.input_interface_is(condition.interface, condition.is);
       break;
   }
 }

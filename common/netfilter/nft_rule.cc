@@ -157,6 +157,9 @@ NftRule& NftRule::interface_is(uint32_t key, const std::string& name, bool is) {
 NftRule& NftRule::input_interface_is(const std::string& name, bool is) {
   return interface_is(NFT_META_IIFNAME, name, is);
 }
+NftRule& NftRule::input_interface_begins(const std::string& prefix, bool is) {
+  return load_meta(NFT_META_IIFNAME).compare(is ? NFT_CMP_EQ : NFT_CMP_NEQ, prefix.data(), prefix.size());
+}
 NftRule& NftRule::input_group_is(uint32_t group, bool is) {
   return load_meta(NFT_META_IIFGROUP).compare(is ? NFT_CMP_EQ : NFT_CMP_NEQ, &group, sizeof group);
 }

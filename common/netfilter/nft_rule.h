@@ -40,6 +40,8 @@ class NftRule {
   NftRule& destination(const base::IpNet& net, bool is_within);
   /// `iifname name`; `!= name` unless `is`.
   NftRule& input_interface_is(const std::string& name, bool is = true);
+  /// `iifname "prefix*"`; `!=` unless `is`. The prefix is not empty.
+  NftRule& input_interface_begins(const std::string& prefix, bool is = true);
   /// `iifgroup group`; `!= group` unless `is`.
   NftRule& input_group_is(uint32_t group, bool is = true);
   /// `oifname name`.

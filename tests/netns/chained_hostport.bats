@@ -93,12 +93,12 @@ serve_client() {
   web_fetch outside http://192.0.2.1:8080/ >/dev/null
   assert_empty "$(rules masquerade)" "masquerading"
   local condition
-  for condition in '["!", "-s", "192.0.2.0/24"]' '["ip saddr != 192.0.2.2"]' '["-i", "cni0"]' '["iifname", "!=", "\"uplink\""]'; do
+  for condition in '["!", "-s", "192.0.2.0/24"]' '["ip saddr != 192.0.2.2"]' '["-i", "cni+"]' '["iifname", "!=", "\"up*\""]'; do
     ports portmap ADD web "$(map 8080 | jq -c --argjson c "$condition" '. + {conditionsV4: $c}')" >/dev/null
     web_misses outside http://192.0.2.1:8080/
     web_fetch outside 'http://[2001:db8::1]:8080/' >/dev/null
   done
-  ports portmap ADD web "$(map 8080 | jq -c '. + {conditionsV4: ["-s", "192.0.2.0/24"], backend: "iptables", markMasqBit: 5}')" >/dev/null
+  ports portmap ADD web "$(map 8080 | jq -c '. + {conditionsV4: ["-s", "192.0.2.0/24", "-i", "up+"], backend: "iptables", markMasqBit: 5}')" >/dev/null
   web_fetch outside http://192.0.2.1:8080/ >/dev/null
 }
 

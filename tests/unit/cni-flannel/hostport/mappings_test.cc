@@ -54,8 +54,9 @@ TEST_CASE("host ports: mappings are read whatever the case of their keys, each o
 TEST_CASE("host ports: conditions in the words of both tools mean the same") {
   const Condition within{
       .kind = Condition::Kind::source, .is = true, .net = {ip("192.0.2.0"), 24}, .interface = {}};
-  for (const char* words : {R"(["-s", "192.0.2.0/24"])", R"(["--source 192.0.2.0/24"])",
-                            R"(["ip saddr 192.0.2.0/24"])", R"(["ip", "saddr", "==", "192.0.2.0/24"])"})
+  for (const char* words :
+       {R"(["-s", "192.0.2.0/24"])", R"(["--source 192.0.2.0/24"])", R"(["--src", "192.0.2.0/24"])",
+        R"(["ip saddr 192.0.2.0/24"])", R"(["ip", "saddr", "==", "192.0.2.0/24"])"})
     CHECK(parse(fmt::format(R"({{"conditionsV4": {}}})", words)).conditions_v4 == std::vector{within});
   for (const char* words : {R"(["!", "-i", "cni0"])", R"(["-i ! cni0"])", R"(["iifname != \"cni0\""])"}) {
     const auto conditions = parse(fmt::format(R"({{"conditionsV6": {}}})", words)).conditions_v6;
@@ -63,7 +64,15 @@ TEST_CASE("host ports: conditions in the words of both tools mean the same") {
     CHECK(conditions[0].kind == Condition::Kind::input_interface);
     CHECK_FALSE(conditions[0].is);
     CHECK(conditions[0].interface == "cni0");
+    CHECK_FALSE(conditions[0].is_prefix);
   }
+  for (const char* words : {R"(["-i", "eth+"])", R"(["iifname", "eth*"])", R"(["iifname \"eth*\""])"}) {
+    const auto conditions = parse(fmt::format(R"({{"conditionsV4": {}}})", words)).conditions_v4;
+    REQUIRE(conditions.size() == 1);
+    CHECK(conditions[0].interface == "eth");
+    CHECK(conditions[0].is_prefix);
+  }
+  CHECK(parse(R"({"conditionsV4": ["iifname", "eth+"]})").conditions_v4[0].interface == "eth+");
   const auto two =
       parse(R"({"conditionsV4": ["-s", "192.0.2.1", "!", "-d", "198.51.100.0/24"]})").conditions_v4;
   REQUIRE(two.size() == 2);
@@ -76,6 +85,7 @@ TEST_CASE("host ports: what is no condition is named") {
   CHECK(failure(R"({"conditionsV4": ["!"]})") == "'conditionsV4' ends where a test should follow");
   CHECK(failure(R"({"conditionsV4": ["-s", "fd00::/8"]})") ==
         "'conditionsV4': 'fd00::/8' is no address or network of that family");
+  CHECK(failure(R"({"conditionsV4": ["-i", "+"]})") == "'conditionsV4': interface name '' is empty");
   CHECK(failure(R"({"conditionsV6": ["-i", "a/b"]})").starts_with("'conditionsV6': interface name 'a/b'"));
 }
 

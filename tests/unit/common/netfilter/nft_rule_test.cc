@@ -74,6 +74,8 @@ TEST_CASE("a rule names the interface that it tests for, and no other") {
   CHECK(info(NftRule().input_interface_is("cni0")).names_interface("cni0"));
   CHECK_FALSE(info(NftRule().input_interface_is("cni01")).names_interface("cni0"));
   CHECK_FALSE(info(NftRule().input_interface_is("cni")).names_interface("cni0"));
+  CHECK(info(NftRule().input_interface_begins("cni")).names_interface("cni0"));
+  CHECK_FALSE(info(NftRule().input_interface_begins("eth")).names_interface("cni0"));
   CHECK_FALSE(info(NftRule().source(net("10.244.0.0/16"), true)).names_interface("cni0"));
 }
 
