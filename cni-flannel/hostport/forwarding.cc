@@ -15,6 +15,7 @@
 #include "common/base/rollback.h"
 #include "common/cni/error.h"
 #include "common/netfilter/conntrack.h"
+#include "common/netfilter/nft_query.h"
 #include "common/netfilter/nft_socket.h"
 #include "common/netlink/link.h"
 #include "common/netlink/route.h"
@@ -131,6 +132,11 @@ void check_ports(const Conf& conf, const std::string& network, const cni::Attach
           cni::ErrorCode::check_failed,
           fmt::format("{} of the pod's {} host ports lead to {}", found, wanted, pod),
           "somebody has removed the others from table cni_hostport; the pod has to be made anew");
+    if (!leads_to_pods(nft, pod.family()))
+      throw cni::Error(cni::ErrorCode::check_failed,
+                       fmt::format("no packet comes to the host ports of {}", pod),
+                       "somebody has removed the jumps to them from chain prerouting or output of table "
+                       "cni_hostport; the next pod with a host port brings them back");
     if (count_masquerading(nft, pod.family(), owner) < masquerading_of(conf, pod.family()))
       throw cni::Error(cni::ErrorCode::check_failed,
                        fmt::format("{} is not masqueraded where it reaches itself by a host port", pod),
@@ -157,7 +163,8 @@ void collect_ports(const std::string& network, const std::vector<cni::Attachment
 }
 
 void check_available() {
-  if (!netfilter::open_nft_socket())
+  auto nft = netfilter::open_nft_socket();
+  if (!netfilter::has_nf_tables(nft))
     throw cni::Error(cni::ErrorCode::not_available, "host ports need nf_tables, and this kernel has none",
                      "load the modules nf_tables and nft_chain_nat");
 }

@@ -259,6 +259,16 @@ size_t masquerading_of(const Conf& conf, Family family) {
   return conf.masq_all || family == Family::v6 ? 1 : 2;
 }
 
+bool leads_to_pods(netlink::NetlinkSocket& nft, Family family) {
+  const auto leads = [&](const char* chain) {
+    const auto rules = netfilter::nft_rules(nft, table_of(family), chain);
+    return std::any_of(rules.begin(), rules.end(), [](const NftRuleInfo& rule) {
+      return rule.target == kAllPorts || rule.target == kPorts;  // the latter of the reference's 1.6 to 1.8
+    });
+  };
+  return leads(kPrerouting) && leads(kOutput);
+}
+
 bool is_comment_of(const std::string& comment, const std::string& container_id) {
   return comment == comment_of(container_id);
 }

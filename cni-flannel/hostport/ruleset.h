@@ -56,6 +56,9 @@ size_t count_masquerading(netlink::NetlinkSocket& nft, base::Family family, cons
 /// How many rules put_rules() makes of either kind.
 size_t masquerading_of(const Conf& conf, base::Family family);
 
+/// Whether packets come to the rules of pods: somebody may have removed what all share, of either program.
+bool leads_to_pods(netlink::NetlinkSocket& nft, base::Family family);
+
 /// Whether a rule's comment stands for the container: of a long ID it has the beginning.
 bool is_comment_of(const std::string& comment, const std::string& container_id);
 

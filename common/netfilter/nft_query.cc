@@ -162,6 +162,8 @@ uint32_t nft_generation(NetlinkSocket& socket) {
   return generation;
 }
 
+bool has_nf_tables(std::optional<NetlinkSocket>& socket) { return socket && nft_generation(*socket) != 0; }
+
 std::vector<NftRuleInfo> nft_rules(NetlinkSocket& socket, const NftTable& table, const std::string& chain) {
   std::vector<NftRuleInfo> rules;
   list_rules(

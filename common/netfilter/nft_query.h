@@ -80,8 +80,12 @@ struct NftTableInfo {
 // All of these throw NetlinkError when the kernel refuses to answer. A kernel without nf_tables, or without
 // the table's family, answers as if there were no such object.
 
-/// A number that every change of nf_tables in this network namespace changes, whoever makes it.
+/// A number that every change of nf_tables in this network namespace changes, whoever makes it. Never 0, but
+/// on a kernel without nf_tables.
 uint32_t nft_generation(netlink::NetlinkSocket& socket);
+
+/// Whether the kernel has nf_tables. Netfilter's netlink family may be there without it.
+bool has_nf_tables(std::optional<netlink::NetlinkSocket>& socket);
 
 /// The rules of a chain in order; none if the table or the chain does not exist.
 std::vector<NftRuleInfo> nft_rules(netlink::NetlinkSocket& socket, const NftTable& table,

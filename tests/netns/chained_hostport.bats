@@ -68,6 +68,13 @@ serve_client() {
   assert_match "$(web_fetch outside 'http://[2001:db8::1]:8080/cgi-bin/client')" "2001:db8::2"
   assert_match "$(web_fetch web http://192.0.2.1:8080/cgi-bin/client)" "10.244.1.1"
 
+  node_exec nft flush chain ip cni_hostport prerouting
+  run ports portmap CHECK web "$(map 8080)"
+  assert_error 102 "no packet comes to the host ports of 10.244.1.2"
+  ports portmap ADD other "$(map 8081)" >/dev/null
+  ports portmap CHECK web "$(map 8080)"
+  ports portmap DEL other '{}'
+
   # A port of the node, not of what lies behind it.
   web_misses outside http://10.244.1.3:8080/
   ports portmap DEL web '{}'
@@ -265,4 +272,41 @@ reference_add() {
   node_exec env -i PATH=/run/bin:/usr/sbin:/usr/bin:/sbin:/bin CNI_COMMAND=ADD "CNI_CONTAINERID=c-$1" "CNI_NETNS=/run/netns/$1" \
     CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin /opt/cni/bin/reference >/dev/null <<<"$(jq -c --argjson more "$2" \
       --argjson result "$(node_exec cat "/run/$1.json")" '{name: "cbr0", cniVersion: "1.0.0", type: "portmap", prevResult: $result} + $more' <<<'{}')"
+}
+
+# In Python: a socket of SCTP.
+sctp='import socket, sys
+def sctp(family): return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+'
+
+# sctp_ask ADDRESS...: what is said from outside at port 8080 of each, or why nothing is, one a line.
+sctp_ask() {
+  pod_exec outside python3 -ISc "$sctp"'
+for host in sys.argv[1:]:
+  client = sctp(socket.AF_INET6 if ":" in host else socket.AF_INET)
+  client.settimeout(3)
+  try:
+    client.connect((host, 8080))
+    print(client.recv(99).decode())
+  except OSError as error: print(error)' "$@"
+}
+
+# bats test_tags=vm
+@test "SCTP through a host port from outside, over both families, and no more after DEL" {
+  node_exec python3 -ISc "${sctp}sctp(socket.AF_INET)" 2>/dev/null || skip "the kernel has no SCTP"
+  pod_new web
+  node_spawn sctp.log nsenter --net=/run/netns/web python3 -ISuc "$sctp"'
+server = sctp(socket.AF_INET6)
+server.bind(("::", 80))
+server.listen()
+print("listens")
+while True:
+  client, peer = server.accept()
+  client.send(peer[0].encode())
+  client.close()'
+  ports portmap ADD web "$(map 8080 sctp)" >/dev/null
+  wait_until 10 node_exec grep -q listens /run/sctp.log
+  assert_equal "$(sctp_ask 192.0.2.1 2001:db8::1 | xargs)" "::ffff:192.0.2.2 2001:db8::2"
+  ports portmap DEL web '{}'
+  assert_equal "$(sctp_ask 192.0.2.1 2001:db8::1 | grep -c refused)" 2
 }
