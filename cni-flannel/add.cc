@@ -34,7 +34,8 @@ cni::AddAnswer add(const cni::Request& request) {
   if (extras.any()) {
     base::Rollback detach;
     detach.push([&] { delegate->del(delegated); });
-    detach.push([&] { remove_extras(delegated); });
+    detach.push([&] { remove_limits(delegated); });
+    detach.push([&] { remove_ports(delegated); });
     add_extras(request, extras, std::get<cni::Result>(answer));
     detach.commit();
   }

@@ -1,3 +1,8 @@
+#include <functional>
+#include <future>
+#include <optional>
+#include <system_error>
+
 #include "cni-flannel/conf.h"
 #include "cni-flannel/delegate.h"
 #include "cni-flannel/extras.h"
@@ -28,6 +33,15 @@ cni::Request stored_request(const cni::Request& request, const json::Value& conf
   return stored;
 }
 
+/// Runs the action in a thread of its own, or in get() where none can be had.
+std::future<void> begin(const std::function<void()>& action) {
+  try {
+    return std::async(std::launch::async, action);
+  } catch (const std::system_error&) {
+    return std::async(std::launch::deferred, action);
+  }
+}
+
 }  // namespace
 
 void tear_down(const cni::Request& request, const PluginTypes& written, const json::Value& config) {
@@ -38,9 +52,15 @@ void tear_down(const cni::Request& request, const PluginTypes& written, const js
   if (result && is_built_in(types.delegate)) stored.config["prevResult"] = *result;
   const auto delegate = Delegate::for_existing(types, written, request);
   if (!is_built_in(types.delegate) || !asks_for_extras(config)) return delegate->del(stored);
+  // What takes long is that the kernel waits for its readers: before each link is gone, and before the rules
+  // are when the socket is closed. It does so for all of them at once when nobody waits for one before the
+  // next.
+  std::optional<netlink::NetlinkSocket> nft;
   cni::Attempts attempts;
-  attempts.run("undo what the runtime asked for", [&] { remove_extras(stored); });
+  std::future<void> limits = begin([&] { remove_limits(stored); });
+  attempts.run("close the pod's host ports", [&] { nft = remove_ports(stored); });
   attempts.run(fmt::format("DEL of delegate '{}'", types.delegate), [&] { delegate->del(stored); });
+  attempts.run("remove the pod's limits", [&] { limits.get(); });
   attempts.throw_if_any();
 }
 

@@ -44,18 +44,15 @@ bool asks_for_extras(const json::Value& config) {
   return json::find(runtime, "portMappings") || json::find(runtime, "bandwidth");
 }
 
-void remove_extras(const cni::Request& request) {
-  const json::Value& runtime = json::get_object(request.config, "runtimeConfig", "");
-  cni::Attempts attempts;
-  if (json::find(runtime, "portMappings"))
-    attempts.run("close the pod's host ports",
-                 [&] { hostport::close_ports(request.network, request.attachment); });
-  attempts.run("remove the limit of what the pod sends", [&] {
-    if (!bandwidth::parse_runtime_limits(request).any()) return;
-    auto host = netlink::NetlinkSocket::open();
-    bandwidth::unshape(host, bandwidth::ifb_name(request));
-  });
-  attempts.throw_if_any();
+std::optional<netlink::NetlinkSocket> remove_ports(const cni::Request& request) {
+  if (!json::find(json::get_object(request.config, "runtimeConfig", ""), "portMappings")) return std::nullopt;
+  return hostport::close_ports(request.network, request.attachment);
+}
+
+void remove_limits(const cni::Request& request) {
+  if (!bandwidth::parse_runtime_limits(request).any()) return;
+  auto host = netlink::NetlinkSocket::open();
+  bandwidth::unshape(host, bandwidth::ifb_name(request));
 }
 
 void check_extras(const cni::Request& request, const Extras& extras, const cni::Result& result) {

@@ -3,11 +3,13 @@
 // configuration have the runtime pass them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cni-flannel/bandwidth/limits.h"
 #include "cni-flannel/hostport/mappings.h"
 #include "common/cni/request.h"
+#include "common/netlink/socket.h"
 
 namespace flannel {
 
@@ -21,14 +23,16 @@ struct Extras {
 };
 
 /// Serves them for the attachment that `result` describes, which gets what is new of interfaces; after a
-/// failure what there is goes with remove_extras().
+/// failure what there is goes with the two that remove them.
 void add_extras(const cni::Request& request, const Extras& extras, cni::Result& result);
 
 /// Whether the configuration, as ADD stored it, asks for any.
 bool asks_for_extras(const json::Value& config);
 
-/// Removes what ADD made by the configuration that it stored, `request.config`.
-void remove_extras(const cni::Request& request);
+/// Both remove what ADD made by the configuration that it stored, `request.config`. remove_ports() returns
+/// what hostport::close_ports() does.
+std::optional<netlink::NetlinkSocket> remove_ports(const cni::Request& request);
+void remove_limits(const cni::Request& request);
 
 /// Throws cni::Error(check_failed) at the first difference.
 void check_extras(const cni::Request& request, const Extras& extras, const cni::Result& result);

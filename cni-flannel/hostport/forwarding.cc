@@ -106,7 +106,8 @@ void open_ports(const Conf& conf, const std::string& network, const cni::Attachm
   undo.commit();
 }
 
-void close_ports(const std::string& network, const cni::Attachment& attachment) {
+std::optional<netlink::NetlinkSocket> close_ports(const std::string& network,
+                                                  const cni::Attachment& attachment) {
   auto nft = netfilter::open_nft_socket();
   cni::Attempts attempts;
   attempts.run("close the pod's host ports", [&] {
@@ -117,6 +118,7 @@ void close_ports(const std::string& network, const cni::Attachment& attachment) 
   attempts.run("close the host ports that the reference opened by iptables",
                [&] { remove_iptables_rules(nft, network, attachment.container_id); });
   attempts.throw_if_any();
+  return nft;
 }
 
 void check_ports(const Conf& conf, const std::string& network, const cni::Attachment& attachment,

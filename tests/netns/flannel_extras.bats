@@ -77,3 +77,16 @@ left() {
   assert_equal "$(node_state)" "$before"
   flannel STATUS "" "" "$(all)"
 }
+
+@test "DEL lets the kernel free the rules while both links go, each by a thread of its own" {
+  if is_sanitized; then skip "AddressSanitizer's runtime does not run under strace"; fi
+  flannel ADD c1 pod "$(all)" >/dev/null
+  node_exec env CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/pod CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
+    strace -f -qq -e trace=socket,sendto,close -o "$NODE_DIR/trace" /opt/cni/bin/flannel <<<"$(all)"
+  # The kernel waits when the first socket of netfilter is closed, and before it answers to the removal of a link.
+  assert_equal "$(awk '/NETLINK_NETFILTER/ { asked[$1] = 1 }
+    /socket/ && asked[$1] && !nft && $NF ~ /^[0-9]+$/ { nft = $NF }
+    /RTM_DELLINK/ { print "link" }
+    nft && $0 ~ "close\\(" nft "[ )]" { print "rules"; nft = "none" }' "$NODE_DIR/trace" | xargs)" "link link rules"
+  assert_equal "$(awk '/RTM_DELLINK/ { print $1 }' "$NODE_DIR/trace" | sort -u | wc -l)" 2
+}
