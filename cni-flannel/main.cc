@@ -57,7 +57,7 @@ const cni::Plugin kPlugins[] = {
      .add = flannel::tuning::add,
      .del = flannel::tuning::del,
      .check = flannel::tuning::check,
-     .gc = nothing,  // what it keeps does not tell of which network it is, and no boot has it again
+     .gc = flannel::tuning::gc,
      .status = flannel::tuning::status},
     flannel::standalone::plugin<flannel::kBridgeDelegate>("Connects a container to a bridge of this node."),
     flannel::standalone::plugin<flannel::kPtpDelegate>(

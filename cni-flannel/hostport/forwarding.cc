@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cni-flannel/hostport/alive.h"
 #include "cni-flannel/hostport/iptables_leftovers.h"
 #include "cni-flannel/hostport/ruleset.h"
+#include "cni-flannel/pod/alive.h"
 #include "cni-flannel/pod/attachment_names.h"
 #include "common/base/file.h"
 #include "common/base/rollback.h"

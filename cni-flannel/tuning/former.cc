@@ -2,6 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "cni-flannel/pod/alive.h"
 #include "common/base/file.h"
 
 namespace flannel::tuning {
@@ -9,9 +14,10 @@ namespace {
 
 constexpr mode_t kFileMode = 0600, kDirectoryMode = 0700;
 constexpr size_t kMaxBytes = 4096;
+constexpr const char* kSuffix = ".json";
 
 std::string file_name(const cni::Attachment& attachment) {
-  return fmt::format("{}_{}.json", attachment.container_id, attachment.ifname);
+  return fmt::format("{}_{}{}", attachment.container_id, attachment.ifname, kSuffix);
 }
 
 }  // namespace
@@ -54,6 +60,28 @@ std::optional<Conf> load(const std::string& directory, const cni::Attachment& at
   return former;
 } catch (const std::exception&) {
   return std::nullopt;
+}
+
+std::vector<std::string> containers_of(std::string_view file) {
+  std::vector<std::string> containers;
+  if (!file.ends_with(kSuffix)) return containers;
+  for (size_t at = file.find('_'); at != std::string_view::npos; at = file.find('_', at + 1))
+    if (const std::string_view container = file.substr(0, at); cni::is_valid_identifier(container))
+      containers.emplace_back(container);
+  return containers;
+}
+
+void collect(const std::string& directory, const std::vector<cni::Attachment>& valid) {
+  const base::UniqueFd dir = base::open_directory(directory);
+  if (!dir.valid()) return;
+  std::set<std::string, std::less<>> kept;
+  for (const cni::Attachment& one : valid) kept.insert(file_name(one));
+  for (const std::string& name : base::list_directory(dir.get())) {
+    const auto containers = containers_of(name);
+    if (!containers.empty() && !kept.contains(name) &&
+        std::none_of(containers.begin(), containers.end(), may_be_attached))
+      base::remove_file_at(dir.get(), name);
+  }
 }
 
 void forget(const std::string& directory, const cni::Attachment& attachment) {

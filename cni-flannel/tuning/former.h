@@ -2,6 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "cni-flannel/tuning/conf.h"
 #include "common/netlink/link.h"
@@ -14,6 +17,11 @@ Conf former_values(const Conf& conf, const netlink::Link& link, const netlink::L
 void save(const std::string& directory, const cni::Attachment& attachment, const Conf& former);
 /// nullopt when there is no such file, or none that can be read.
 std::optional<Conf> load(const std::string& directory, const cni::Attachment& attachment);
+/// The containers that a file of that name may be about, its name without a directory: both parts may hold
+/// '_'.
+std::vector<std::string> containers_of(std::string_view file);
+/// Forgets those of attachments that are not valid, of containers that have none in any network either.
+void collect(const std::string& directory, const std::vector<cni::Attachment>& valid);
 void forget(const std::string& directory, const cni::Attachment& attachment);
 
 }  // namespace flannel::tuning

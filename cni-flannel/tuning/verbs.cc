@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cni-flannel/pod/namespace.h"
@@ -123,6 +124,12 @@ void expect(bool is_so, const std::string& what) {
                      "somebody has changed it since ADD; set it back, or make the pod anew");
 }
 
+/// The kernel shows a list of numbers with tabs, however it was written.
+std::string with_blanks(std::string text) {
+  std::replace(text.begin(), text.end(), '\t', ' ');
+  return text;
+}
+
 void check_link(const Conf& conf, const Link& link, const netlink::LinkSettings& settings) {
   const std::string name = base::quoted(link.name);
   if (conf.mac)
@@ -182,10 +189,13 @@ void check(const cni::Request& request) {
   for (const auto& [key, value] : conf.sysctls) {
     const std::string name = setting_name(key, request.attachment.ifname);
     const auto present = netlink::read_sysctl(name);
-    expect(present == value, fmt::format("setting {} is {}, not {}", base::quoted(name),
-                                         base::quoted(present.value_or("absent")), base::quoted(value)));
+    expect(present && with_blanks(*present) == with_blanks(value),
+           fmt::format("setting {} is {}, not {}", base::quoted(name),
+                       base::quoted(present.value_or("absent")), base::quoted(value)));
   }
 }
+
+void gc(const cni::Request& request) { collect(data_dir(request), request.valid_attachments()); }
 
 void status(const cni::Request& request) { static_cast<void>(allowed_conf(request)); }
 

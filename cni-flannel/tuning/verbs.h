@@ -14,6 +14,8 @@ cni::AddAnswer add(const cni::Request& request);
 void del(const cni::Request& request);
 /// Throws cni::Error(check_failed) at the first value that is another.
 void check(const cni::Request& request);
+/// Former values of containers that are gone are forgotten.
+void gc(const cni::Request& request);
 /// Throws for what ADD would refuse.
 void status(const cni::Request& request);
 

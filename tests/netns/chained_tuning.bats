@@ -92,8 +92,9 @@ pod_address() {
 
 @test "CHECK finds each value that somebody changed" {
   local list change
-  list=$(list tuning "$all")
+  list=$(list tuning "$(jq -c '.sysctl["net.ipv4.ip_local_port_range"] = "2000 60000"' <<<"$all")") # shown with a tab
   cni_pod add pod --net "$list" >/dev/null
+  cni_pod check pod --net "$list" --plugin tuning
   for change in 'ip link set eth0 mtu 1299' 'ip link set eth0 promisc off' 'ip link set eth0 txqueuelen 5' \
     'sysctl -q -w net.core.somaxconn=3'; do
     pod_exec pod bash -c "$change"
@@ -102,4 +103,16 @@ pod_address() {
   done
   cni_pod del pod --net "$list" --plugin tuning
   assert_equal "$(pod_exec pod ip -j link show dev eth0 | jq .[].txqlen)" 1000
+}
+
+@test "GC forgets the former values of containers that are gone, and of no other network's" {
+  local list file
+  list=$(list tuning "$all")
+  cni_pod add pod --net "$list" >/dev/null
+  cni_pod add other --net "$list" --plugin flannel >/dev/null
+  node_exec bash -c 'mkdir -p /var/lib/cni/results; cd /run/cni/tuning; cp pod_eth0.json gone_eth0.json; cp pod_eth0.json other_eth0.json
+    cp pod_eth0.json valid_net_1.json; touch not-ours.json; echo {} >/var/lib/cni/results/elsewhere-kept_1-eth_0; cp pod_eth0.json kept_1_eth_0.json'
+  plugin_env tuning CNI_COMMAND=GC CNI_PATH=/opt/cni/bin <<<'{"cniVersion": "1.1.0", "name": "cbr0", "type": "tuning",
+    "cni.dev/valid-attachments": [{"containerID": "valid", "ifname": "net_1"}]}'
+  assert_equal "$(node_exec ls /run/cni/tuning | xargs)" 'kept_1_eth_0.json not-ours.json other_eth0.json pod_eth0.json valid_net_1.json'
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "cni-flannel/tuning/former.h"
 #include "common/base/error.h"
 #include "common/cni/error.h"
 #include "tests/unit/cni-flannel/test_support.h"
@@ -56,4 +57,12 @@ TEST_CASE("tuning: only settings that a line of the list matches are allowed") {
   CHECK_THROWS_AS(check_allowed(conf, "^net\\.ipv4\\.\n\n"), cni::Error);
   CHECK_THROWS_AS(check_allowed(conf, ""), cni::Error);
   CHECK_THROWS_AS(check_allowed(conf, "("), cni::Error);
+}
+
+TEST_CASE("tuning: a file of former values is about one of the containers that its name may begin with") {
+  using Names = std::vector<std::string>;
+  CHECK(flannel::tuning::containers_of("c1_eth0.json") == Names{"c1"});
+  CHECK(flannel::tuning::containers_of("c_1_eth_0.json") == Names{"c", "c_1", "c_1_eth"});
+  for (const char* other : {"c1_eth0", "c1.json", "_eth0.json", ".tmp.1_eth0.json", ".json", ""})
+    CHECK_MESSAGE(flannel::tuning::containers_of(other).empty(), other);
 }
