@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cni-flannel/bandwidth/verbs.h"
+#include "cni-flannel/firewall/verbs.h"
 #include "cni-flannel/hostport/verbs.h"
 #include "cni-flannel/loopback/verbs.h"
 #include "cni-flannel/standalone.h"
@@ -59,6 +60,15 @@ const cni::Plugin kPlugins[] = {
      .check = flannel::tuning::check,
      .gc = flannel::tuning::gc,
      .status = flannel::tuning::status},
+    {.name = "firewall",
+     .purpose =
+         "Lets a container's packets pass the node's firewall; stands behind the plugin that connects it.",
+     .add = flannel::firewall::add,
+     .del = flannel::firewall::del,
+     .check = flannel::firewall::check,
+     .gc = flannel::firewall::gc,
+     .status = flannel::firewall::status,
+     .stands_for = "v1.9.1"},  // nerdctl looks for 1.1.0 and 1.7.1 before it isolates bridges
     flannel::standalone::plugin<flannel::kBridgeDelegate>("Connects a container to a bridge of this node."),
     flannel::standalone::plugin<flannel::kPtpDelegate>(
         "Connects a container to this node by a link of its own, to which the node routes."),

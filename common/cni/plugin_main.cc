@@ -165,10 +165,11 @@ void serve(const Plugin& plugin, Request& request) {
 }
 
 int print_about(const Plugin& plugin, int fd) {
-  base::write_all(fd,
-                  fmt::format("CNI {} plugin {}\nCNI protocol versions supported: {}\n", plugin.name,
-                              PROJECT_VERSION, supported_list()),
-                  "output");
+  base::write_all(
+      fd,
+      fmt::format("CNI {} plugin {}{}" PROJECT_VERSION "\nCNI protocol versions supported: {}\n", plugin.name,
+                  plugin.stands_for, plugin.stands_for.empty() ? "" : "+flannel.", supported_list()),
+      "output");
   return EXIT_SUCCESS;
 }
 

@@ -27,6 +27,8 @@ struct Plugin {
   void (*check)(const Request&);
   void (*gc)(const Request&);
   void (*status)(const Request&);
+  /// The reference's version that it does everything of, "v1.9.1", for callers that ask for features by that.
+  std::string_view stands_for = {};
   std::string_view commands = {};  ///< what else people can do with it, in lines
   /// Told of each call after its answer was written: of its verb, how long it took, and the code of its
   /// error; 0 for success. nullptr: nobody is.

@@ -163,8 +163,8 @@ NftRule& NftRule::input_interface_begins(const std::string& prefix, bool is) {
 NftRule& NftRule::input_group_is(uint32_t group, bool is) {
   return load_meta(NFT_META_IIFGROUP).compare(is ? NFT_CMP_EQ : NFT_CMP_NEQ, &group, sizeof group);
 }
-NftRule& NftRule::output_interface_is(const std::string& name) {
-  return interface_is(NFT_META_OIFNAME, name);
+NftRule& NftRule::output_interface_is(const std::string& name, bool is) {
+  return interface_is(NFT_META_OIFNAME, name, is);
 }
 
 /// The test without which the field may not be there.

@@ -44,8 +44,8 @@ class NftRule {
   NftRule& input_interface_begins(const std::string& prefix, bool is = true);
   /// `iifgroup group`; `!= group` unless `is`.
   NftRule& input_group_is(uint32_t group, bool is = true);
-  /// `oifname name`.
-  NftRule& output_interface_is(const std::string& name);
+  /// `oifname name`; `!= name` unless `is`.
+  NftRule& output_interface_is(const std::string& name, bool is = true);
   /// `ether saddr mac`.
   NftRule& ethernet_source_is(const base::MacAddress& mac);
   /// `meta protocol type`, an ETH_P_*: of what is behind an Ethernet header and one VLAN tag.
@@ -78,6 +78,9 @@ class NftRule {
   NftRule& in_set(const std::string& set, std::initializer_list<NftField> fields, bool is_in = true);
   /// `ct state new`.
   NftRule& connection_is_new();
+  /// `-m conntrack --ctstate RELATED,ESTABLISHED` of iptables, whose tables have it as a match of its own:
+  /// there iptables cannot read `ct state`.
+  NftRule& iptables_connection_is_known();
   /// `limit rate per_second/second burst burst packets`: holds for as many packets.
   NftRule& limit(uint32_t per_second, uint32_t burst);
   /// `meta mark & mask == value`.

@@ -27,9 +27,10 @@ struct OtherName {
   std::string_view program;
   const char* name;
 };
-constexpr OtherName kOtherNames[] = {
-    {"flannel", "portmap"}, {"flannel", "bandwidth"}, {"flannel", "loopback"},       {"flannel", "bridge"},
-    {"flannel", "ptp"},     {"flannel", "tuning"},    {"flannel-ipam", "host-local"}};
+constexpr OtherName kOtherNames[] = {{"flannel", "portmap"},  {"flannel", "bandwidth"},
+                                     {"flannel", "loopback"}, {"flannel", "bridge"},
+                                     {"flannel", "ptp"},      {"flannel", "tuning"},
+                                     {"flannel", "firewall"}, {"flannel-ipam", "host-local"}};
 
 struct File {
   std::string bytes;

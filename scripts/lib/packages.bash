@@ -9,9 +9,10 @@ build_packages=(
 )
 node_packages=(
   iproute2 iputils-ping iptables nftables util-linux procps jq
-  containerd runc busybox-static containernetworking-plugins
+  containerd runc busybox-static
   etcd-server etcd-client openssl curl perl python3 wireguard-tools wireguard-go
 )
+reference_packages=(containernetworking-plugins) # what our plugins are compared with
 client_packages=(podman runc python3-grpcio)
 browser_packages=(chromium)
 image_packages=(jq ca-certificates iptables)

@@ -34,13 +34,15 @@ namespaces() {
   node_exec ls /run/netns
 }
 
-# The page comes through port 8080 of the node, whoever asks, in both families; `pod` is the one that serves it.
+# serves_everybody POD [ADDRESS...]: the page comes through port 8080 of the node, whoever asks, in both families or at these
+# addresses; the pod is the one that serves it.
 serves_everybody() {
-  local pod=$1 who address
+  local pod=$1 who address addresses=("${@:2}")
+  [[ $# -gt 1 ]] || addresses=(192.0.2.1 '[2001:db8::1]')
   wait_until 10 web_listens 80 nsenter "--net=/run/netns/$pod"
   pod_add other
   cni_pod add other --net /etc/cni/net.d/10-flannel.conflist >/dev/null
-  for address in 192.0.2.1 '[2001:db8::1]'; do
+  for address in "${addresses[@]}"; do
     for who in outside node "$pod" other; do
       assert_equal "$(web_fetch "$who" "http://$address:8080/")" 'hello from a pod'
     done
@@ -103,4 +105,33 @@ is_gone() {
     podman_call rm --force --time 0 web
     is_gone
   done
+}
+
+# is_let_in POD BRIDGE: the firewall's rules name the pod, whose address is of that bridge.
+is_let_in() {
+  local address
+  address=$(pod_exec "$1" ip -j -4 addr show dev eth0 | jq -r '.[0].addr_info[0].local')
+  assert_match "$(node_exec iptables -S CNI-FORWARD)" "-s $address/32 -j ACCEPT"
+  assert_match "$(node_exec ip route get "$address")" "dev $2"
+}
+
+@test "podman with the list that it brings itself" {
+  use podman
+  podman_run web --publish 8080:80
+  is_let_in "$(namespaces | grep -v outside)" cni-podman0
+  serves_everybody "$(namespaces | grep -v outside)" 192.0.2.1
+  podman_call rm --force --time 0 web
+  is_gone
+}
+
+@test "containerd's CRI with the list that nerdctl makes, and other bridges kept out" {
+  local id
+  use nerdctl
+  cri_start
+  id=$(cri_run web 8080:80/tcp)
+  is_let_in "$(namespaces | grep -v outside)" nerdctl0
+  serves_everybody "$(namespaces | grep -v outside)" 192.0.2.1
+  assert_match "$(node_exec iptables -S CNI-ISOLATION-STAGE-2)" '-o nerdctl0 .*-j DROP'
+  cri_stop "$id"
+  is_gone
 }

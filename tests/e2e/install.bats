@@ -69,7 +69,7 @@ linked() {
       </dev/null >/dev/null 2>&1 || true
     if cmp -s bin/flannel old; then olds=$((olds + 1)); else cmp bin/flannel new && news=$((news + 1)); fi
     "$program" new bin/flannel >/dev/null
-    assert_equal "$(find bin -mindepth 1 -printf '%f\n' | sort | xargs)" "bandwidth bridge flannel loopback portmap ptp tuning"
+    assert_equal "$(find bin -mindepth 1 -printf '%f\n' | sort | xargs)" "bandwidth bridge firewall flannel loopback portmap ptp tuning"
   done <points
   ((olds > 5 && news > 0))
 }

@@ -166,7 +166,7 @@ plugin_links() {
 }
 
 @test "package: the plugin's further names make way for containernetworking-plugins, and come back" {
-  local ours='bandwidth>flannel bridge>flannel host-local>flannel-ipam loopback>flannel portmap>flannel ptp>flannel tuning>flannel'
+  local ours='bandwidth>flannel bridge>flannel firewall>flannel host-local>flannel-ipam loopback>flannel portmap>flannel ptp>flannel tuning>flannel'
   debian_boot a "$archive"
   install_packages 0.1.0
   assert_equal "$(plugin_links)" "$ours"

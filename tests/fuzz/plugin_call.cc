@@ -11,6 +11,7 @@
 #include "cni-flannel/bandwidth/limits.h"
 #include "cni-flannel/bridge/conf.h"
 #include "cni-flannel/conf.h"
+#include "cni-flannel/firewall/conf.h"
 #include "cni-flannel/hostport/mappings.h"
 #include "cni-flannel/pod/attachment_names.h"
 #include "cni-flannel/pod/plan.h"
@@ -78,8 +79,13 @@ void chained(const cni::Request& request) {
     fuzz::promise(name.starts_with("net/") && name.find("..") == std::string::npos,
                   "a setting is one of a pod's");
   }
-  if (const auto previous = request.prev_result())
+  const std::string chain = flannel::firewall::parse_conf(request).admin_chain;
+  fuzz::promise(chain.find_first_of(" \n\"\\!") == std::string::npos && !chain.starts_with('-'),
+                "a chain is one word of iptables-restore's");
+  if (const auto previous = request.prev_result()) {
     static_cast<void>(flannel::hostport::pod_addresses(request, *previous));
+    static_cast<void>(flannel::firewall::addresses_of(*previous));
+  }
 }
 
 cni::AddAnswer add(const cni::Request& request) {

@@ -29,7 +29,7 @@ behind() {
     result=$(flannel ADD "$pod-net" "$pod" "$(conf)")
     for name in "$@"; do
       node_exec ln -sf flannel "/opt/cni/bin/$name"
-      jq -c --arg type "$name" --argjson more "{$asked}" '{name: "cbr0", cniVersion: "1.1.0", $type, prevResult: .} + $more' <<<"$result" |
+      jq -c --arg type "$name" --argjson more "{$asked}" '{name: "cbr0", cniVersion: "1.1.0", $type, ingressPolicy: "same-bridge", prevResult: .} + $more' <<<"$result" |
         conf_write "$name.conf$([[ $pod == pod ]] || echo .kept)" >/dev/null
     done
   done
@@ -115,6 +115,20 @@ sweep() {
   done
   # That of bandwidth leaves a limit that the link of a pod leads to.
   if is_full; then sweep portmap portmap GC 1 KILL EIO TERM EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; fi
+}
+
+@test "firewall behind flannel, and loopback: ended at any system call, or one failing once" {
+  local verb
+  behind firewall
+  sweep firewall firewall ADD 20 KILL EIO
+  sweep firewall firewall DEL 20 KILL EIO
+  sweep firewall firewall GC 20 KILL
+  node_exec ln -sf flannel /opt/cni/bin/loopback
+  conf '{"type": "loopback"}' | conf_write loopback.conf >/dev/null
+  sweep loopback loopback ADD 15 KILL EIO
+  if ! is_full; then return; fi
+  for verb in ADD DEL GC; do sweep firewall firewall "$verb" 1 KILL EIO TERM EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; done
+  for verb in ADD DEL; do sweep loopback loopback "$verb" 1 KILL EIO TERM EMFILE ENOMEM EINTR EAGAIN EOPNOTSUPP; done
 }
 
 @test "flannel with iptables: ended at any system call, its programs' too" {

@@ -17,10 +17,12 @@ JSON
 }
 
 @test "a storm of both implementations: live containers, leases and bridge ports are the same in the end" {
-  local ours reference slots operations=${STORM_OPERATIONS:-300} id address netns
+  local ours reference slots operations=${STORM_OPERATIONS:-300} program
   ours=$(conf '{"cniVersion": "1.0.0", "capabilities": {"portMappings": true, "bandwidth": true}, "delegate": {"ipMasq": true, "ipMasqBackend": "iptables"}}' | conf_write ours.conf)
   reference=$(reference_conf | conf_write reference.conf)
   slots=$((WORKERS * 4))
+  # The firewall of ours beside the reference's. GC takes rules of the latter only where libcni could keep results.
+  node_exec bash -c 'mkdir -p /run/own /var/lib/cni/results && ln -s /opt/cni/bin/flannel /run/own/firewall'
   # The bridge is ours: one that the reference makes takes the lowest MAC among its ports, and CHECK of either minds.
   flannel ADD first pod "$(<"$ours")" >/dev/null
   flannel DEL first pod "$(<"$ours")"
@@ -30,19 +32,29 @@ JSON
     /var/lib/cni/networks/cbr0
   if [[ -n ${STORM_OPERATIONS-} ]]; then echo "# ${lines[-1]}" >&3; fi
   [[ $status -eq 0 ]] || fail "$output"
-  assert_match "${lines[-1]}" 'flannel ADD killed.*reference ADD killed.*breaches 0$'
+  assert_match "${lines[-1]}" 'firewall ADD .*flannel ADD killed.*reference ADD killed.*reference firewall ADD .*breaches 0$'
   assert_equal "$(leases cbr0)" "$(awk '$1 == "live" { print $3 }' <<<"$output" | sort)"
   local holders
   holders=$(node_exec nft list chain ip cni_hostport hostports | grep -oE 'comment "[^"]*"' | cut -d '"' -f 2 | sort -u)
   [[ -n $holders ]] || fail "no pod has a host port"
   assert_empty "$(comm -23 <(echo "$holders") <(awk '$1 == "live" { print $2 }' <<<"$output" | sort))" "host ports of dead pods"
+  # These pods have rules of the firewall, whichever made them, and no other has.
+  assert_equal "$(node_exec iptables -S CNI-FORWARD | grep -oP -- '-[sd] \K[0-9.]+(?=/32 .*ACCEPT)' | sort)" \
+    "$(awk '$1 == "live" && $5 == "firewall" { print $3; print $3 }' <<<"$output" | sort)"
   wait_until 5 ports_are "$(grep -c '^live ' <<<"$output")"
-  while read -r _ id address netns; do
-    assert_match "$(pod_exec "$netns" ip -o -4 addr show eth0)" "inet $address/24"
-    flannel DEL "$id" "$netns" "$(<"$ours")"
-  done < <(grep '^live ' <<<"$output")
+  # shellcheck disable=SC2016 # expanded in the node
+  run node_exec env CNI_COMMAND=DEL CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin "CONF=$(<"$ours")" bash -c '
+    while read -r _ id address netns _; do
+      ip -n "$netns" -o -4 addr show eth0 | grep -qF "inet $address/24" || echo "$id lacks $address"
+      CNI_CONTAINERID=$id CNI_NETNS=/run/netns/$netns /opt/cni/bin/flannel <<<"$CONF" &
+    done
+    wait' <<<"$(grep '^live ' <<<"$output")"
+  assert_empty "$output" "addresses and answers to DEL"
   # The reference's DEL leaves its rules behind when the link is gone already.
-  flannel GC '' '' "$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" = []' "$ours")"
+  for program in /opt/cni/bin/flannel /run/own/firewall; do
+    node_exec env CNI_COMMAND=GC CNI_PATH=/opt/cni/bin "$program" \
+      <<<"$(jq -c '.cniVersion = "1.1.0" | ."cni.dev/valid-attachments" = []' "$ours")"
+  done
   # Its ADD, killed between a chain and the rules in it, leaves an empty one, which does not tell whose it is.
   assert_empty "$(leftovers | grep -v '^:CNI-')" leftovers
   assert_empty "$(node_exec iptables-save -t nat | grep '^-A .*CNI-')" rules

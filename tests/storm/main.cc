@@ -1,9 +1,10 @@
 // A storm of random calls of two implementations on one bridge and one directory of leases: `flannel`,
-// and the reference `bridge` with `host-local` or flannel-ipam. Some calls are killed. Throughout, no address
-// may be held by two containers, and the lease of a live one must stay what it is. Usage: storm OPERATIONS
-// WORKERS SEED FLANNEL_CONF REFERENCE_CONF STORE Runs in a node that has a namespace /run/netns/sN for each
-// of WORKERS * 4 slots. Prints a line for each breach, the containers that live at the end as "live ID
-// ADDRESS NETNS", and a line of counts. Exit status 0: no breach.
+// and the reference `bridge` with `host-local` or flannel-ipam; behind some of them `firewall`,
+// /run/own/firewall or the reference's. Some calls are killed. Throughout, no address may be held by two
+// containers, and the lease of a live one must stay what it is. Usage: storm OPERATIONS WORKERS SEED
+// FLANNEL_CONF REFERENCE_CONF STORE Runs in a node that has a namespace /run/netns/sN for each of WORKERS * 4
+// slots. Prints a line for each breach, the containers that live at the end as "live ID ADDRESS NETNS CHAIN",
+// CHAIN being "firewall" or "none", and a line of counts. Exit status 0: no breach.
 #include <unistd.h>
 
 #include <array>
@@ -72,7 +73,8 @@ class Storm {
   int report() {
     for (const Slot& slot : slots_)
       if (slot.state == Slot::State::live)
-        std::printf("live %s %s %s\n", slot.id().c_str(), slot.address.c_str(), slot.netns_name().c_str());
+        std::printf("live %s %s %s %s\n", slot.id().c_str(), slot.address.c_str(), slot.netns_name().c_str(),
+                    has_firewall(slot) ? "firewall" : "none");
     for (const auto& [what, count] : counts_) std::printf("%s %d, ", what.c_str(), count);
     std::printf("leases looked at %ld, breaches %d\n", looks_.load(), breaches_.load());
     return breaches_;
@@ -81,15 +83,42 @@ class Storm {
  private:
   Outcome call(const std::string& verb, const Slot& slot, bool ours, const json::Value& config,
                int kill_after_us = -1) {
-    Outcome outcome = run({{ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge"},
+    return call_program(ours ? "/opt/cni/bin/flannel" : "/opt/cni/bin/bridge",
+                        (ours ? "flannel " : "reference ") + verb, verb, slot,
+                        ours ? with_extras(slot, config) : config, kill_after_us);
+  }
+
+  Outcome call_program(const std::string& program, const std::string& name, const std::string& verb,
+                       const Slot& slot, const json::Value& config, int kill_after_us) {
+    Outcome outcome = run({{program},
                            {"CNI_COMMAND=" + verb, "CNI_CONTAINERID=" + (verb == "GC" ? "" : slot.id()),
                             "CNI_NETNS=/run/netns/" + slot.netns_name(), "CNI_IFNAME=eth0",
                             "CNI_PATH=/opt/cni/bin", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
-                           (ours ? with_extras(slot, config) : config).dump(),
+                           config.dump(),
                            kill_after_us});
-    const char* end = outcome.killed ? " killed" : outcome.succeeded ? "" : " failed";
-    count((ours ? "flannel " : "reference ") + verb + end);
+    count(name + (outcome.killed ? " killed" : outcome.succeeded ? "" : " failed"));
     return outcome;
+  }
+
+  /// Another quarter of the pods, ours and the reference's.
+  static bool has_firewall(const Slot& slot) { return slot.number % kSlotsPerWorker == 1; }
+
+  /// A call of the firewall behind them, if the pod has it. Whether it succeeded; what of ours fails is a
+  /// breach.
+  bool call_firewall(const std::string& verb, const Slot& slot, bool ours, const json::Value& config,
+                     int kill_after_us) {
+    const Outcome outcome =
+        call_program(ours ? "/run/own/firewall" : "/opt/cni/bin/firewall",
+                     (ours ? "firewall " : "reference firewall ") + verb, verb, slot, config, kill_after_us);
+    if (ours && !outcome.succeeded && !outcome.killed)
+      breach("firewall " + verb + " of " + slot.id() + " failed: " + outcome.output);
+    return outcome.succeeded;
+  }
+
+  static json::Value firewall_conf(const json::Value& result) {
+    json::Value config = {{"cniVersion", "1.0.0"}, {"name", "cbr0"}, {"type", "firewall"}};
+    if (!result.is_null()) config["prevResult"] = result;
+    return config;
   }
 
   /// A quarter of our pods also has a port of the node, the place's own, and a limit.
@@ -121,13 +150,16 @@ class Storm {
   void add(Slot& slot, bool ours, int kill_after_us) {
     ++slot.generation;
     slot.ours = ours;
-    const Outcome outcome = call("ADD", slot, ours, conf(ours), kill_after_us);
+    const int kill_first_us = has_firewall(slot) ? -1 : kill_after_us;
+    const Outcome outcome = call("ADD", slot, ours, conf(ours), kill_first_us);
     slot.state = Slot::State::doubtful;
     if (!outcome.succeeded) {
       if (ours && !outcome.killed) breach("ADD of " + slot.id() + " failed: " + outcome.output);
       return;
     }
     slot.result = json::Value::parse(outcome.output);
+    if (has_firewall(slot) && !call_firewall("ADD", slot, ours, firewall_conf(slot.result), kill_after_us))
+      return;
     slot.address = slot.result["ips"][0]["address"].get<std::string>();
     slot.address.resize(slot.address.find('/'));
     {
@@ -140,8 +172,17 @@ class Storm {
   }
 
   void remove(Slot& slot, bool ours, int kill_after_us) {
+    // The reference's knows its rules by the address alone, which of a doubtful pod may be another's by now.
+    const bool is_live = slot.state == Slot::State::live;
     give_up(slot);
-    const Outcome outcome = call("DEL", slot, ours, conf(ours), kill_after_us);
+    if (has_firewall(slot) &&
+        !call_firewall("DEL", slot, ours || !is_live, firewall_conf(is_live ? slot.result : json::Value()),
+                       kill_after_us)) {
+      slot.state = Slot::State::doubtful;
+      return;
+    }
+    const int kill_last_us = has_firewall(slot) ? -1 : kill_after_us;
+    const Outcome outcome = call("DEL", slot, ours, conf(ours), kill_last_us);
     slot.state = outcome.succeeded ? Slot::State::empty : Slot::State::doubtful;
     if (outcome.succeeded && !ours) forget_scratch(slot);
     if (ours && !outcome.succeeded && !outcome.killed)
@@ -153,6 +194,7 @@ class Storm {
     config["prevResult"] = slot.result;
     const Outcome outcome = call("CHECK", slot, slot.ours, config);
     if (!outcome.succeeded) breach("CHECK of " + slot.id() + " failed: " + outcome.output);
+    if (has_firewall(slot)) call_firewall("CHECK", slot, true, firewall_conf(slot.result), -1);
   }
 
   /// The container's namespace goes, and nobody tells the plugins.
@@ -171,6 +213,8 @@ class Storm {
         valid.push_back({{"containerID", slot.id()}, {"ifname", "eth0"}});
     const Outcome outcome = call("GC", slots_.front(), true, config);
     if (!outcome.succeeded) breach("GC failed: " + outcome.output);
+    config["type"] = "firewall";
+    call_firewall("GC", slots_.front(), true, config, -1);
     for (Slot& slot : slots_) {
       look_at(slot);
       if (slot.state == Slot::State::dead) slot.state = Slot::State::empty;

@@ -22,7 +22,7 @@ plugins_install() {
 # Fills the node's /opt/cni/bin with our plugins alone, under all their names.
 own_plugins_install() {
   node_exec cp "$BIN_DIR/flannel" "$BIN_DIR/flannel-ipam" /opt/cni/bin/
-  node_exec bash -c 'cd /opt/cni/bin && for name in portmap bandwidth loopback bridge ptp tuning; do ln -s flannel "$name"; done
+  node_exec bash -c 'cd /opt/cni/bin && for name in portmap bandwidth loopback bridge ptp tuning firewall; do ln -s flannel "$name"; done
     ln -s flannel-ipam host-local'
 }
 
@@ -74,7 +74,7 @@ leftovers() {
   leases
   node_exec find /var/lib/cni/flannel -type f 2>/dev/null
   node_exec find /run/cni-run /var/lib/cni/results -type f 2>/dev/null
-  node_exec iptables-save 2>/dev/null | grep -E '^:CNI-(DN-)?[0-9a-f]{5}'
+  node_exec iptables-save 2>/dev/null | grep -E '^:CNI-(DN-)?[0-9a-f]{5}|^-A CNI-FORWARD .* ACCEPT'
   node_exec nft list table inet cni_plugins_masquerade 2>/dev/null | grep 'masquerade.*id:'
   true
 }

@@ -76,12 +76,13 @@ look() {
   if [[ $rules == iptables ]]; then
     grep -q "$victim_rule" <<<"$(iptables-save -t nat)" && left+=" iptables rules"
   else
-    grep -q "$victim_rule" <<<"$(nft list ruleset)" && left+=" nftables rules"
+    grep -q "$victim_rule" <<<"$(nft list ruleset 2>/dev/null)" && left+=" nftables rules"
   fi
 }
 
-count_kept_ports() {
-  nft list table ip cni_hostport 2>/dev/null | grep -c 'dnat.*comment "kept"'
+# The rules of kept that packets meet: its host ports, and what the firewall lets pass.
+count_kept_rules() {
+  nft list ruleset 2>/dev/null | grep -cE "dnat.*comment \"kept\"|addr ${kept_address:-none} .*accept"
 }
 
 # Notes what the container `kept` has, to compare with later.
@@ -93,7 +94,7 @@ remember() {
     [[ $line != veth* && $line != bwp* ]] || known[$line]=1
   done </proc/net/dev
   for file in /var/lib/cni/networks/*/*[.:]* /var/lib/cni/flannel/*; do known[$file]=1; done
-  kept_ports=$(count_kept_ports)
+  kept_rules=$(count_kept_rules)
 }
 
 breach() {
@@ -107,7 +108,7 @@ check_kept() {
     [[ $thing != /* ]] || [[ -s $thing ]] || breach "kept lost $thing"
     [[ $thing == /* ]] || grep -q "^ *$thing:" /proc/net/dev || breach "kept lost link $thing"
   done
-  [[ $(count_kept_ports) == "$kept_ports" ]] || breach "kept lost a host port"
+  [[ $(count_kept_rules) == "$kept_rules" ]] || breach "kept lost a rule"
 }
 
 # Writes the configuration of CHECK: with what the last ADD has answered.
@@ -161,6 +162,11 @@ try() {
 
 rules=nftables victim_rule='id: victim\|macspoofchk-victim\|comment "victim"'
 if [[ $(jq -r .delegate.ipMasqBackend "$conf") == iptables ]]; then rules=iptables victim_rule='CNI-.*victim'; fi
+if [[ $plugin == firewall ]]; then # no rule of its says whose it is but for the address
+  first_address='.prevResult.ips[0].address | sub("/.*"; "")'
+  victim_rule="addr $(jq -r "$first_address" "$conf") .*accept"
+  kept_address=$(jq -r "$first_address" "$conf.kept")
+fi
 jq -c '. + {"cni.dev/valid-attachments": [{containerID: "kept", ifname: "eth0"}]}' "$conf" >"$work/gc.conf"
 deep=$([[ $injection == signal=* ]] && echo 1 || echo 0)
 point=start

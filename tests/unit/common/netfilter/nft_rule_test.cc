@@ -88,3 +88,10 @@ TEST_CASE("expressions cut off at any byte are read without harm") {
     CHECK(cut.tests().size() <= 3);
   }
 }
+
+TEST_CASE("the test of iptables for known connections is one of the connection's state") {
+  const auto tests = info(NftRule(NftFamily::ip).iptables_connection_is_known()).tests();
+  REQUIRE(tests.size() == 1);
+  CHECK(tests[0].field == NftTest::Field::conntrack_state);
+  CHECK(tests[0].mask == std::string("\x06\x00", 2));
+}

@@ -172,7 +172,7 @@ TEST_CASE("install: the plugin has its other names, where nothing else has them"
   Node::put(node.runtime, "portmap", "the reference's", 0755);
   const auto installed = install_file(node.source("flannel"), node.runtime);
   CHECK(link_other_names(installed.path) ==
-        std::vector<std::string>{"bandwidth", "loopback", "bridge", "ptp", "tuning"});
+        std::vector<std::string>{"bandwidth", "loopback", "bridge", "ptp", "tuning", "firewall"});
   CHECK(node.content("portmap") == "the reference's");
   CHECK(node.content("loopback") == "program");
   CHECK(std::filesystem::read_symlink(node.target("bandwidth")) == "flannel");
