@@ -11,6 +11,7 @@
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/pod/attach.h"
 #include "cni-flannel/pod/container.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "cni-flannel/pod/node_settings.h"
 #include "cni-flannel/pod/plan.h"
 #include "cni-ipam/holders.h"
@@ -82,6 +83,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   if (!ready) check_other_use(host, conf, plan.gateway_addresses);
   const auto [bridge, is_new_bridge] =
       ready ? EnsuredPodBridge{ready->link, false} : ensure_bridge(host, conf, request.network);
+  if (bridge.ipv6 && bridge.ipv6->proxies) answer_no_more(host, bridge.name, plan.container_addresses);
   // Both follow from an address, and the bridge's may be of another one than its own by now.
   if (plan.container_mac == bridge.mac) plan.container_mac = born_mac;
   const netlink::Link gateway_link = conf.is_gateway ? ensure_gateway_link(host, conf, bridge) : bridge;

@@ -8,6 +8,7 @@
 #include "cni-flannel/bridge/gateway.h"
 #include "cni-flannel/bridge/protection.h"
 #include "cni-flannel/bridge/take_over.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "cni-flannel/pod/node_settings.h"
 #include "cni-flannel/pod/plan.h"
 #include "common/base/text.h"
@@ -105,6 +106,7 @@ EnsuredPodBridge ensure_bridge(NetlinkSocket& host, const BridgeConf& conf, cons
   Link link = was_ready ? bridge.link : take_over(host, conf, network, bridge);
   if (!bridge.created && bridge.link.ipv6 && bridge.link.ipv6->accepts_ra()) forget_routers(host, link);
   ensure_mtu(host, conf, link);
+  if (bridge.created) answer_for_pods_on_links(host, link);
   if (conf.promiscuous && !link.is_promiscuous()) netlink::set_promiscuous(host, link);
   return {.link = std::move(link), .taken_over = !was_ready};
 }

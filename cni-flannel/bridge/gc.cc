@@ -7,6 +7,7 @@
 #include "cni-flannel/filter/mac_spoof_check.h"
 #include "cni-flannel/filter/masquerade.h"
 #include "cni-flannel/pod/host_veth.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "common/cni/error.h"
 #include "common/netlink/link.h"
 
@@ -31,6 +32,7 @@ void gc(const cni::Request& request, const Ipam& ipam) {
   attempts.run(fmt::format("remove ports of bridge '{}'", conf.bridge),
                [&] { remove_stale_ports(request, conf.bridge, valid); });
   attempts.run("remove what protected others from pods that are gone", [&] { collect_protection(conf); });
+  attempts.run("answer for pods that are gone no more", [&] { collect_answers(conf.bridge); });
   attempts.run("GC of addresses", [&] { ipam.gc(request); });
   attempts.run("remove masquerade rules",
                [&] { collect_masquerade(conf.masquerade_backend, request.network, valid); });

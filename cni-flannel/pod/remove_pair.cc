@@ -4,9 +4,9 @@
 
 #include "cni-flannel/pod/attachment_names.h"
 #include "cni-flannel/pod/host_veth.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "cni-ipam/holders.h"
 #include "common/cni/error.h"
-#include "common/flannel/names.h"
 #include "common/netlink/address.h"
 #include "common/netlink/netns.h"
 
@@ -40,12 +40,6 @@ bool has_listed_mac(const Link& link, const cni::Result& result) {
   });
 }
 
-/// The bridge as DEL reads it: whatever is wrong with the other keys must not keep an attachment alive.
-std::string lenient_bridge(const json::Value& config) {
-  const json::Value* value = json::find(config, "bridge");
-  return value && value->is_string() ? value->get<std::string>() : kPodBridge;
-}
-
 /// The other end of a pair whose one end is in CNI_NETNS, if it is on the host.
 std::optional<Link> find_host_end(NetlinkSocket& host, const Link& link) {
   auto end = netlink::find_link(host, link.peer);
@@ -57,7 +51,7 @@ std::optional<Link> find_host_end(NetlinkSocket& host, const Link& link) {
 bool is_unfinished(const cni::Request& request, NetlinkSocket& host, const Link& host_end) {
   if (!host_end.alias.empty()) return false;
   if (host_end.master == 0) return true;
-  const auto bridge = netlink::find_link(host, lenient_bridge(request.config));
+  const auto bridge = netlink::find_link(host, bridge_name(request.config));
   return bridge && bridge->ifindex == host_end.master;
 }
 

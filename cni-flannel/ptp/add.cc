@@ -7,6 +7,7 @@
 #include "cni-flannel/pod/attach.h"
 #include "cni-flannel/pod/container.h"
 #include "cni-flannel/pod/host_veth.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "cni-flannel/pod/node_settings.h"
 #include "cni-flannel/pod/plan.h"
 #include "cni-flannel/ptp/conf.h"
@@ -101,6 +102,7 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     if (plan.families.has(family) && !expected.has(family)) ensure_node_forwards(host, family);
   ensure_ipv6(container, ifname, conf, plan.families);
   route_to_pod(host, plan, veth.name);
+  answer_for_pod(host, bridge_name(request.config), plan);
   configure_container(container, ifname, conf, plan, veth.mac);
   masquerade_pod(request, conf, plan, undo);
 

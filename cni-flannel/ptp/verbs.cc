@@ -4,14 +4,18 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "cni-flannel/filter/masquerade.h"
 #include "cni-flannel/pod/check.h"
 #include "cni-flannel/pod/host_veth.h"
+#include "cni-flannel/pod/mixed_node.h"
 #include "cni-flannel/pod/node_settings.h"
+#include "cni-flannel/pod/remove_pair.h"
 #include "cni-flannel/pod/take_down.h"
 #include "cni-flannel/ptp/conf.h"
 #include "cni-flannel/ptp/protection.h"
+#include "cni-ipam/holders.h"
 #include "common/base/text.h"
 #include "common/netlink/route.h"
 
@@ -28,6 +32,17 @@ void check_routes_to(netlink::NetlinkSocket& host, const CheckedPod& pod) {
   }
 }
 
+/// By prevResult, or by the leases where there is none. What neither tells is left to GC.
+void answer_no_more(const cni::Request& request) {
+  std::vector<base::IpAddress> addresses;
+  if (const auto result = lenient_result(request))
+    for (const cni::IpConfig& ip : result->ips) addresses.push_back(ip.address.address);
+  else
+    addresses = ipam::addresses_of(request);
+  netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
+  answer_no_more_for_gone(host, bridge_name(request.config), std::move(addresses));
+}
+
 void remove_stale_links(const cni::Request& request, const std::vector<cni::Attachment>& valid) {
   netlink::NetlinkSocket host = netlink::NetlinkSocket::open();
   std::vector<netlink::Link> links = netlink::all_links(host);
@@ -40,7 +55,8 @@ void remove_stale_links(const cni::Request& request, const std::vector<cni::Atta
 void del(const cni::Request& request, const Ipam& ipam) {
   cni::Attempts attempts;
   // What protects others goes with the link.
-  take_down(request, ipam, attempts, [](const std::optional<std::string>& /*port*/) {});
+  take_down(request, ipam, attempts,
+            [&](const std::optional<std::string>& /*port*/) { answer_no_more(request); });
   attempts.throw_if_any();
 }
 
@@ -58,6 +74,8 @@ void gc(const cni::Request& request, const Ipam& ipam) {
   const auto valid = request.valid_attachments();
   cni::Attempts attempts;
   attempts.run("remove links of pods that are gone", [&] { remove_stale_links(request, valid); });
+  attempts.run("answer for pods that are gone no more",
+               [&] { collect_answers(bridge_name(request.config)); });
   attempts.run("GC of addresses", [&] { ipam.gc(request); });
   attempts.run("remove masquerade rules",
                [&] { collect_masquerade(conf.masquerade_backend, request.network, valid); });

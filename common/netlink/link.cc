@@ -59,7 +59,8 @@ void read_settings(const Attributes& families, Link& link) {
   if (v6.empty()) return;
   link.ipv6 = Ipv6Conf{.accept_ra = setting(v6, DEVCONF_ACCEPT_RA),
                        .forwarding = setting(v6, DEVCONF_FORWARDING) != 0,
-                       .disabled = setting(v6, DEVCONF_DISABLE_IPV6) != 0};
+                       .disabled = setting(v6, DEVCONF_DISABLE_IPV6) != 0,
+                       .proxies = setting(v6, DEVCONF_PROXY_NDP) != 0};
 }
 
 void read_bridge(const Attributes& options, Link& link) {

@@ -17,6 +17,7 @@ struct Ipv6Conf {
   int accept_ra = 0;
   bool forwarding = false;
   bool disabled = false;
+  bool proxies = false;  ///< proxy_ndp
 
   /// Whether a router advertisement that comes in there gives this host addresses and routes.
   [[nodiscard]] bool accepts_ra() const;

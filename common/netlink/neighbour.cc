@@ -50,6 +50,41 @@ std::optional<PortEntry> parse_port_entry(const nlmsghdr* message) {
                                                         : PortEntry::Kind::learned};
 }
 
+Message proxy_request(int type, int flags, int ifindex, const base::IpAddress& address) {
+  ndmsg header{};
+  header.ndm_family = static_cast<uint8_t>(address.af());
+  header.ndm_ifindex = ifindex;
+  header.ndm_flags = NTF_PROXY;
+  Message request(type, flags);
+  request.header(header).put(NDA_DST, address.data(), address.size());
+  return request;
+}
+
+std::optional<ProxyEntry> parse_proxy_entry(const nlmsghdr* message) {
+  const auto* entry = static_cast<const ndmsg*>(nlmsg_data(message));
+  const Attributes attributes = Attributes::of(message, sizeof(ndmsg));
+  const std::string_view bytes = attributes.bytes(NDA_DST);
+  const auto address = base::IpAddress::from_bytes(bytes.data(), bytes.size());
+  if ((entry->ndm_flags & NTF_PROXY) == 0 || !address) return std::nullopt;
+  return ProxyEntry{entry->ndm_ifindex, *address, attributes.u8(NDA_PROTOCOL)};
+}
+
+/// The entries of one link and family; with NTF_PROXY among the flags those that it answers for.
+template <class Entry, class Parse>
+std::vector<Entry> entries_of(NetlinkSocket& socket, int ifindex, base::Family family, uint8_t flags,
+                              const char* doing, Parse parse) {
+  ndmsg header{};
+  header.ndm_family = static_cast<uint8_t>(base::af(family));
+  header.ndm_flags = flags;
+  Message query(RTM_GETNEIGH, 0);
+  query.header(header).put_u32(NDA_IFINDEX, static_cast<uint32_t>(ifindex));
+  std::vector<Entry> entries = socket.list(query, doing, parse);
+  std::erase_if(entries, [&](const Entry& one) {  // old kernels do not filter
+    return one.ifindex != ifindex || one.address.family() != family;
+  });
+  return entries;
+}
+
 }  // namespace
 
 Message put_neighbour_request(const Neighbour& neighbour) {
@@ -65,6 +100,21 @@ void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neig
   for (const Neighbour& one : neighbours)
     steps.add(remove_neighbour_request(one), fmt::format("remove the neighbour entry of {}", one.address));
   steps.run(socket, ENOENT);
+}
+
+Message put_proxy_request(const ProxyEntry& entry) {
+  Message request = proxy_request(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, entry.ifindex, entry.address);
+  request.put_u8(NDA_PROTOCOL, entry.protocol);
+  return request;
+}
+
+Message remove_proxy_request(int ifindex, const base::IpAddress& address) {
+  return proxy_request(RTM_DELNEIGH, 0, ifindex, address);
+}
+
+std::vector<ProxyEntry> proxy_entries_of(NetlinkSocket& socket, int ifindex, base::Family family) {
+  return entries_of<ProxyEntry>(socket, ifindex, family, NTF_PROXY,
+                                "list the addresses that a link answers for", parse_proxy_entry);
 }
 
 std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, const base::IpAddress& address) {
@@ -131,15 +181,7 @@ std::optional<FdbEntry> parse_fdb(const nlmsghdr* message) {
 }
 
 std::vector<Neighbour> neighbours_of(NetlinkSocket& socket, int ifindex, base::Family family) {
-  ndmsg header{};
-  header.ndm_family = static_cast<uint8_t>(base::af(family));
-  Message query(RTM_GETNEIGH, 0);
-  query.header(header).put_u32(NDA_IFINDEX, static_cast<uint32_t>(ifindex));
-  auto neighbours = socket.list(query, "list the neighbours of a link", parse_neighbour);
-  std::erase_if(neighbours, [&](const Neighbour& one) {  // old kernels do not filter
-    return one.ifindex != ifindex || one.address.family() != family;
-  });
-  return neighbours;
+  return entries_of<Neighbour>(socket, ifindex, family, 0, "list the neighbours of a link", parse_neighbour);
 }
 
 std::vector<PortEntry> port_entries_of(NetlinkSocket& socket, int bridge) {

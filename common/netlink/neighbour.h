@@ -38,11 +38,25 @@ struct PortEntry {
   bool operator==(const PortEntry&) const = default;
 };
 
+/// This host answers on the link for an address that is somebody else's.
+struct ProxyEntry {
+  int ifindex = 0;
+  base::IpAddress address;
+  uint8_t protocol = 0;  ///< who wants it; 0: not told
+  bool operator==(const ProxyEntry&) const = default;
+};
+
 /// Adds an entry, or gives the entry of that address another MAC.
 Message put_neighbour_request(const Neighbour& neighbour);
 Message remove_neighbour_request(const Neighbour& neighbour);
 /// Removes those of the entries that are there.
 void remove_neighbours(NetlinkSocket& socket, const std::vector<Neighbour>& neighbours);
+/// For IPv6 the link's `proxy_ndp` has to be on, and the kernel answers wherever the address is.
+Message put_proxy_request(const ProxyEntry& entry);
+Message remove_proxy_request(int ifindex, const base::IpAddress& address);
+/// The entries of one link and family.
+std::vector<ProxyEntry> proxy_entries_of(NetlinkSocket& socket, int ifindex, base::Family family);
+
 /// The entry of an address; nullopt when there is none.
 std::optional<Neighbour> find_neighbour(NetlinkSocket& socket, int ifindex, const base::IpAddress& address);
 

@@ -194,7 +194,59 @@ two_pods() {
   flannel ADD c1 evil "$(routed)" >/dev/null
   flannel ADD c2 web "$(routed '{"delegate": {"type": "bridge"}}')" >/dev/null
   assert_equal "$(node_exec ip -j link show "$(port_of evil)" | jq -r '.[0].master // "none"')" none
-  node_exec busybox ping -c 1 -W 1 10.244.1.2 >/dev/null # the bridge's pods take it for one of theirs, and do not find it
+}
+
+# sees POD ADDRESS...: at once.
+sees() {
+  local address
+  for address in "${@:2}"; do pod_exec "$1" busybox ping -c 1 -W 5 "$address" >/dev/null || fail "$1 to $address"; done
+}
+
+# The addresses of others that the node answers for.
+answered_for() {
+  node_exec ip -6 neigh show proxy
+}
+
+@test "pods on a bridge and pods without reach each other on one node, whichever was there first" {
+  local bridge result
+  bridge=$(routed '{"delegate": {"type": "bridge"}}')
+  flannel ADD c1 evil "$(routed)" >/dev/null
+  flannel ADD c2 web "$bridge" >/dev/null
+  pod_add late
+  result=$(flannel ADD c3 late "$(routed)")
+  sees web 10.244.1.2 "${v6}:2" 10.244.1.4 "${v6}:4"
+  sees evil 10.244.1.3 "${v6}:3" 10.244.1.4 "${v6}:4"
+  sees late 10.244.1.3 "${v6}:3"
+  flannel DEL c3 late "$(with_result "$(routed)" "$result")"
+  assert_match "$(answered_for)" "^${v6}:2 dev cni0.*proto 95"
+  assert_equal "$(answered_for | wc -l)" 1
+  flannel DEL c1 evil "$(routed)" # without the result
+  assert_empty "$(answered_for)"
+  pod_add next
+  flannel ADD c4 next "$bridge" eth0 "CNI_ARGS=IP=${v6}:2" >/dev/null
+  assert_empty "$(answered_for)"
+  sees web "${v6}:2"
+}
+
+@test "the node answers no more for pods that GC finds gone, and still for those that took their addresses" {
+  local bridge result
+  bridge=$(routed '{"delegate": {"type": "bridge"}}')
+  flannel ADD c2 web "$bridge" >/dev/null # ::2
+  result=$(flannel ADD c1 evil "$(routed)") # ::3
+  flannel DEL c1 evil "$(with_result "$(routed)" "$result")"
+  flannel ADD c3 evil "$(routed)" eth0 "CNI_ARGS=IP=${v6}:3" >/dev/null
+  flannel DEL c1 evil "$(with_result "$(routed)" "$result")"
+  assert_match "$(answered_for)" "^${v6}:3 "
+
+  pod_add gone
+  flannel ADD c4 gone "$(routed)" >/dev/null
+  node_exec ip -6 neigh add proxy 2001:db8::7 dev cni0 # an administrator's
+  pod_del gone
+  assert_equal "$(answered_for | wc -l)" 3
+  flannel GC "" "" "$(routed '{"cniVersion": "1.1.0", "cni.dev/valid-attachments": [{"containerID": "c2", "ifname": "eth0"},
+    {"containerID": "c3", "ifname": "eth0"}]}')"
+  assert_equal "$(answered_for | cut -d' ' -f1 | sort | xargs)" "2001:db8::7 ${v6}:3"
+  sees web "${v6}:3"
 }
 
 @test "pods that are made at once are all there, and reach each other" {

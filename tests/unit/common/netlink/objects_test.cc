@@ -222,6 +222,22 @@ TEST_CASE_FIXTURE(ScopedNetns, "netlink objects: the kernel's neighbours and FDB
                        netlink::NetlinkError);
 }
 
+TEST_CASE_FIXTURE(ScopedNetns, "netlink objects: the kernel's proxy entries equal those put") {
+  if (!made()) return;
+  auto socket = NetlinkSocket::open();
+  const int link = make_vxlan(socket).ifindex;
+  const netlink::ProxyEntry entry{.ifindex = link, .address = ip("fd00::2"), .protocol = 95};
+  netlink::Steps steps;
+  steps.add(netlink::put_proxy_request(entry), "entry");
+  steps.add(netlink::put_proxy_request({.ifindex = link, .address = ip("10.5.1.2"), .protocol = 4}), "IPv4");
+  for (const auto& refusal : steps.send(socket)) FAIL(refusal.error.what());
+  CHECK(netlink::proxy_entries_of(socket, link, base::Family::v6) == std::vector{entry});
+  CHECK(netlink::proxy_entries_of(socket, link + 1, base::Family::v6).empty());
+  steps.add(netlink::remove_proxy_request(link, ip("fd00::2")), "entry");
+  CHECK(steps.send(socket).empty());
+  CHECK(netlink::proxy_entries_of(socket, link, base::Family::v6).empty());
+}
+
 TEST_CASE_FIXTURE(ScopedNetns, "netlink objects: 5,000 foreign links are listed and announced") {
   if (!made()) return;
   constexpr unsigned kPairs = 2'500;
