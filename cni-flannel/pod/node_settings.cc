@@ -129,7 +129,7 @@ void ensure_link_settings(const PodConf& conf, const Link& link) {
   if (!checks_paths(conf, link))
     netlink::try_sysctl(path_check(link), fmt::format("{}", wanted_path_check(conf)));
   // No other host has the gateway's MAC: it answers the first container at once.
-  netlink::try_sysctl(link_setting(link.name, "accept_dad"), "0");
+  if (link.ipv6) netlink::try_sysctl(link_setting(link.name, "accept_dad"), "0");
   if (!netlink::refuse_router_advertisements(link))
     refuse(link_setting(link.name, "accept_ra"), "0", "it is not writable", kRoutersHeard);
   const Families families = conf.is_gateway ? families_of(conf.subnets) : Families();

@@ -208,11 +208,24 @@ void set_master(NetlinkSocket& socket, const Link& link, int master_ifindex) {
                  fmt::format("make link {} a port of a bridge", quoted(link.name)));
 }
 
-void set_alias(NetlinkSocket& socket, const Link& link, const std::string& alias) {
-  Message message = build(rtnl_link_build_add_request, link_at(link.ifindex));
+Message alias_request(int ifindex, const std::string& alias) {
+  Message message = build(rtnl_link_build_add_request, link_at(ifindex));
   // Of the kernel's 255 bytes libnl would spend one on a NUL.
   message.put(IFLA_IFALIAS, alias.data(), alias.size());
-  socket.request(message, fmt::format("set the alias of link {}", quoted(link.name)));
+  return message;
+}
+
+void set_alias(NetlinkSocket& socket, const Link& link, const std::string& alias) {
+  socket.request(alias_request(link.ifindex, alias),
+                 fmt::format("set the alias of link {}", quoted(link.name)));
+}
+
+Message no_link_local_request(int ifindex) {
+  Message message = build(rtnl_link_build_add_request, link_at(ifindex));
+  message.nest(IFLA_AF_SPEC, [&] {
+    message.nest(AF_INET6, [&] { message.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+  });
+  return message;
 }
 
 bool remove_link(NetlinkSocket& socket, const std::string& name) {

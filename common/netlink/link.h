@@ -84,7 +84,10 @@ void set_mac(NetlinkSocket& socket, const Link& link, const base::MacAddress& ma
 /// Makes it a port of the bridge with that index.
 void set_master(NetlinkSocket& socket, const Link& link, int master_ifindex);
 /// At most 255 bytes.
+Message alias_request(int ifindex, const std::string& alias);
 void set_alias(NetlinkSocket& socket, const Link& link, const std::string& alias);
+/// Has the link get no link-local IPv6 address by itself. A kernel without IPv6 refuses it.
+Message no_link_local_request(int ifindex);
 /// Administrative promiscuous mode.
 void set_promiscuous(NetlinkSocket& socket, const Link& link);
 

@@ -27,7 +27,7 @@ void set_end(rtnl_link* link, const VethEnd& end, uint32_t mtu) {
 bool create_veth(NetlinkSocket& socket, const VethPair& pair) {
   const auto local = own<LinkObject>(rtnl_link_veth_alloc());
   set_end(local.get(), pair.local, pair.mtu);
-  rtnl_link_set_flags(local.get(), IFF_UP);
+  if (pair.comes_up) rtnl_link_set_flags(local.get(), IFF_UP);
   if (!pair.resolves) rtnl_link_set_flags(local.get(), IFF_NOARP);
   if (pair.group != 0) rtnl_link_set_group(local.get(), pair.group);
   if (pair.master != 0) rtnl_link_set_master(local.get(), pair.master);

@@ -4,7 +4,7 @@
 #   ours       delegate ptp
 #   reference  Debian's ptp and host-local
 #   limit      ours on a bridge
-# and ADD of ours with few pods on the node and with more than a bridge takes.
+# and ADD and DEL of ours and the reference's with few pods on the node and with more than a bridge takes.
 # Needs bench_calls.bash, bench_report.bash, and round_trip and pod_throughput of bench_guard.bash; $rounds, $pods and
 # $routed_crowd (numbers of pods on the node, rising).
 
@@ -30,16 +30,19 @@ ptp_pods() {
   done
 }
 
-# ptp_crowd: fills the node step by step, and empties it.
+# ptp_crowd WHO: fills the node step by step, each time removing the last pods again, and empties it.
 ptp_crowd() {
-  local size line here=0
+  local size line verb here=0 last
   for size in "${routed_crowd[@]}"; do
-    line=$(calls ours ADD $((size - here)) 1 "$here")
-    here=$size
-    jq -c --argjson n "$pods" '.times_ms |= .[-$n:] | .cpu_ms |= .[-$n:]' <<<"$line" |
-      keep ptp "ADD, pods on the node" "$size" ours times_ms:ms
+    last=$((pods < size ? pods : size))
+    for verb in ADD DEL; do
+      if [[ $verb == ADD ]]; then line=$(calls "$1" ADD $((size - here)) 1 "$here"); else line=$(calls "$1" DEL "$last" 1 $((size - last))); fi
+      jq -c --argjson n "$last" '.times_ms |= .[-$n:] | .cpu_ms |= .[-$n:]' <<<"$line" |
+        keep ptp "$verb, pods on the node" "$size" "$1" times_ms:ms
+    done
+    here=$((size - last))
   done
-  calls ours DEL "$here" 32 >/dev/null
+  calls "$1" DEL "$here" 32 >/dev/null
 }
 
 bench_ptp() {
@@ -54,5 +57,8 @@ bench_ptp() {
     echo "ptp: round $round of $rounds" >&2
     for who in $(in_turn "$round" ours reference limit); do ptp_pods "$who" "$round"; done
   done
-  ptp_crowd
+  for who in ours reference; do
+    echo "ptp: ${routed_crowd[-1]} pods of $who" >&2
+    ptp_crowd "$who"
+  done
 }

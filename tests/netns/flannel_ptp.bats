@@ -45,6 +45,11 @@ without_macs() {
   jq -S 'del(.interfaces[].mac, .dns) | .interfaces[0].name |= sub("[0-9a-f]{8}$"; "")' <<<"$1"
 }
 
+# True once the kernel has seen that both ends of the link are up.
+listens_to_multicast() {
+  [[ $(node_exec ip -6 route show table local dev "$1") == *ff00* ]]
+}
+
 two_pods() {
   flannel ADD c1 evil "$(routed "${1-"{}"}")" >/dev/null
   flannel ADD c2 web "$(routed)" >/dev/null
@@ -62,6 +67,19 @@ two_pods() {
   assert_equal "$(without_macs "$ours")" "$(without_macs "$reference")"
   assert_equal "$(seen evil)" "$(cat "$BATS_TEST_TMPDIR/reference")"
   [[ $(jq -r '.interfaces[1].mac' <<<"$ours") == "$(mac_of eth0 evil)" ]]
+}
+
+@test "the node keeps no routes of IPv6 for a pod's link but those of its addresses" {
+  flannel ADD c1 evil "$(routed)" >/dev/null
+  wait_until 3 listens_to_multicast "$(port_of evil)"
+  assert_empty "$(node_exec ip -6 route show table all dev "$(port_of evil)" | grep fe80)" "link-local routes"
+  subnet_env_write # without IPv6
+  flannel ADD c2 web "$(routed)" >/dev/null
+  assert_empty "$(node_exec ip -6 route show table all dev "$(port_of web)"; node_exec ip -6 addr show dev "$(port_of web)")"
+  local static='{"ipam": {"type": "static", "addresses": [{"address": "fd00:10:244:9::9/64", "gateway": "fd00:10:244:9::1"}]}}'
+  pod_add other
+  flannel ADD c3 other "$(routed "$static")" >/dev/null
+  pod_exec other busybox ping -c 1 -W 5 fd00:10:244:9::1 >/dev/null
 }
 
 @test "what the reference's ptp has made is checked, guarded and deleted, and it does so with what ours has made" {
