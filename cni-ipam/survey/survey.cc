@@ -64,13 +64,14 @@ std::vector<Row> compare(const std::vector<HeldLease>& leases, const Living& liv
     std::vector<std::string> places = found == where.end() ? std::vector<std::string>() : found->second;
     const State state = state_of(lease, places.size(), living.sees_pods, now);
     stores.insert(lease.store);
-    rows.push_back({.state = state,
-                    .store = lease.store,
-                    .address = lease.address,
-                    .container = lease.container,
-                    .interface = lease.interface,
-                    .since = lease.since,
-                    .netns = std::move(places)});
+    rows.push_back(
+        {.state = state,
+         .store = lease.store,
+         .address = lease.address,
+         .container = lease.container,
+         .interface = lease.interface,
+         .since = lease.state == LeaseFile::State::read ? std::optional(lease.since) : std::nullopt,
+         .netns = std::move(places)});
   }
   for (const std::string& store : stores) add_unleased(store, leases, living, where, rows);
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {

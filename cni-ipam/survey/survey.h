@@ -27,7 +27,7 @@ struct Row {
   std::string store;
   base::IpAddress address;
   std::string container, interface;               ///< that hold the lease; empty: not known
-  std::optional<std::chrono::sys_seconds> since;  ///< nullopt: there is no lease
+  std::optional<std::chrono::sys_seconds> since;  ///< nullopt: there is no lease, or none that can be read
   std::vector<std::string> netns;                 ///< where pods have it
 };
 

@@ -70,6 +70,9 @@ TEST_CASE("survey: leases without a holder and those that cannot be read are tol
   const auto found = states({lease("10.1.0.2", 1h, ""), unreadable}, Living{});
   CHECK(found.at("10.1.0.2") == State::torn);
   CHECK(found.at("10.1.0.3") == State::unreadable);
+  CHECK(!compare({unreadable}, Living{}, kNow).front().since);
+  unreadable.state = LeaseFile::State::strange;
+  CHECK(!compare({unreadable}, Living{}, kNow).front().since);
 }
 
 TEST_CASE("survey: what is not well has advice, and only that") {
