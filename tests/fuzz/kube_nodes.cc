@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "common/base/error.h"
-#include "flanneld/store/kube/document_splitter.h"
 #include "flanneld/store/kube/list_splitter.h"
 #include "flanneld/store/kube/node.h"
 #include "flanneld/store/kube/node_table.h"
 #include "tests/fuzz/decoders.h"
+#include "tests/fuzz/documents.h"
 
 namespace {
 
@@ -34,21 +34,6 @@ List list_of(std::string_view stream, size_t piece) {
   } catch (const base::ParseError&) {
   }
   return list;
-}
-
-/// Until something is no object.
-std::vector<std::string> events_of(std::string_view stream, size_t piece) {
-  flanneld::DocumentSplitter splitter(1 << 20);
-  std::vector<std::string> events;
-  try {
-    while (!stream.empty()) {
-      splitter.take(stream.substr(0, piece));
-      stream.remove_prefix(std::min(piece, stream.size()));
-      while (auto event = splitter.next()) events.push_back(std::move(*event));
-    }
-  } catch (const base::ParseError&) {
-  }
-  return events;
 }
 
 template <class Parse>
@@ -93,8 +78,8 @@ void fuzz::kube_nodes(std::string_view input) {
   if (list.envelope) refusing([&] { flanneld::parse_kube_list_head(*list.envelope); });
   flanneld::parse_kube_status(input);
   refusing([&] { flanneld::parse_node_name(input); });
-  const std::vector<std::string> events = events_of(input, input.size() + 1);
-  promise(events == events_of(input, piece), "it does not matter where a watch is cut");
+  const std::vector<std::string> events = fuzz::documents_of(input, input.size() + 1);
+  promise(events == fuzz::documents_of(input, piece), "it does not matter where a watch is cut");
   for (const std::string& text : events)
     refusing([&] {
       const flanneld::KubeEvent event = flanneld::parse_kube_event(text, kPrefix);

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxAnswer = 4 << 20;
 /// etcd cuts what a watch sends into pieces of what one request may have, 2 MiB; base64 makes more of it.
-constexpr size_t kMaxWatchLine = 4 << 20;
+constexpr size_t kMaxWatchMessage = 4 << 20;
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
 constexpr int kUnknown = 2, kDeadlineExceeded = 4, kOutOfRange = 11, kUnavailable = 14, kUnauthenticated = 16;
@@ -33,7 +33,7 @@ bool is_token_trouble(const EtcdError& error) {
 }  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_lines_(kMaxWatchLine) {
+    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_messages_(kMaxWatchMessage) {
   must_discover_ = !access_.discovery.empty();
   if (must_discover_) discovery_.emplace(loop, access_.discovery);
 }
@@ -225,7 +225,7 @@ void EtcdClient::watch(const std::string& prefix, int64_t from_revision, OnWatch
   HttpRequest http_request = request(watch_prefix(prefix, from_revision), watched_);
   // A member that is cut off from the others shall end the watch rather than say nothing.
   http_request.headers.emplace_back("Grpc-Metadata-hasleader: true");
-  http_request.most_bytes = kMaxWatchLine;
+  http_request.most_bytes = kMaxWatchMessage;
   watch_ = http_.stream(
       http_request, [this](std::string_view bytes) { take_watch_bytes(bytes); },
       [this](const HttpResult&) { fail_watch(); });
@@ -233,7 +233,7 @@ void EtcdClient::watch(const std::string& prefix, int64_t from_revision, OnWatch
 
 void EtcdClient::end_watch() {
   watch_.reset();
-  watch_lines_.clear();
+  watch_messages_.clear();
 }
 
 /// An invalid token is replaced by the next call, and a member in trouble is passed over by it.
@@ -247,9 +247,9 @@ void EtcdClient::take_watch_bytes(std::string_view bytes) {
   const OnWatch on_watch = on_watch_;
   const HttpClient::Exchange* mine = watch_.get();
   try {
-    watch_lines_.take(bytes);
-    while (const auto line = watch_lines_.next()) {
-      on_watch(parse_watch_response(*line));
+    watch_messages_.take(bytes);
+    while (const auto message = watch_messages_.next()) {
+      on_watch(parse_watch_response(*message));
       if (watch_.get() != mine) return;  // the listener has ended it, or begun another
     }
   } catch (const base::ParseError& error) {

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "flanneld/io/document_splitter.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/http_client.h"
-#include "flanneld/io/line_splitter.h"
 #include "flanneld/store/etcd/calls.h"
 #include "flanneld/store/etcd/discovery.h"
 
@@ -84,7 +84,7 @@ class EtcdClient final : public EtcdCalls {
   std::vector<std::pair<EtcdCall, Done<json::Value>>> waiting_;  ///< for that
   HttpClient::ExchangePtr watch_;
   size_t watched_ = 0;  ///< the member that it goes through
-  LineSplitter watch_lines_;
+  DocumentSplitter watch_messages_;
   OnWatch on_watch_;
   OnWatchEnd on_watch_end_;
 };

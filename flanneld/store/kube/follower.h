@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "flanneld/io/document_splitter.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/store/kube/client.h"
-#include "flanneld/store/kube/document_splitter.h"
 #include "flanneld/store/kube/list_splitter.h"
 #include "flanneld/store/kube/node.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "flanneld/store/kube/json_strings.h"
+#include "flanneld/io/json_strings.h"
 
 namespace flanneld {
 

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include "flanneld/store/kube/document_splitter.h"
 #include "flanneld/store/kube/list_splitter.h"
 #include "flanneld/store/kube/node_table.h"
 #include "tests/unit/flanneld/test_support.h"
@@ -94,33 +93,6 @@ TEST_CASE("kube event: additions, deletions, bookmarks and errors") {
   CHECK_THROWS_AS(event("MADE", object), base::ParseError);
   CHECK_THROWS_AS(event("ADDED", "{}"), base::ParseError);
   CHECK_THROWS_AS(event("ADDED", "7"), base::ParseError);
-}
-
-TEST_CASE(
-    "kube watch: objects are cut out of the stream, on one line or over several, whatever pieces it comes "
-    "in") {
-  const std::string one = R"({"type":"ADDED","object":{"a":"}\"{"}})",
-                    two = "{\n  \"type\": [\n    {}\n  ]\n}";
-  const std::string stream = one + "\n" + two + "\r\n \n" + one;
-  for (size_t size = 1; size <= stream.size(); ++size) {
-    DocumentSplitter splitter(one.size() + 1);
-    std::vector<std::string> found;
-    for (size_t at = 0; at < stream.size(); at += size) {
-      splitter.take(std::string_view(stream).substr(at, size));
-      while (auto document = splitter.next()) found.push_back(std::move(*document));
-    }
-    CHECK(found == std::vector<std::string>{one, two, one});
-  }
-  for (const char* bad :
-       {"x", "[]", "{}]", "{\"a\":\n{}}", "{\"a\n\":1}", "{\"a\":\"much longer than ten bytes\"}"}) {
-    DocumentSplitter splitter(10);
-    splitter.take(bad);
-    CHECK_THROWS_AS(
-        [&] {
-          while (splitter.next()) continue;
-        }(),
-        base::ParseError);
-  }
 }
 
 TEST_CASE("kube list: items are handed on whole, whatever pieces the list comes in") {

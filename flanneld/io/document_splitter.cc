@@ -1,4 +1,4 @@
-#include "flanneld/store/kube/document_splitter.h"
+#include "flanneld/io/document_splitter.h"
 
 #include <fmt/format.h>
 

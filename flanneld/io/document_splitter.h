@@ -1,5 +1,5 @@
-// Cuts a stream of JSON objects into them, whatever pieces it arrives in. A watch has one on each line, but
-// an API server may also print one over several lines.
+// Cuts a stream of JSON objects into them, whatever pieces it arrives in. A watch of etcd or Kubernetes has
+// one on each line, but an API server may also print one over several lines.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "flanneld/store/kube/json_strings.h"
+#include "flanneld/io/json_strings.h"
 
 namespace flanneld {
 
@@ -16,7 +16,7 @@ class DocumentSplitter {
   /// An object of more than `max_bytes` is an error.
   explicit DocumentSplitter(size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  /// Takes the next piece.
+  /// Takes the next piece. Its time does not depend on how much of an object is there already.
   void take(std::string_view piece);
   /// The next object that is whole. nullopt when more bytes are needed. Throws base::ParseError for one that
   /// is too long, for one that breaks off before the next, and for anything but an object.
