@@ -14,8 +14,6 @@ using base::Family;
 using base::IpAddress;
 using base::IpNet;
 
-constexpr size_t kMaxCandidates = 100;
-
 /// True if both name one backend and have the same data for it, a MAC address for example.
 bool has_same_backend_data(const LeaseAttributes& a, const LeaseAttributes& b) {
   return (!a.backend_data.empty() || !a.backend_v6_data.empty()) && a.backend_type == b.backend_type &&
@@ -58,13 +56,13 @@ std::vector<Interval> sorted_intervals(const std::vector<const Lease*>& others,
   return taken;
 }
 
-/// The first free subnets, at most kMaxCandidates. Steps over a held network in one go, however large:
+/// The first free subnets, at most `most`. Steps over a held network in one go, however large:
 /// the work is bounded by the number of leases.
-std::vector<IpNet> free_subnets(const FamilyConfig& config, const std::vector<Interval>& taken) {
+std::vector<IpNet> free_subnets(const FamilyConfig& config, const std::vector<Interval>& taken, size_t most) {
   std::vector<IpNet> candidates;
   const uint64_t count = config.subnet_count();
   auto next_taken = taken.begin();
-  for (uint64_t index = 0; index < count && candidates.size() < kMaxCandidates;) {
+  for (uint64_t index = 0; index < count && candidates.size() < most;) {
     const IpNet subnet = config.nth_subnet(index);
     while (next_taken != taken.end() && next_taken->last < subnet.address) ++next_taken;
     if (next_taken == taken.end() || subnet.last() < next_taken->first) {
@@ -101,9 +99,9 @@ std::vector<const Lease*> without_oversized(std::vector<const Lease*> others, co
 /// Works out one plan for a node without a lease that it could take over.
 class SubnetChooser {
  public:
-  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others,
-                const std::vector<IpNet>& avoid, const RandomBelow& random)
-      : config_(config), others_(std::move(others)), avoid_(avoid), random_(random) {}
+  SubnetChooser(const NetworkConfig& config, std::vector<const Lease*> others, const SubnetRequest& request,
+                const RandomBelow& random)
+      : config_(config), others_(std::move(others)), request_(request), random_(random) {}
 
   /// The node had `key` once; the sooner this is said, the more it counts.
   void prefer(const LeaseKey& key) { preferred_.push_back(key); }
@@ -149,17 +147,19 @@ class SubnetChooser {
   }
 
   [[nodiscard]] std::optional<IpNet> draw(const FamilyConfig& config, Family family) const {
-    auto candidates = free_subnets(config, sorted_intervals(others_, avoid_, family));
+    const auto free_beside = [&](const std::vector<const Lease*>& others) {
+      return free_subnets(config, sorted_intervals(others, request_.avoid, family), request_.candidates);
+    };
+    auto candidates = free_beside(others_);
     // One lease over the whole network must not keep all new nodes away.
-    if (candidates.empty())
-      candidates = free_subnets(config, sorted_intervals(without_oversized(others_, config), avoid_, family));
+    if (candidates.empty()) candidates = free_beside(without_oversized(others_, config));
     if (candidates.empty()) return std::nullopt;
     return candidates[random_(candidates.size()) % candidates.size()];
   }
 
   const NetworkConfig& config_;
   std::vector<const Lease*> others_;
-  const std::vector<IpNet>& avoid_;
+  const SubnetRequest& request_;
   const RandomBelow& random_;
   std::vector<LeaseKey> preferred_;
 };
@@ -191,7 +191,7 @@ std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std:
     plan.reserved = !own->expiry;
     return plan;
   }
-  SubnetChooser chooser(config, std::move(others), request.avoid, random);
+  SubnetChooser chooser(config, std::move(others), request, random);
   if (request.previous) chooser.prefer(*request.previous);
   for (const LeaseKey& key : plan.obsolete) chooser.prefer(key);
   if (!chooser.fill(plan)) return std::nullopt;

@@ -13,6 +13,11 @@
 
 namespace flanneld {
 
+/// As upstream: the pod network is filled from its beginning.
+inline constexpr size_t kFewestCandidates = 100;
+/// Where many ask at once: all free ones of a network of usual size.
+inline constexpr size_t kMostCandidates = 1 << 16;
+
 /// The node that asks for subnets.
 struct SubnetRequest {
   LeaseAttributes attributes;        ///< as they will be published
@@ -21,6 +26,8 @@ struct SubnetRequest {
   std::optional<LeaseAttributes> published = {};
   /// Networks of the node's own: no fresh subnet is drawn that overlaps one.
   std::vector<base::IpNet> avoid = {};
+  /// A fresh subnet is one of so many free ones: of more where others ask at the same time.
+  size_t candidates = kFewestCandidates;
 };
 
 enum class SubnetOrigin {
@@ -46,7 +53,7 @@ size_t random_below(size_t bound);
 
 /// Chooses, in this order: the node's own lease in `leases`, known by its public address, by its backend data
 /// or by what the node published; the previous subnets, or those of an own lease that does not fit any more,
-/// each family for itself; one of the first 100 free ones by `random`. `leases` are all in the store.
+/// each family for itself; one of the first free ones by `random`. `leases` are all in the store.
 /// nullopt: out of subnets.
 std::optional<SubnetPlan> choose_subnets(const NetworkConfig& config, const std::vector<Lease>& leases,
                                          const SubnetRequest& request,

@@ -19,7 +19,7 @@ constexpr std::array kFlags{
          "keep the leases in this directory and use no server"},
 
     Flag{"etcd-endpoints", "URL,…", "http://127.0.0.1:4001,http://127.0.0.1:2379",
-         servers<&Options::etcd_endpoints>, "etcd servers, tried in turn"},
+         servers<&Options::etcd_endpoints>, "etcd servers: any of them, then the others in turn"},
     Flag{"etcd-discovery-srv", "DOMAIN", "", text<&Options::etcd_discovery_srv>,
          "instead of --etcd-endpoints: the servers in the SRV records of _etcd-client-ssl._tcp.DOMAIN and "
          "_etcd-client._tcp.DOMAIN"},

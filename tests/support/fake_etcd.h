@@ -2,6 +2,7 @@
 // come from the event loop, as those of a server do.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -55,8 +56,14 @@ class FakeEtcd {
     revision = 1;
     cluster += "'";
   }
+  /// Makes a key of which the watch is told later, by tell().
+  EtcdEvent put_silently(const std::string& key, const std::string& value, int64_t lease) {
+    ++revision;
+    return {false, keys[key] = {key, value, revision, lease, revision}};
+  }
   /// Tells the watch of what has not happened.
-  void lie(const EtcdEvent& event) {
+  void lie(const EtcdEvent& event) { tell(event); }
+  void tell(const EtcdEvent& event) {
     EtcdWatchResponse response;
     response.revision = revision;
     response.events.push_back(event);
@@ -85,6 +92,7 @@ class FakeEtcd {
   std::map<int64_t, int64_t> leases;  ///< ID -> seconds
   int64_t revision = 1;
   std::string cluster = "1";
+  std::chrono::milliseconds delay{0};        ///< of all answers
   std::optional<std::string> failure;        ///< that every call has
   std::optional<std::string> write_failure;  ///< that puts have
   std::function<void()> before_put;          ///< what happens between a list and a put
@@ -97,7 +105,7 @@ class FakeEtcd {
 
   void later(std::function<void()> action) {
     due_.push_back(std::move(action));
-    deliver_timer_.start(std::chrono::milliseconds(0));
+    deliver_timer_.start(delay);
   }
   void deliver() {
     for (const auto& action : std::exchange(due_, {})) action();
@@ -228,6 +236,7 @@ class FakeEtcdClient final : public flanneld::EtcdCalls {
              OnWatchEnd on_end) override {
     etcd_.on_watch_ = std::move(on_response);
     etcd_.on_watch_end_ = std::move(on_end);
+    if (etcd_.failure) return etcd_.end_watch();
     etcd_.begin_watch(prefix, from_revision);
   }
   void end_watch() override { etcd_.on_watch_ = nullptr, etcd_.on_watch_end_ = nullptr; }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/error.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr size_t kMaxAnswer = 4 << 20;
 /// etcd cuts what a watch sends into pieces of what one request may have, 2 MiB; base64 makes more of it.
 constexpr size_t kMaxWatchMessage = 4 << 20;
+constexpr std::chrono::milliseconds kMostCallTime(64'000);
+constexpr int kPagePatience = 4;  // etcd takes a thousand times longer for it than for most calls
 
 // gRPC codes that the gateway passes on (google.golang.org/grpc/codes).
 constexpr int kUnknown = 2, kDeadlineExceeded = 4, kOutOfRange = 11, kUnavailable = 14, kUnauthenticated = 16;
@@ -33,9 +36,25 @@ bool is_token_trouble(const EtcdError& error) {
 }  // namespace
 
 EtcdClient::EtcdClient(EventLoop& loop, EtcdAccess access)
-    : access_(std::move(access)), http_(loop, {.files = access_.tls}), watch_messages_(kMaxWatchMessage) {
+    : access_(std::move(access)),
+      patience_(least_patience(false)),
+      page_patience_(least_patience(true)),
+      http_(loop, {.files = access_.tls}),
+      watch_messages_(kMaxWatchMessage) {
+  current_ = first_member();
   must_discover_ = !access_.discovery.empty();
   if (must_discover_) discovery_.emplace(loop, access_.discovery);
+}
+
+/// One of those at the front that are reached alike: a list that ends with plain ones wants them last.
+size_t EtcdClient::first_member() const {
+  const std::vector<std::string>& urls = access_.endpoints;
+  const auto uses_tls = [](const std::string& url) { return url.starts_with("https:"); };
+  const auto other = std::find_if(urls.begin(), urls.end(), [&](const std::string& url) {
+    return uses_tls(url) != uses_tls(urls.front());
+  });
+  const auto alike = static_cast<size_t>(other - urls.begin());
+  return alike < 2 ? 0 : access_.begin_at(alike);
 }
 
 std::string EtcdClient::describe() const {
@@ -127,7 +146,11 @@ void EtcdClient::discovered(const Result<std::vector<std::string>>& urls) {
 
 void EtcdClient::begin_now(EtcdCall call, Done<json::Value> done) {
   const size_t count = access_.endpoints.size();
-  calls_.push_back({std::move(call), std::move(done), current_, std::vector<bool>(count), false, nullptr});
+  calls_.push_back({.call = std::move(call),
+                    .done = std::move(done),
+                    .member = current_,
+                    .has_failed = std::vector<bool>(count),
+                    .exchange = nullptr});
   const auto place = std::prev(calls_.end());
   if (!access_.username.empty() && token_.empty())
     get_token(place);
@@ -137,12 +160,26 @@ void EtcdClient::begin_now(EtcdCall call, Done<json::Value> done) {
 
 void EtcdClient::send(Calls::iterator call) {
   HttpRequest http_request = request(call->call, call->member);
-  http_request.timeout = access_.call_timeout;
+  http_request.timeout = call->patience = call->call.is_page ? page_patience_ : patience_;
+  call->sent = EventLoop::Clock::now();
   call->exchange =
       http_.send(http_request, [this, call](const HttpResult& result) { answered(call, result); });
 }
 
+std::chrono::milliseconds EtcdClient::least_patience(bool is_page) const {
+  return access_.call_timeout * (is_page ? kPagePatience : 1);
+}
+
+void EtcdClient::learn_patience(const Call& call, const HttpResult& result) {
+  std::chrono::milliseconds& patience = call.call.is_page ? page_patience_ : patience_;
+  if (result.status != 0 && result.error.empty())
+    patience = std::max(least_patience(call.call.is_page), patience / 2);
+  else if (EventLoop::Clock::now() - call.sent >= call.patience)
+    patience = std::max(patience, std::min(kMostCallTime, call.patience * 2));
+}
+
 void EtcdClient::answered(Calls::iterator call, const HttpResult& result) {
+  learn_patience(*call, result);
   if (result.is_too_long && call->call.is_page)
     return finish(call,
                   Result<json::Value>::failure(by_member(call->member, result.error), Failure::too_long));

@@ -12,6 +12,7 @@
 #include "flanneld/io/document_splitter.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/http_client.h"
+#include "flanneld/lease/subnet_allocator.h"
 #include "flanneld/store/etcd/calls.h"
 #include "flanneld/store/etcd/discovery.h"
 
@@ -19,10 +20,15 @@ namespace flanneld {
 
 struct EtcdAccess {
   std::vector<std::string> endpoints;  ///< URLs; tried in turn, beginning with the one that answered last
-  std::string discovery = {};          ///< a domain whose SRV records name them instead; empty: none
+  /// Which of so many is the first. All nodes have one list, and each stays with the member that answers it.
+  RandomBelow begin_at = random_below;
+  std::string discovery = {};  ///< a domain whose SRV records name them instead; empty: none
   TlsFiles tls;
-  std::string username, password;                                    ///< both empty: no authentication
-  std::chrono::milliseconds call_timeout = std::chrono::seconds(4);  ///< for each member
+  std::string username, password;  ///< both empty: no authentication
+  /// For each member; a page of a list, which is asked for when a member has just answered, gets four times
+  /// as long. One that takes a call and does not answer it in time may have many to answer: then all calls
+  /// get twice as long, and so on, until one is answered.
+  std::chrono::milliseconds call_timeout = std::chrono::seconds(4);
 };
 
 /// Each call asks one member after the other until one answers. A member's refusal of the call itself is an
@@ -52,6 +58,8 @@ class EtcdClient final : public EtcdCalls {
     size_t member;                 ///< that it was sent to
     std::vector<bool> has_failed;  ///< by member
     bool has_new_token = false;    ///< authenticated once more since it began
+    EventLoop::Clock::time_point sent = {};
+    std::chrono::milliseconds patience = {};  ///< that it was sent with
     HttpClient::ExchangePtr exchange;
   };
   using Calls = std::list<Call>;
@@ -70,12 +78,19 @@ class EtcdClient final : public EtcdCalls {
   void take_token(Calls::iterator call, const HttpResult& result);
   void take_watch_bytes(std::string_view bytes);
   void fail_watch();
+  /// How long a call that is no page, or one that is, is waited for at least.
+  [[nodiscard]] std::chrono::milliseconds least_patience(bool is_page) const;
+  /// A server that many ask at once never answers any of them in time if each gives up and asks again.
+  void learn_patience(const Call& call, const HttpResult& result);
+  [[nodiscard]] size_t first_member() const;
   [[nodiscard]] HttpRequest request(const EtcdCall& call, size_t member) const;
   /// "http://192.168.1.10:2379: reason".
   [[nodiscard]] std::string by_member(size_t member, const std::string& reason) const;
 
   EtcdAccess access_;
   size_t current_ = 0;  ///< the member that new calls go to
+  std::chrono::milliseconds patience_,
+      page_patience_;  ///< small answers come in time while large ones do not
   std::string token_;
   HttpClient http_;
   Calls calls_;

@@ -22,6 +22,17 @@ using Urls = Result<std::vector<std::string>>;
 
 }  // namespace
 
+void mix(std::vector<SrvRecord>& records, const RandomBelow& random) {
+  const auto is_alike = [](const SrvRecord& a, const SrvRecord& b) {
+    return a.priority == b.priority && a.weight == b.weight;
+  };
+  for (size_t i = 0; i < records.size(); ++i) {
+    size_t alike = 1;
+    while (i + alike < records.size() && is_alike(records[i], records[i + alike])) ++alike;
+    std::swap(records[i], records[i + random(alike)]);
+  }
+}
+
 std::vector<std::string> etcd_urls(const SrvLookup::Records& records) {
   std::vector<std::string> urls;
   for (size_t i = 0; i < records.size() && i < kServices.size(); ++i)
@@ -44,7 +55,9 @@ void EtcdDiscovery::find(const Done& done) {
   try {
     lookup_.start(names, [names, done](const Result<SrvLookup::Records>& records) {
       if (!records) return done(Urls::failure(records.reason()));
-      std::vector<std::string> urls = etcd_urls(*records);
+      SrvLookup::Records mixed = *records;
+      for (std::vector<SrvRecord>& one : mixed) mix(one);
+      std::vector<std::string> urls = etcd_urls(mixed);
       if (urls.empty())
         return done(Urls::failure(fmt::format("the DNS has no SRV records of {} or {}", names[0], names[1])));
       done(std::move(urls));

@@ -8,8 +8,12 @@
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/result.h"
 #include "flanneld/io/srv_lookup.h"
+#include "flanneld/lease/subnet_allocator.h"
 
 namespace flanneld {
+
+/// Records of one priority and weight in any order: all nodes get the same ones, and begin with the first.
+void mix(std::vector<SrvRecord>& records, const RandomBelow& random = random_below);
 
 /// The URLs of the servers in the records of _etcd-client-ssl._tcp and, behind them, of _etcd-client._tcp.
 std::vector<std::string> etcd_urls(const SrvLookup::Records& records);

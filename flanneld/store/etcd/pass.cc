@@ -7,6 +7,12 @@ namespace flanneld {
 
 using std::chrono::seconds;
 
+namespace {
+
+constexpr int kMostLostRaces = 10;  // before the list is taken to be too old
+
+}  // namespace
+
 EtcdPass::EtcdPass(EtcdCalls& etcd, LeaseEntries& entries, WallClock now, EtcdKnowledge known, Done done)
     : etcd_(etcd),
       entries_(entries),
@@ -92,6 +98,8 @@ bool EtcdPass::is_held() const {
 void EtcdPass::choose() {
   SubnetRequest request{known_.claim->attributes, known_.claim->previous};
   request.avoid = known_.claim->avoid;
+  // A node that loses a race is one of many: had they few to choose from, most would lose again.
+  if (known_.lost_races + lost_races_ > 0) request.candidates = kMostCandidates;
   for (const LeaseKey& key : junk_)
     for (const auto& subnet : {key.subnet, key.ipv6_subnet})
       if (subnet) request.avoid.push_back(*subnet);
@@ -129,7 +137,9 @@ void EtcdPass::prepare_etcd_lease() {
   if (result_.plan->reserved) return put();
   const EtcdKeyValue* entry = find_entry(result_.plan->key);
   etcd_lease_ = entry ? entry->lease : 0;
+  if (etcd_lease_ == 0 && granted_ != 0) etcd_lease_ = granted_;  // for the subnet that another node took
   if (etcd_lease_ == 0) return grant();
+  if (etcd_lease_ == granted_) return put();
   etcd_.keep_alive(etcd_lease_, then(&EtcdPass::take_keep_alive));
 }
 
@@ -170,10 +180,19 @@ void EtcdPass::put() {
 void EtcdPass::take_put(const EtcdTxn& txn) {
   // A first try whose answer was lost may have won.
   const bool is_ours = txn.existing && txn.existing->value == own_.value && txn.existing->lease == own_.lease;
-  if (!txn.succeeded && !is_ours) return end(RaceLost{});
-  granted_ = 0;
+  if (!txn.succeeded && !is_ours) return lose_race(txn);
+  if (own_.lease == granted_) granted_ = 0;
   result_.held.revision = txn.succeeded ? txn.revision : txn.existing->mod_revision;
   complete();
+}
+
+/// Only the one entry is news: a list for each loser would take etcd longer than all else when many nodes
+/// join.
+void EtcdPass::lose_race(const EtcdTxn& txn) {
+  const auto taken = txn.existing ? entries_.key_of(txn.existing->key) : std::nullopt;
+  if (!taken || find_entry(*taken) || ++lost_races_ > kMostLostRaces) return end(RaceLost{});
+  take_entry(*txn.existing);
+  choose();
 }
 
 void EtcdPass::complete() {

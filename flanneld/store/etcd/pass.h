@@ -39,6 +39,7 @@ struct EtcdKnowledge {
   std::optional<HeldKey> held;
   std::string cluster;   ///< the ID of the cluster that was listed last; empty: none
   int64_t revision = 0;  ///< all changes up to it are known
+  int lost_races = 0;    ///< in a row: so many times another node was faster
 };
 
 class EtcdPass {
@@ -55,7 +56,7 @@ class EtcdPass {
   struct OutOfSubnets {  ///< no subnet is free
     size_t leases = 0;   ///< that take all of them
   };
-  struct RaceLost {};      ///< another node has taken the subnet meanwhile
+  struct RaceLost {};      ///< other nodes were faster, again and again
   struct Complete {        ///< the own lease is held
     int64_t revision = 0;  ///< of the list
     int64_t count = 0;     ///< of all entries below the leases' prefix
@@ -86,6 +87,7 @@ class EtcdPass {
   void take_grant(const EtcdLease& lease);
   void put();
   void take_put(const EtcdTxn& txn);
+  void lose_race(const EtcdTxn& txn);
   void complete();
   void end(const Outcome& outcome);
 
@@ -114,6 +116,7 @@ class EtcdPass {
   std::vector<LeaseKey> junk_;        ///< the latter
   int64_t etcd_lease_ = 0, ttl_ = 0;  ///< that the own key is to be bound to; seconds
   int64_t granted_ = 0;               ///< a new etcd lease; to be revoked if it is not used
+  int lost_races_ = 0;                ///< within this pass
   EtcdKeyValue own_;                  ///< what is put
   bool is_put_ = false;               ///< it is there already, and is put to let others know
 };

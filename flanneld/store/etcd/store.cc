@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "flanneld/store/contest.h"
+#include "flanneld/store/spread.h"
 
 namespace flanneld {
 
@@ -19,6 +20,7 @@ constexpr milliseconds kFirstRace(10), kMostRace(400);
 constexpr seconds kRenewRetry(10);
 constexpr int kMaxLostRaces = 20;
 constexpr seconds kAfterRefusal(10);
+constexpr seconds kMostSpread(20);
 /// Other nodes, Go flanneld among them, have claimed again by then.
 constexpr seconds kAfterWipe(60);
 
@@ -28,10 +30,11 @@ constexpr seconds kAfterWipe(60);
 EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStoreOptions options)
     : now_(std::move(options.now)),
       renew_margin_(options.renew_margin),
-      sync_timer_(loop, [this] { sync(); }),
+      sync_timer_(loop, [this] { retry(); }),
       probe_timer_(loop, [this] { probe(); }),
       renew_timer_(loop, [this] { renew(); }),
       verify_timer_(loop, [this] { verify(); }),
+      relist_timer_(loop, [this] { sync(); }),
       wipe_timer_(loop, [this] { sync(); }),
       sync_backoff_(kFirstDelay, kMostDelay),
       race_backoff_(kFirstRace, kMostRace),
@@ -41,7 +44,9 @@ EtcdStore::EtcdStore(EventLoop& loop, std::unique_ptr<EtcdCalls> etcd, EtcdStore
       etcd_(std::move(etcd)),
       watch_(loop, *etcd_, entries_.subnets(),
              {.changed = [this](const std::vector<EtcdEvent>& events) { changed(events); },
-              .missed = [this](milliseconds delay) { sync_soon(delay); },
+              .missed =
+                  [this](milliseconds delay) { sync_soon(delay + random_part(urgent_list_spread(count_))); },
+              .turned_back = [this] { sync_soon(seconds(0)); },
               .ended = [this] {  // whether the cluster is away is for the probe to find out
                 if (probe_timer_.armed()) probe_timer_.start(seconds(0));
               }}) {}
@@ -60,9 +65,19 @@ void EtcdStore::claim(const Claim& claim) {
   sync_soon(seconds(0));
 }
 
-void EtcdStore::sync_soon(milliseconds delay) { sync_timer_.start(delay); }
+void EtcdStore::sync_soon(milliseconds delay) {
+  must_pass_ = true;
+  sync_timer_.start(delay);
+}
 
-void EtcdStore::fail(Problem problem) {
+void EtcdStore::retry() {
+  if (must_pass_)
+    sync();
+  else
+    probe();
+}
+
+void EtcdStore::fail(Problem problem, seconds took) {
   const bool begins = !problem_ || problem_->kind != problem.kind;
   const bool is_new = begins || problem_->reason != problem.reason;
   problem_ = std::move(problem);
@@ -71,7 +86,8 @@ void EtcdStore::fail(Problem problem) {
         fmt::format("{}{}", problem_->kind == Problem::Kind::no_answer ? "etcd does not serve: " : "",
                     problem_->reason),
         begins ? StoreUnreachable::Outage::begins : StoreUnreachable::Outage::goes_on});
-  if (phase_ == Phase::idle) sync_soon(sync_backoff_.next());
+  const milliseconds spread = random_part(std::clamp(took, seconds(0), kMostSpread));
+  if (phase_ == Phase::idle) sync_timer_.start(std::max(sync_backoff_.next(), spread));
 }
 
 void EtcdStore::answered() {
@@ -88,6 +104,9 @@ void EtcdStore::sync() {
     return;
   }
   phase_ = Phase::passing;
+  pass_began_ = now_();
+  must_pass_ = true;
+  relist_timer_.cancel();
   watch_.hold();
   known_.revision = std::max(watch_.revision(), revision_);
   pass_ = std::make_unique<EtcdPass>(*etcd_, entries_, now_, known_,
@@ -104,7 +123,10 @@ void EtcdStore::pass_ended(const EtcdPass::Outcome& outcome) {
   if (is_stale && !problem_) sync_soon(seconds(0));
 }
 
-void EtcdStore::act_on(const EtcdPass::Failed& outcome) { fail({Problem::Kind::no_answer, outcome.reason}); }
+/// A server that has not answered in time has many to answer, who would all ask again.
+void EtcdStore::act_on(const EtcdPass::Failed& outcome) {
+  fail({Problem::Kind::no_answer, outcome.reason}, now_() - pass_began_);
+}
 
 void EtcdStore::act_on(const EtcdPass::NoConfig&) {
   fail({Problem::Kind::no_config,
@@ -135,8 +157,8 @@ void EtcdStore::act_on(const EtcdPass::OutOfSubnets& outcome) {
 }
 
 void EtcdStore::act_on(const EtcdPass::RaceLost&) {
-  if (++lost_races_ < kMaxLostRaces) return sync_soon(race_backoff_.next());
-  lost_races_ = 0;
+  if (++known_.lost_races < kMaxLostRaces) return sync_soon(race_backoff_.next());
+  known_.lost_races = 0;
   race_backoff_.reset();
   answered();
   sync_soon(kAfterRefusal);
@@ -144,7 +166,7 @@ void EtcdStore::act_on(const EtcdPass::RaceLost&) {
 }
 
 void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
-  lost_races_ = 0;
+  known_.lost_races = 0;
   race_backoff_.reset();
   known_.cluster = outcome.list.cluster;
   count_ = outcome.count;
@@ -161,8 +183,9 @@ void EtcdStore::act_on(const EtcdPass::Complete& outcome) {
     wipe_timer_.start(kAfterWipe);
   else if (wipe_timer_.armed())
     list.extent = LeasesListed::Extent::after_wipe;
+  must_pass_ = sync_timer_.armed();  // a claim may have come meanwhile
   watch_.follow(outcome.revision);
-  if (!probe_timer_.armed()) probe_timer_.start(kEtcdProbeInterval);
+  if (!probe_timer_.armed()) probe_timer_.start(first_probe());
   answered();
   listener_(list);
   if (outcome.plan) listener_(LeaseClaimed{known_.held->lease, outcome.plan->origin, outcome.plan->refused});

@@ -52,6 +52,8 @@ class EtcdStore final : public LeaseStore {
   };
 
   void sync();
+  /// After a failure: a pass if one is needed, else only a probe.
+  void retry();
   void sync_soon(std::chrono::milliseconds delay);
   void pass_ended(const EtcdPass::Outcome& outcome);
   void act_on(const EtcdPass::Failed& outcome);
@@ -70,8 +72,15 @@ class EtcdStore final : public LeaseStore {
   void verify();
   void take_verification(const EtcdProbe& probe);
   void send_held();
+  /// The store has another number of keys than the list and the events since explain. The times that it had
+  /// so in a row; while the events that may explain it arrive, none is added.
+  int doubt(const EtcdProbe& probe);
+  [[nodiscard]] bool is_busy(const Result<EtcdProbe>& answer, int64_t seen) const;
   void probe();
+  [[nodiscard]] static std::chrono::milliseconds first_probe();
   void take_probe(const EtcdProbe& probe, const std::string& key);
+  /// The store answers again, and is the one that was listed.
+  void recovered();
   /// The store is another one, or an earlier state of this one.
   [[nodiscard]] bool has_turned_back(const EtcdProbe& probe) const;
   [[nodiscard]] std::string probed_key() const;
@@ -79,26 +88,31 @@ class EtcdStore final : public LeaseStore {
   void renew();
   void take_renewal(const EtcdLease& lease);
 
-  /// Reports the problem, and tries again later.
-  void fail(Problem problem);
+  /// Reports the problem, and tries again later: what took long, after such a time at random, or after the
+  /// usual pause if that is longer.
+  void fail(Problem problem, std::chrono::seconds took = {});
   /// A whole pass went through. (A cluster that is read from may still refuse every write.)
   void answered();
 
   WallClock now_;
   std::chrono::minutes renew_margin_;
   StoreListener listener_;
-  Timer sync_timer_, probe_timer_, renew_timer_, verify_timer_;
+  Timer sync_timer_, probe_timer_, renew_timer_, verify_timer_, relist_timer_;
   /// Runs while a wiped store fills again: until it fires, a lease that is missing may come back.
   Timer wipe_timer_;
   Backoff sync_backoff_, race_backoff_, contest_backoff_;
 
+  std::chrono::sys_seconds pass_began_;
   Phase phase_ = Phase::idle;
+  bool must_pass_ = true;  ///< what is known may not be all
   EtcdKnowledge known_;
   std::optional<Problem> problem_;  ///< as it was reported
-  int lost_races_ = 0;
-  int64_t count_ = 0;             ///< keys below the leases' prefix, by the list and the events since
-  int64_t revision_ = 0;          ///< the latest that any answer had
-  int doubts_ = 0;                ///< times in a row that the store had another number of keys
+  int64_t count_ = 0;               ///< keys below the leases' prefix, by the list and the events since
+  int64_t revision_ = 0;            ///< the latest that any answer had
+  int doubts_ = 0;                  ///< times in a row that the store had another number of keys
+  struct {
+    int64_t store = 0, seen = 0;  ///< revisions: of the store, and of what the watch had sent
+  } doubted_;                     ///< at the last of them
   std::vector<LeaseEvent> held_;  ///< until the store has been asked whether deletions among them are true
   bool is_verifying_ = false;
   LeaseEntries entries_;

@@ -53,6 +53,8 @@ void EtcdWatch::refresh() {
   if (!etcd_.is_watch_current() && !begin_timer_.armed()) begin();
 }
 
+void EtcdWatch::resume() { begin(); }
+
 void EtcdWatch::receive(const EtcdWatchResponse& response) {
   if (held_)
     held_->push_back(response);
@@ -70,13 +72,19 @@ EtcdWatch::Next EtcdWatch::take(const EtcdWatchResponse& response) {
   const bool is_younger = response.revision < revision_;
   if (response.is_canceled || is_younger) {
     etcd_.end_watch();
-    const bool is_compacted = response.compact_revision != 0;
-    handlers_.missed(is_compacted || !response.is_canceled ? milliseconds(0) : backoff_.next());
+    if (response.compact_revision != 0)
+      handlers_.missed(milliseconds(0));
+    else if (response.is_canceled)
+      handlers_.missed(backoff_.next());
+    else
+      handlers_.turned_back();
     return Next::is_over;
   }
   backoff_.reset();
   // Those of a fragment come again if the rest is lost.
-  if (!response.is_created && !response.is_fragment) revision_ = std::max(revision_, response.revision);
+  // While many are under way each message has the store's revision, which is beyond its events.
+  const int64_t known = response.events.empty() ? response.revision : response.events.back().kv.mod_revision;
+  if (!response.is_created && !response.is_fragment) revision_ = std::max(revision_, known);
   if (!response.events.empty()) handlers_.changed(response.events);
   return Next::goes_on;
 }

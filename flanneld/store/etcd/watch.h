@@ -17,8 +17,10 @@ class EtcdWatch {
  public:
   struct Handlers {
     std::function<void(const std::vector<EtcdEvent>&)> changed;
-    /// Changes were missed, or the store is not the one that was listed: list again after `delay`.
+    /// Changes were missed: list again after `delay`. Other nodes may have missed them too.
     std::function<void(std::chrono::milliseconds delay)> missed;
+    /// The store is not the one that was listed.
+    std::function<void()> turned_back;
     /// The connection ended. The watch goes on by itself, but the cluster may be away.
     std::function<void()> ended;
   };
@@ -33,6 +35,9 @@ class EtcdWatch {
   void go_on();
   /// Begins again through the member that answers calls now, if the watch goes through another or is gone.
   void refresh();
+  /// Begins again at once, from what is known: the store answers after an outage, and a stream from before
+  /// may be dead.
+  void resume();
 
   /// All changes up to this revision are known; 0: nothing was listed yet.
   [[nodiscard]] int64_t revision() const { return revision_; }

@@ -49,6 +49,9 @@ std::string text(const std::optional<SubnetPlan>& plan) {
 TEST_CASE("subnet choice: fresh ones") {
   CHECK(text(choose_subnets(kV4, {}, request(), first)) == "fresh 10.5.1.0-24");
   CHECK(text(choose_subnets(kV4, {}, request(), last)) == "fresh 10.5.100.0-24");  // of the first hundred
+  SubnetRequest wider = request();
+  wider.candidates = 200;
+  CHECK(text(choose_subnets(kV4, {}, wider, last)) == "fresh 10.5.200.0-24");
   CHECK(text(choose_subnets(kDual, {}, request(), last)) == "fresh 10.5.100.0-24&fd00:0:0:64::-64");
   CHECK(text(choose_subnets(kV6, {}, request(), first)) == "fresh 0.0.0.0-0&fd00:0:0:1::-64");
   const std::vector<Lease> held{lease("10.5.2.0-23", "192.168.1.3"), lease("10.5.1.0-24", "192.168.1.2"),

@@ -19,10 +19,11 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// A server that answers each request with `answer`, or accepts connections and says nothing.
+/// A server that answers each request with `answer` after a while, or accepts connections and says nothing.
 class Member {
  public:
-  explicit Member(EventLoop& loop, std::string answer = "") : loop_(loop), answer_(std::move(answer)) {
+  explicit Member(EventLoop& loop, std::string answer = "", milliseconds delay = milliseconds(0))
+      : loop_(loop), answer_(std::move(answer)), delay_(delay) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -49,14 +50,20 @@ class Member {
     loop_.watch(fd, EPOLLIN, [this, fd](uint32_t) {
       std::array<char, 4096> request;
       if (::recv(fd, request.data(), request.size(), 0) <= 0) return loop_.unwatch(fd);
-      const std::string text =
-          fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", answer_.size(), answer_);
-      REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+      timers_.emplace_back(loop_, [this, fd] { send(fd); }).start(delay_);
     });
+  }
+
+  void send(int fd) const {
+    const std::string text =
+        fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", answer_.size(), answer_);
+    ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);  // the client may be gone
   }
 
   EventLoop& loop_;
   std::string answer_;
+  milliseconds delay_;
+  std::list<Timer> timers_;
   base::UniqueFd listening_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::list<base::UniqueFd> clients_;
 };
@@ -70,7 +77,7 @@ std::vector<std::string> read_at_once(EventLoop& loop, EtcdClient& client, size_
       if (outcomes.size() == count) loop.stop();
     });
   Timer limit(loop, [&] { loop.stop(); });
-  limit.start(std::chrono::seconds(10));
+  limit.start(std::chrono::seconds(60));
   loop.run();
   return outcomes;
 }
@@ -78,7 +85,8 @@ std::vector<std::string> read_at_once(EventLoop& loop, EtcdClient& client, size_
 EtcdAccess access_to(std::vector<std::string> endpoints) {
   EtcdAccess access;
   access.endpoints = std::move(endpoints);
-  access.call_timeout = milliseconds(200);
+  access.begin_at = [](size_t) { return 0; };
+  access.call_timeout = milliseconds(500);
   return access;
 }
 
@@ -101,6 +109,42 @@ TEST_CASE("etcd client: a failure names the member that the call was sent to las
   for (const std::string& reason : read_at_once(loop, client, 2)) {
     CHECK(contains(reason, second.url + ": "));
     CHECK(contains(reason, "timed out"));
+  }
+}
+
+TEST_CASE("etcd client: a member that is slow for all is given more time, until it answers") {
+  EventLoop loop;
+  const Member slow(loop, kAnswer, milliseconds(750));
+  EtcdClient client(loop, access_to({slow.url}));
+  CHECK(contains(read_at_once(loop, client, 1).front(), "timed out"));
+  CHECK(read_at_once(loop, client, 1) == std::vector<std::string>{"ok"});
+  CHECK(contains(read_at_once(loop, client, 1).front(), "timed out"));
+}
+
+TEST_CASE("etcd client: a page of a list is given more time than other calls") {
+  EventLoop loop;
+  const Member slow(loop, kAnswer, milliseconds(750));
+  EtcdClient client(loop, access_to({slow.url}));
+  client.page({.from = "a", .end = "b"}, [&](const Result<EtcdRange>& answer) {
+    CHECK(answer);
+    loop.stop();
+  });
+  loop.run();
+  CHECK(contains(read_at_once(loop, client, 1).front(), "timed out"));
+}
+
+TEST_CASE("etcd client: begins with any member of the list, and stays with it") {
+  EventLoop loop;
+  const Member first(loop, kAnswer), second(loop, R"({"header":{"revision":"6"}})");
+  EtcdAccess access = access_to({first.url, second.url, "https://127.0.0.1:1"});
+  access.begin_at = [](size_t alike) { return alike - 1; };
+  EtcdClient client(loop, access);
+  for (int i = 0; i < 3; ++i) {
+    client.read("key", [&](const Result<EtcdRange>& answer) {
+      CHECK((answer && answer->revision == 6));
+      loop.stop();
+    });
+    loop.run();
   }
 }
 
