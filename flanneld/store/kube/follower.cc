@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "flanneld/store/spread.h"
 
 namespace flanneld {
 
@@ -30,6 +31,7 @@ constexpr seconds kWatchLook(30), kWatchSilence(150), kListSilence(30);
 constexpr seconds kLookAfterProblem(2);
 constexpr seconds kListLimit(300);
 constexpr seconds kShortWatch(1);
+constexpr milliseconds kMostSpread(30'000);
 constexpr int kLeastWatchSeconds = 300;  // and less than twice as many
 
 constexpr const char* kNodes = "/api/v1/nodes";
@@ -74,6 +76,7 @@ void NodeFollower::next() {
   switch (step_) {
     case Step::list:
       handlers_.list_begins();
+      nodes_ = 0;
       return list("");
     case Step::probe:
       return probe();
@@ -141,7 +144,10 @@ void NodeFollower::list(const std::string& continued) {
 void NodeFollower::take_list_bytes(std::string_view bytes) {
   silence_timer_.start(kListSilence);
   try {
-    list_.take(bytes, [this](std::string_view item) { handlers_.listed(parse_kube_node(item, prefix_)); });
+    list_.take(bytes, [this](std::string_view item) {
+      ++nodes_;
+      handlers_.listed(parse_kube_node(item, prefix_));
+    });
   } catch (const base::ParseError& error) {
     refuse(Step::list, fmt::format("{}: {}", client_.server(), error.what()));
   }
@@ -262,9 +268,11 @@ void NodeFollower::take_event(const KubeEvent& event) {
   if (event.kind != KubeEvent::Kind::bookmark) handlers_.changed(event);
 }
 
-/// A server that has just started knows no history: a list helps at once, unless it has just been made.
+/// A server that has just started knows no history: a list helps, unless it has just been made. All other
+/// nodes are told the same at the same time.
 void NodeFollower::history_lost() {
-  next_soon(Step::list, is_fresh_ ? refusal_backoff_.next() : milliseconds(0));
+  const milliseconds spread = std::min(urgent_list_spread(nodes_), kMostSpread);
+  next_soon(Step::list, is_fresh_ ? refusal_backoff_.next() : random_part(spread));
 }
 
 void NodeFollower::watch_ended(const KubeAnswer& answer) {

@@ -36,6 +36,10 @@ class NodeFollower {
 
   /// Begins with a list.
   void start() { next_soon(Step::list, std::chrono::milliseconds(0)); }
+  /// Lists all Nodes anew, unless that is being done.
+  void list_again() {
+    if (step_ != Step::list) next_soon(Step::list, std::chrono::milliseconds(0));
+  }
 
  private:
   enum class Step {
@@ -87,6 +91,7 @@ class NodeFollower {
   DocumentSplitter events_;
   KubeClient::CallPtr call_;
   KubeClient::CallPtr look_;       ///< beside a watch that says nothing
+  int64_t nodes_ = 0;              ///< in the last list
   bool metadata_suffices_ = true;  ///< the server sends Nodes without their spec and status
   bool has_problem_ = false;       ///< one was told of, and the server has not served since
   bool has_event_ = false;         ///< the watch has brought something

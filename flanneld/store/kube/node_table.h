@@ -38,6 +38,8 @@ class KubeNodeTable {
   std::vector<LeaseEvent> remove(const std::string& name);
   /// True for a Node that a flanneld manages, and whose podCIDRs only the whole Node can tell.
   [[nodiscard]] bool needs_whole(const std::string& name) const;
+  /// The Nodes that are known, with or without a lease.
+  [[nodiscard]] size_t size() const { return entries_.size(); }
   /// Those of all nodes, in the order of their names.
   [[nodiscard]] std::vector<Lease> leases() const;
   /// The Nodes that cannot be used, in the same order.

@@ -188,13 +188,14 @@ void OwnNode::take_read(const KubeAnswer& answer) {
     finish_call();
     return lose();
   }
-  if (!answer) return fail(answer);
+  const auto read_again = [this](const KubeAnswer& failed) { read_timer_.start(fail(failed)); };
+  if (!answer) return read_again(answer);
   try {
     const KubeNode node = parse_kube_node(answer.body, prefix_);
     finish_call();
     see(node, Seen::in_event);
   } catch (const base::ParseError& error) {
-    fail({.reason = fmt::format("{}: {}", client_.server(), error.what())});
+    read_again({.reason = fmt::format("{}: {}", client_.server(), error.what())});
   }
 }
 
@@ -220,7 +221,7 @@ void OwnNode::write_condition() {
 }
 
 void OwnNode::take_patch(const KubeAnswer& answer) {
-  if (!answer) return fail(answer);
+  if (!answer) return void(fail(answer));
   try {
     const KubeNode node = parse_kube_node(answer.body, prefix_);
     if (node_ && node_->uid == node.uid) {
@@ -241,10 +242,12 @@ void OwnNode::finish_call() {
   handlers_.answered();
 }
 
-void OwnNode::fail(const KubeAnswer& answer) {
+milliseconds OwnNode::fail(const KubeAnswer& answer) {
   call_.reset();
-  settle_timer_.start(std::max<milliseconds>(backoff_.next(), std::min(answer.retry_after, kMostRetryAfter)));
+  const auto pause = std::max<milliseconds>(backoff_.next(), std::min(answer.retry_after, kMostRetryAfter));
+  settle_timer_.start(pause);
   handlers_.failed(answer.reason);
+  return pause;
 }
 
 }  // namespace flanneld

@@ -2,6 +2,7 @@
 // scheduler that the node's network is there. Waits for whatever is missing, and says what that is.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -57,7 +58,8 @@ class OwnNode {
   void write_condition();
   void take_patch(const KubeAnswer& answer);
   void finish_call();
-  void fail(const KubeAnswer& answer);
+  /// Tells of it, and goes on after a pause, which it returns.
+  std::chrono::milliseconds fail(const KubeAnswer& answer);
 
   KubeClient& client_;
   std::string name_, prefix_;

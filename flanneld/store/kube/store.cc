@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/store/spread.h"
 
 namespace flanneld {
 
@@ -17,8 +18,9 @@ namespace {
 
 constexpr seconds kConfigInterval(10), kConfigRetry(1);
 constexpr milliseconds kFirstNameTry(200), kMostNameTry(5000);
-constexpr size_t kMostFetches = 8;
-constexpr seconds kFetchRetry(1);
+/// So many Nodes are read one by one, and more if they are a small part of all: an entry of a list costs the
+/// server a fraction of a request.
+constexpr size_t kMostFetches = 100, kFetchedPart = 4;
 /// Nodes that a new or restored cluster lacks have been registered again by then.
 constexpr seconds kAfterLoss(60);
 
@@ -56,12 +58,10 @@ KubeStore::KubeStore(EventLoop& loop, const Options& options, FileReader read_fi
           loop, [this] { return kube_access(options_, read_file_); }, read_file_),
       config_timer_(loop, [this] { read_config(); }),
       name_timer_(loop, [this] { find_name(); }),
-      fetch_timer_(loop,
-                   [this] {
-                     for (const std::string& name : std::exchange(unfetched_, {})) fetch(name);
-                   }),
+      relist_timer_(loop, [this] { follower_->list_again(); }),
       wipe_timer_(loop, [this] { tell_list(LeasesListed::Extent::complete); }),
-      name_backoff_(kFirstNameTry, kMostNameTry) {}
+      name_backoff_(kFirstNameTry, kMostNameTry),
+      fetcher_(loop, client_, prefix_, [this](const KubeNode& node) { tell_changes(table_->put(node)); }) {}
 
 std::string KubeStore::describe() const {
   const std::string server = client_.server();
@@ -178,8 +178,8 @@ void KubeStore::tell_config() {
 
 void KubeStore::list_ended() {
   table_->end_list();
-  fetches_.clear();
-  unfetched_.clear();
+  fetcher_.forget_all();
+  relist_timer_.cancel();
   is_listed_ = true;
   const bool knew_itself = claim_ && claim_->kind == Claim::Kind::subnet && (held_ || claim_->previous);
   const bool is_wiped = !has_own_ && knew_itself;
@@ -206,9 +206,20 @@ void KubeStore::changed(const KubeEvent& event) {
   const std::string& name = event.node.name;
   const bool is_deleted = event.kind == KubeEvent::Kind::deleted;
   if (name == own_->name()) return is_deleted ? own_->lose() : own_->see(event.node, OwnNode::Seen::in_event);
-  fetches_.erase(name);
   tell_changes(is_deleted ? table_->remove(name) : table_->put(event.node));
-  if (table_->needs_whole(name) && !event.node.is_whole) fetch(name);
+  if (table_->needs_whole(name) && !event.node.is_whole) return fetch(event.node);
+  fetcher_.forget(name);
+}
+
+/// Its podCIDRs are what an event does not show. When many have joined a list tells all of them, which the
+/// other nodes ask for too.
+void KubeStore::fetch(const KubeNode& node) {
+  if (relist_timer_.armed()) return;
+  const auto nodes = static_cast<int64_t>(table_->size());
+  fetcher_.fetch(node.name, node.resource_version, nodes);
+  if (fetcher_.size() <= std::max(kMostFetches, table_->size() / kFetchedPart)) return;
+  fetcher_.forget_all();
+  relist_timer_.start(random_part(urgent_list_spread(nodes)));
 }
 
 void KubeStore::tell_changes(const std::vector<LeaseEvent>& events) {
@@ -219,33 +230,6 @@ void KubeStore::tell_changes(const std::vector<LeaseEvent>& events) {
     if (lease.key != LeaseKey{}) changes.events.push_back({event.kind, lease});
   }
   if (!changes.events.empty()) listener_(changes);
-}
-
-/// Its podCIDRs are what an event does not show.
-void KubeStore::fetch(const std::string& name) {
-  if (fetches_.size() >= kMostFetches) {
-    unfetched_.insert(name);
-    if (!fetch_timer_.armed()) fetch_timer_.start(kFetchRetry);
-    return;
-  }
-  fetches_[name] =
-      client_.begin({.path = fmt::format("/api/v1/nodes/{}", url_encoded(name)), .rule = "nodes: get"},
-                    [this, name](const KubeAnswer& answer) { take_fetched(name, answer); });
-}
-
-void KubeStore::take_fetched(const std::string& name, const KubeAnswer& answer) {
-  const auto done = fetches_.extract(name);
-  if (answer) {
-    try {
-      tell_changes(table_->put(parse_kube_node(answer.body, prefix_)));
-    } catch (const base::ParseError&) {
-      unfetched_.insert(name);
-    }
-  } else if (answer.status != 404) {  // the event that says so follows
-    unfetched_.insert(name);
-  }
-  if (!unfetched_.empty() && !fetch_timer_.armed())
-    fetch_timer_.start(unfetched_.contains(name) ? kFetchRetry : seconds(0));
 }
 
 // --- the own Node -----------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "flanneld/options/options.h"
 #include "flanneld/store/kube/client.h"
 #include "flanneld/store/kube/follower.h"
+#include "flanneld/store/kube/node_fetcher.h"
 #include "flanneld/store/kube/node_table.h"
 #include "flanneld/store/kube/own_node.h"
 #include "flanneld/store/lease_store.h"
@@ -46,8 +46,7 @@ class KubeStore final : public LeaseStore {
   void tell_list(LeasesListed::Extent extent);
   void changed(const KubeEvent& event);
   void tell_changes(const std::vector<LeaseEvent>& events);
-  void fetch(const std::string& name);
-  void take_fetched(const std::string& name, const KubeAnswer& answer);
+  void fetch(const KubeNode& node);
   void own_known(const KubeNode& node);
   void own_published(const Lease& lease);
   void own_waits(const std::string& reason);
@@ -61,14 +60,13 @@ class KubeStore final : public LeaseStore {
   std::string prefix_;
   StoreListener listener_;
   KubeClient client_;
-  Timer config_timer_, name_timer_, fetch_timer_, wipe_timer_;
+  Timer config_timer_, name_timer_, relist_timer_, wipe_timer_;
   Backoff name_backoff_;
   KubeClient::CallPtr name_call_;
   std::optional<KubeNodeTable> table_;
   std::unique_ptr<NodeFollower> follower_;
   std::unique_ptr<OwnNode> own_;
-  std::map<std::string, KubeClient::CallPtr> fetches_;  ///< of whole Nodes
-  std::set<std::string> unfetched_;
+  NodeFetcher fetcher_;
 
   std::string config_, told_config_;
   bool is_listed_ = false, serves_ = false, has_own_ = false;
