@@ -74,3 +74,26 @@ figures() {
   assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.what | startswith("Kubernetes: ")) | select(.unit == "ms" or .unit == "kB" or .unit == "kB/s")
     | .ours.median > 0] | length == 5 and all'
 }
+
+# assert_fleet LABEL: the run has figures of each scenario, in rows that begin with LABEL.
+assert_fleet() {
+  local what
+  for what in "all join at once: all know all after" "nothing happens: store: peak memory" "rolling reboot: time for all" \
+    "store away and back: all know what happened meanwhile after" \
+    "store away and back without its history: all know what happened meanwhile after"; do
+    assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.what == "'"$1$what"', agents" and .size == 30 and .ours.median > 0)] | length == 1'
+  done
+}
+
+@test "a fleet of agents joins, reboots, and takes an etcd that comes back, with figures for each" {
+  run -0 "$repo/scripts/bench" fleet --smoke --json "$BENCH_DIR/run.json"
+  assert_fleet ""
+}
+
+@test "a fleet of agents in Kubernetes does the same, and lists anew only when the history is lost" {
+  run -0 "$repo/scripts/bench" fleet --store kube --smoke --json "$BENCH_DIR/run.json"
+  assert_fleet "Kubernetes: "
+  assert_json "$(<"$BENCH_DIR/run.json")" '[.rows[] | select(.what == "Kubernetes: rolling replacement: time for all, agents")] | length == 1'
+  local lists='.rows[] | select(.what | startswith("Kubernetes: store away")) | select(.what | endswith("whole lists, agents"))'
+  assert_json "$(<"$BENCH_DIR/run.json")" "[$lists | .ours.median] == [0, 30]"
+}
