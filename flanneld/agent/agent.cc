@@ -24,7 +24,7 @@ namespace {
 constexpr milliseconds kRetry{1000};
 /// An address that a DHCP client takes away and gives back moves no node.
 constexpr milliseconds kMoveGrace{1000};
-/// A burst of changes goes to the kernel in portions, as each costs a walk over all peers.
+/// A burst of changes goes to the kernel in portions, as each may cost a walk over all peers.
 constexpr milliseconds kApplyGap{20};
 
 /// Why the node leaves its external interface, unless that serves again within the grace time.
@@ -248,7 +248,7 @@ void Agent::host_changed() {
 
 /// The way from the store to the kernel, for lists and single changes.
 void Agent::apply_peers() {
-  saved_.save_soon();
+  saved_.save_peers_soon();
   if (!readiness_.is_done() || peers_timer_.armed()) return;
   const auto quiet = EventLoop::Clock::now() - peers_applied_;
   peers_timer_.start(std::max(milliseconds(0), std::chrono::ceil<milliseconds>(kApplyGap - quiet)));

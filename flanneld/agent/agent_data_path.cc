@@ -70,6 +70,8 @@ void Agent::attach() {
     state_.peers.use(*state_.config, state_.backend, state_.own, state_.host.own_networks,
                      networks_on_link(state_));
     peers_timer_.cancel();
+    state_.peers.take_changes();  // as all plans are taken now
+    if (rules_) rules_->set_nodes(tunnel_senders(state_));
     reconciler_.reconcile(node_plan(state_, options_), state_.peers.plans());
     carry();
     state_.host.pod_bridge = look_at_pod_bridge();  // the lease tells which it is
@@ -89,8 +91,11 @@ void Agent::carry() {
 }
 
 void Agent::apply_peers_now() {
-  if (rules_) rules_->set_nodes(tunnel_senders(state_));  // before they have a reason to send
-  reconciler_.apply(state_.peers.plans());
+  PlanChanges changes = state_.peers.take_changes();
+  // Before they have a reason to send.
+  if (const NodeChange senders = change_of_senders(changes); rules_ && !senders.empty())
+    rules_->change_nodes(senders);
+  reconciler_.apply(std::move(changes));
   carrier_.set_peers(state_.peers.plans());
   peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
   probes_.use(state_);
@@ -135,12 +140,13 @@ void Agent::finish_attach() {
 
 void Agent::apply_rules() {
   const bool nftables = state_.config->enable_nftables.value_or(true);
-  if (!rules_)
+  if (!rules_) {
     rules_ = make_traffic_rules(loop_, nftables ? TrafficEngine::nftables : TrafficEngine::iptables,
                                 options_.iptables_resync, [this] { rules_changed(); });
+    rules_->set_nodes(tunnel_senders(state_));
+  }
   if (!readiness_.is_done()) readiness_.wait(Phase::data_path, "the packet filter's rules");
   applies_rules_ = true;
-  rules_->set_nodes(tunnel_senders(state_));
   rules_->apply(traffic_spec(state_, options_), [this] { finish_attach(); });
   applies_rules_ = false;
 }

@@ -132,6 +132,19 @@ std::vector<base::IpAddress> tunnel_senders(const NodeState& state) {
   return senders;
 }
 
+NodeChange change_of_senders(const PlanChanges& changes) {
+  static const PeerPlan kNone;
+  NodeChange change;
+  for (const PlanChange& one : changes) {
+    const auto& before = (one.before ? *one.before : kNone).senders;
+    const auto& now = (one.now.plan ? *one.now.plan : kNone).senders;
+    if (before == now) continue;
+    change.gone.insert(change.gone.end(), before.begin(), before.end());
+    change.come.insert(change.come.end(), now.begin(), now.end());
+  }
+  return change;
+}
+
 Families masqueraded(const NetworkConfig& config, const Options& options) {
   return config.ip_masq.value_or(options.ip_masq);
 }

@@ -90,6 +90,8 @@ void take_lengths_of(const std::vector<std::string>& texts, NetworkConfig& confi
 NodePlan node_plan(const NodeState& state, const Options& options);
 /// Where tunnel packets of the peers that are used come from.
 std::vector<base::IpAddress> tunnel_senders(const NodeState& state);
+/// What these changes make of them.
+NodeChange change_of_senders(const PlanChanges& changes);
 /// The families that the agent masquerades: by the cluster's configuration, or else by the node's flag.
 Families masqueraded(const NetworkConfig& config, const Options& options);
 /// What the packet filter is to do. There must be a backend and a lease.

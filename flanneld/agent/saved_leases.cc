@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/error.h"
@@ -13,6 +14,8 @@ namespace flanneld {
 namespace {
 
 constexpr std::chrono::milliseconds kSaveDelay{2000}, kSaveRetry{10'000};
+/// With it ten changes a second cost as little with 5,000 peers as with 1,000.
+constexpr std::chrono::milliseconds kDelayOfPeer{2}, kMostDelay{10'000};
 constexpr mode_t kDirectoryMode = 0755, kLockMode = 0600;
 
 }  // namespace
@@ -43,6 +46,7 @@ void SavedLeases::load() {
     return;
   }
   cluster_ = saved_->cluster;
+  peers_ = saved_->peers.size();
   grace_timer_.start(grace_);
 }
 
@@ -85,7 +89,20 @@ void SavedLeases::drop() {
 }
 
 void SavedLeases::save_soon() {
-  if (!save_timer_.armed()) save_timer_.start(kSaveDelay);
+  if (save_timer_.armed() && !can_wait_) return;
+  can_wait_ = false;
+  save_timer_.start(kSaveDelay);
+}
+
+void SavedLeases::save_peers_soon() {
+  if (save_timer_.armed()) return;
+  can_wait_ = true;
+  save_timer_.start(std::clamp<std::chrono::milliseconds>(kDelayOfPeer * peers_, kSaveDelay, kMostDelay));
+}
+
+void SavedLeases::save_now() {
+  can_wait_ = false;
+  save_timer_.start(std::chrono::milliseconds(0));
 }
 
 void SavedLeases::save() {
@@ -96,6 +113,7 @@ void SavedLeases::save() {
     return settle_timer_.start(kSaveDelay);
   }
   if (worker_.is_busy()) return save_timer_.start(kSaveRetry);
+  peers_ = state->peers.size();
   try {
     worker_.begin(
         fmt::format("write {}", options_.state_file),

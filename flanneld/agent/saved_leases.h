@@ -47,8 +47,11 @@ class SavedLeases {
 
   /// Saves within two seconds, together with further changes until then.
   void save_soon();
+  /// The same for changes of peers alone: within ten seconds where they are many, as the file is written
+  /// whole.
+  void save_peers_soon();
   /// Saves what the next start cannot do without, as soon as the loop comes to it.
-  void save_now() { save_timer_.start(std::chrono::milliseconds(0)); }
+  void save_now();
   /// Why the leases cannot be saved; nullopt: they can.
   [[nodiscard]] std::optional<std::string> problem() const {
     const auto hangs = worker_.problem();
@@ -71,6 +74,8 @@ class SavedLeases {
   std::optional<base::FileLock> lock_;
   bool is_taken_ = false;  ///< the file is another agent's
   std::optional<std::string> problem_;
+  size_t peers_ = 0;       ///< that the file has
+  bool can_wait_ = false;  ///< what save_timer_ is armed for are peers alone
   Timer grace_timer_, save_timer_, settle_timer_;
   FileWorker worker_;
 };

@@ -93,6 +93,13 @@ struct PlannedPeer {
 };
 using PeerPlans = std::map<LeaseKey, PlannedPeer>;
 
+/// What has become of the plan of one lease. Null: it had, or has, none.
+struct PlanChange {
+  std::shared_ptr<const PeerPlan> before;
+  PlannedPeer now;
+};
+using PlanChanges = std::vector<PlanChange>;
+
 /// What this node needs, whatever peers it has.
 struct NodePlan {
   std::vector<Device> devices;

@@ -1,5 +1,7 @@
 #include "flanneld/kernel/desired_state.h"
 
+#include <utility>
+
 namespace flanneld {
 namespace {
 
@@ -15,16 +17,45 @@ ObjectSet<Object> gather(const PeerPlans& peers, std::vector<Object> PeerPlan::*
   return ObjectSet<Object>(std::move(entries));
 }
 
+/// The same of the changed plans alone.
+template <class Object>
+std::vector<typename ObjectSet<Object>::Change> change(ObjectSet<Object>& set, const PlanChanges& changes,
+                                                       std::vector<Object> PeerPlan::*objects) {
+  std::vector<const Object*> gone;
+  std::vector<typename ObjectSet<Object>::Entry> come;
+  for (const PlanChange& one : changes) {
+    if (one.before)
+      for (const Object& object : (*one.before).*objects) gone.push_back(&object);
+    if (one.now.plan)
+      for (const Object& object : (*one.now.plan).*objects) come.push_back({&object, one.now.published});
+  }
+  return set.change(gone, come);
+}
+
 }  // namespace
 
 DesiredState::DesiredState(const PeerPlans& peers, const std::vector<PlannedRoute>& node_routes)
-    : node_routes_(std::make_shared<const std::vector<PlannedRoute>>(node_routes)),
-      routes_(gather(peers, &PeerPlan::routes, *node_routes_)),
+    : node_routes_(node_routes),
+      routes_(gather(peers, &PeerPlan::routes, node_routes_)),
       neighbours_(gather(peers, &PeerPlan::neighbours)),
       fdb_(gather(peers, &PeerPlan::fdb)),
       tunnel_peers_(gather(peers, &PeerPlan::tunnel_peers)) {
   plans_.reserve(peers.size());
-  for (const auto& [lease, peer] : peers) plans_.push_back(peer.plan);
+  for (const auto& [lease, peer] : peers) plans_.insert(peer.plan);
+}
+
+DesiredChange DesiredState::take(PlanChanges changes) {
+  DesiredChange result{.routes = change(routes_, changes, &PeerPlan::routes),
+                       .neighbours = change(neighbours_, changes, &PeerPlan::neighbours),
+                       .fdb = change(fdb_, changes, &PeerPlan::fdb),
+                       .tunnel_peers = change(tunnel_peers_, changes, &PeerPlan::tunnel_peers),
+                       .plans = {}};
+  for (const PlanChange& one : changes) {
+    if (one.before) plans_.erase(one.before);
+    if (one.now.plan) plans_.insert(one.now.plan);
+  }
+  result.plans = std::move(changes);
+  return result;
 }
 
 }  // namespace flanneld

@@ -35,7 +35,7 @@ class Diff {
   /// Puts each desired object that is not present; those of absent links are counted.
   template <class Object, class Put>
   void put_missing(const ObjectSet<Object>& desired, const Present<Object>& present, Put&& put) {
-    for (const Object* object : desired) {
+    for (const auto& [object, published] : desired) {
       if (present.contains(object)) continue;
       if (const auto ifindex = links_.find(object->link))
         put(*object, *ifindex);
@@ -49,7 +49,7 @@ class Diff {
     for (const Neighbour& actual : actual_.neighbours) {
       const std::string* link = links_.name_of(actual.ifindex);
       if (!actual.permanent || !link) continue;
-      const auto* desired = desired_.neighbours().find({*link, actual.address});
+      const auto* desired = desired_.neighbours().find({actual.address, *link});
       if (!desired)
         writes_.remove_neighbours.push_back(actual);
       else if (desired->mac == actual.mac)
@@ -66,7 +66,7 @@ class Diff {
     for (const FdbEntry& actual : actual_.fdb) {
       const std::string* link = links_.name_of(actual.ifindex);
       if (!link) continue;
-      const auto* desired = desired_.fdb().find({*link, actual.mac.bytes});
+      const auto* desired = desired_.fdb().find({actual.mac.bytes, *link});
       if (desired && actual.permanent && actual.dst == desired->dst)
         present.insert(desired);
       else if (desired)
@@ -89,7 +89,7 @@ class Diff {
     std::map<const PlannedTunnelPeer*, Endpoint> endpoints;
     for (const auto& [link, device] : actual_.wireguard)
       for (const netlink::WireguardPeer& actual : device.peers) {
-        const auto* desired = desired_.tunnel_peers().find({link, actual.public_key});
+        const auto* desired = desired_.tunnel_peers().find({actual.public_key, link});
         if (!desired) {
           if (!has_moved(link, actual.allowed, desired_))
             writes_.remove_tunnel_peers.push_back({link, {.public_key = actual.public_key, .remove = true}});
@@ -188,43 +188,42 @@ class Diff {
   KernelWrites writes_;
 };
 
-/// Appends what leads from one set to the next. An object of an absent link cannot be put and need not be
+/// Appends what the changes ask of the kernel. An object of an absent link cannot be put and need not be
 /// removed.
-template <class Object, class Kernel>
-void compare_sets(const ObjectSet<Object>& before, const ObjectSet<Object>& now, const LinkIndexes& links,
-                  Kernel (*convert)(const Object&, int ifindex), std::vector<Kernel>& put,
-                  std::vector<Kernel>& remove, std::map<std::string, size_t>& missing_links) {
-  const auto add = [&](const Object& object) {
-    if (const auto ifindex = links.find(object.link))
-      put.push_back(convert(object, *ifindex));
-    else
-      ++missing_links[object.link];
-  };
-  const auto drop = [&](const Object& object) {
-    if (const auto ifindex = links.find(object.link)) remove.push_back(convert(object, *ifindex));
-  };
-  compare(before, now, add, drop);
+template <class Change, class Object, class Kernel>
+void add_changes(const std::vector<Change>& changes, const LinkIndexes& links,
+                 Kernel (*convert)(const Object&, int ifindex), std::vector<Kernel>& put,
+                 std::vector<Kernel>& remove, std::map<std::string, size_t>& missing_links) {
+  for (const auto& [before, now] : changes) {
+    const bool is_new = now && !(before && *before == *now);
+    const auto ifindex = links.find((now ? now : before)->link);
+    if (is_new && ifindex)
+      put.push_back(convert(*now, *ifindex));
+    else if (is_new)
+      ++missing_links[now->link];
+    else if (!now && ifindex)
+      remove.push_back(convert(*before, *ifindex));
+  }
 }
 
 /// A peer that has roamed stays where it is, unless its lease tells of another place than before.
-void compare_peers(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
-                   const LinkIndexes& links, KernelWrites& writes) {
+void add_peer_changes(const DesiredChange& change, const DesiredState& now, const NodePlan& plan,
+                      const LinkIndexes& links, KernelWrites& writes) {
   const TunnelSettings settings = tunnel_settings(plan);
-  const auto add = [&](const PlannedTunnelPeer& peer) {
-    if (!links.find(peer.link)) {
-      ++writes.missing_links[peer.link];
-      return;
+  for (const auto& [old, peer] : change.tunnel_peers) {
+    const bool has_link = links.find((peer ? peer : old)->link).has_value();
+    if (!peer) {
+      if (has_link && !has_moved(old->link, old->allowed, now))
+        writes.remove_tunnel_peers.push_back({old->link, {.public_key = old->public_key, .remove = true}});
+    } else if (!old || !(*old == *peer)) {
+      const bool is_there = old && old->endpoint == peer->endpoint;
+      if (has_link)
+        writes.put_tunnel_peers.push_back(
+            kernel_peer(*peer, settings, is_there ? Endpoint::leave : Endpoint::set));
+      else
+        ++writes.missing_links[peer->link];
     }
-    const auto* old = before.tunnel_peers().find({peer.link, peer.public_key});
-    const bool is_there = old && old->endpoint == peer.endpoint;
-    writes.put_tunnel_peers.push_back(
-        kernel_peer(peer, settings, is_there ? Endpoint::leave : Endpoint::set));
-  };
-  const auto drop = [&](const PlannedTunnelPeer& peer) {
-    if (links.find(peer.link) && !has_moved(peer.link, peer.allowed, now))
-      writes.remove_tunnel_peers.push_back({peer.link, {.public_key = peer.public_key, .remove = true}});
-  };
-  compare(before.tunnel_peers(), now.tunnel_peers(), add, drop);
+  }
 }
 
 }  // namespace
@@ -258,16 +257,15 @@ KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, cons
   return Diff(desired, plan, actual, links, look).run();
 }
 
-KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
+KernelWrites diff_desired(const DesiredChange& change, const DesiredState& now, const NodePlan& plan,
                           const LinkIndexes& links) {
   KernelWrites writes;
-  compare_peers(before, now, plan, links, writes);
-  compare_sets(before.neighbours(), now.neighbours(), links, kernel_neighbour, writes.put_neighbours,
-               writes.remove_neighbours, writes.missing_links);
-  compare_sets(before.fdb(), now.fdb(), links, kernel_fdb_entry, writes.put_fdb, writes.remove_fdb,
-               writes.missing_links);
-  compare_sets(before.routes(), now.routes(), links, kernel_route, writes.put_routes, writes.remove_routes,
-               writes.missing_links);
+  add_peer_changes(change, now, plan, links, writes);
+  add_changes(change.neighbours, links, kernel_neighbour, writes.put_neighbours, writes.remove_neighbours,
+              writes.missing_links);
+  add_changes(change.fdb, links, kernel_fdb_entry, writes.put_fdb, writes.remove_fdb, writes.missing_links);
+  add_changes(change.routes, links, kernel_route, writes.put_routes, writes.remove_routes,
+              writes.missing_links);
   return writes;
 }
 

@@ -54,8 +54,8 @@ enum class Look : uint8_t { first, later };
 KernelWrites diff_kernel(const DesiredState& desired, const NodePlan& plan, const ActualState& actual,
                          const LinkIndexes& links, Look look = Look::later);
 
-/// What leads from one desired state to the next, without a look at the kernel.
-KernelWrites diff_desired(const DesiredState& before, const DesiredState& now, const NodePlan& plan,
+/// What leads to the desired state from the one before it, without a look at the kernel.
+KernelWrites diff_desired(const DesiredChange& change, const DesiredState& now, const NodePlan& plan,
                           const LinkIndexes& links);
 
 }  // namespace flanneld

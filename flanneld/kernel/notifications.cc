@@ -59,13 +59,13 @@ class Judge {
 
   Meaning operator()(const netlink::Neighbour& neighbour) {
     const Device* device = device_at(neighbour.ifindex);
-    const auto* desired = device ? desired_.neighbours().find({device->name, neighbour.address}) : nullptr;
+    const auto* desired = device ? desired_.neighbours().find({neighbour.address, device->name}) : nullptr;
     return drift_if(desired && (removed_ || !neighbour.permanent || neighbour.mac != desired->mac));
   }
 
   Meaning operator()(const netlink::FdbEntry& entry) {
     const Device* device = device_at(entry.ifindex);
-    const auto* desired = device ? desired_.fdb().find({device->name, entry.mac.bytes}) : nullptr;
+    const auto* desired = device ? desired_.fdb().find({entry.mac.bytes, device->name}) : nullptr;
     if (!desired) return Meaning::none;
     const bool is_desired = entry.permanent && entry.dst == desired->dst;
     return drift_if(removed_ == is_desired);

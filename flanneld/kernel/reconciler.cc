@@ -67,10 +67,10 @@ void Reconciler::reconcile(NodePlan node, const PeerPlans& peers) {
   pass();
 }
 
-void Reconciler::apply(const PeerPlans& peers) {
-  const DesiredState before = std::exchange(desired_, DesiredState(peers, node_.routes));
+void Reconciler::apply(PlanChanges changes) {
   try {
-    send(diff_desired(before, desired_, node_, links_));
+    const DesiredChange change = desired_.take(std::move(changes));
+    send(diff_desired(change, desired_, node_, links_));
   } catch (const base::SystemError& error) {
     status_.failures.add(error.what());
   }

@@ -66,8 +66,8 @@ class Reconciler {
   void reconcile(NodePlan node);
   /// What the node and all peers need.
   void reconcile(NodePlan node, const PeerPlans& peers);
-  /// The same node with other peers: only what is different from the peers before is sent, without a look.
-  void apply(const PeerPlans& peers);
+  /// The same node with other peers: only what these changes ask for is sent, without a look.
+  void apply(PlanChanges changes);
 
   [[nodiscard]] const ReconcilerStatus& status() const { return status_; }
   /// What the plan's WireGuard devices have now, by their names; those that cannot be read are left out.

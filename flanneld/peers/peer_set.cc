@@ -36,9 +36,25 @@ void PeerSet::forget(const LeaseKey& key) {
   waiting_.erase(key);
   const auto planned = plans_.find(key);
   if (planned == plans_.end()) return;
+  note_plan(key);
   overlap_.remove(key, *planned->second.plan);
   identities_.remove(key);
   plans_.erase(planned);
+}
+
+void PeerSet::note_plan(const LeaseKey& key) {
+  const auto planned = plans_.find(key);
+  before_.try_emplace(key, planned == plans_.end() ? nullptr : planned->second.plan);
+}
+
+PlanChanges PeerSet::take_changes() {
+  PlanChanges changes;
+  for (auto& [key, before] : std::exchange(before_, {})) {
+    const auto planned = plans_.find(key);
+    const PlannedPeer now = planned == plans_.end() ? PlannedPeer{} : planned->second;
+    if (before != now.plan) changes.push_back({before, now});
+  }
+  return changes;
 }
 
 void PeerSet::put_in_order(std::vector<Candidate>& candidates) {
@@ -77,6 +93,7 @@ std::optional<std::string> PeerSet::try_plan(const Candidate& candidate) {
         base::quoted(lease.attributes.backend_type));
   overlap_.add(lease.key, plan);
   identities_.add(lease, plan);
+  note_plan(lease.key);
   const bool is_as_before = candidate.before.plan && *candidate.before.plan == plan;
   plans_[lease.key] = is_as_before
                           ? candidate.before
@@ -135,6 +152,7 @@ void PeerSet::use(NetworkConfig config, std::shared_ptr<const Backend> backend, 
   on_link_ = std::move(on_link);
   overlap_.clear();  // also of what has become the own lease
   identities_.clear();
+  for (const auto& [key, planned] : plans_) note_plan(key);
   plans_.clear();
   rejected_.clear();
   kept_.clear();

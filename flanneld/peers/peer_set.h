@@ -46,6 +46,8 @@ class PeerSet {
 
   [[nodiscard]] const LeaseMap& leases() const { return table_.leases(); }
   [[nodiscard]] const PeerPlans& plans() const { return plans_; }
+  /// What has become of plans() since the last call of it.
+  PlanChanges take_changes();
   /// The leases without a plan, and why.
   [[nodiscard]] const std::map<LeaseKey, std::string>& rejected() const { return rejected_; }
   /// The leases of nodes that have changed their backend before this one: they have the plan that they had,
@@ -67,6 +69,8 @@ class PeerSet {
   /// Removes what is known of a lease, to plan it again.
   [[nodiscard]] Candidate take_out(const Lease& lease);
   void forget(const LeaseKey& key);
+  /// The plan of `key` is about to change: for take_changes().
+  void note_plan(const LeaseKey& key);
   static void put_in_order(std::vector<Candidate>& candidates);
   void note_age(const LeaseKey& key) { seen_ += since_.try_emplace(key, seen_ + 1).second ? 1 : 0; }
   /// Plans the lease, or says why it cannot be used. A plan that is as before keeps its place.
@@ -85,9 +89,10 @@ class PeerSet {
   std::vector<base::IpNet> on_link_;
   LeaseTable table_;
   PeerPlans plans_;
-  uint64_t published_ = 0;  ///< the last number given to a plan
-  Overlap overlap_;         ///< of plans_
-  Identities identities_;   ///< likewise
+  std::map<LeaseKey, std::shared_ptr<const PeerPlan>> before_;  ///< null: it had none
+  uint64_t published_ = 0;                                      ///< the last number given to a plan
+  Overlap overlap_;                                             ///< of plans_
+  Identities identities_;                                       ///< likewise
   std::map<LeaseKey, std::string> rejected_, kept_;
   std::set<LeaseKey> waiting_;  ///< those of rejected_ that want what another node holds
   std::map<LeaseKey, uint64_t> since_;

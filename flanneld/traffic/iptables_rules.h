@@ -19,8 +19,9 @@ class IptablesRules : public TrafficRules {
   IptablesRules(EventLoop& loop, std::chrono::seconds resync, std::function<void()> changed);
 
   void apply(const TrafficSpec& spec, std::function<void()> applied) override;
-  void set_nodes(const std::vector<base::IpAddress>& /*nodes*/) override {
-  }  // iptables has no sets of its own
+  // iptables has no sets of its own.
+  void set_nodes(const std::vector<base::IpAddress>& /*nodes*/) override {}
+  void change_nodes(const NodeChange& /*nodes*/) override {}
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
   [[nodiscard]] bool needs_programs() const override { return true; }
 

@@ -153,8 +153,18 @@ bool NftablesRules::is_as_written(Family family) {
 
 void NftablesRules::set_nodes(const std::vector<base::IpAddress>& nodes) {
   nodes_.want(nodes);
+  update_nodes();
+}
+
+void NftablesRules::change_nodes(const NodeChange& nodes) {
+  nodes_.change(nodes);
+  update_nodes();
+}
+
+void NftablesRules::update_nodes() {
   for (const TrafficPlan& plan : plans_)
-    if (!plan.tunnels.empty() && written_.contains(plan.family)) update_nodes(plan);
+    if (!plan.tunnels.empty() && written_.contains(plan.family) && nodes_.has_changed(plan.family))
+      update_nodes(plan);
 }
 
 void NftablesRules::update_nodes(const TrafficPlan& plan) {

@@ -29,6 +29,7 @@ class NftablesRules : public TrafficRules {
 
   void apply(const TrafficSpec& spec, std::function<void()> applied) override;
   void set_nodes(const std::vector<base::IpAddress>& nodes) override;
+  void change_nodes(const NodeChange& nodes) override;
   [[nodiscard]] const TrafficStatus& status() const override { return status_; }
   [[nodiscard]] bool needs_programs() const override;
 
@@ -47,6 +48,7 @@ class NftablesRules : public TrafficRules {
   void count_restored();
   bool reconcile_family(base::Family family);
   [[nodiscard]] bool is_as_written(base::Family family);
+  void update_nodes();
   void update_nodes(const TrafficPlan& plan);
   void write(const TrafficPlan& plan);
   bool try_write(const TrafficPlan& plan, const std::string& suffix, const std::string& doing);

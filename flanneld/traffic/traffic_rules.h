@@ -28,6 +28,8 @@ class TrafficRules {
   /// The addresses that tunnel packets are taken from, from now on: beside the spec, as they change often.
   /// Before the first apply() they are noted.
   virtual void set_nodes(const std::vector<base::IpAddress>& nodes) = 0;
+  /// The same, by what has become of them since the last call of either.
+  virtual void change_nodes(const NodeChange& nodes) = 0;
   [[nodiscard]] virtual const TrafficStatus& status() const = 0;
   /// True if keeping the rules needs other programs, as the node is now.
   [[nodiscard]] virtual bool needs_programs() const = 0;

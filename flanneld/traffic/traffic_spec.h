@@ -49,6 +49,13 @@ struct PodSide {
   bool operator==(const PodSide&) const = default;
 };
 
+/// What has become of the addresses that other nodes send from. One may come while it is there, for two
+/// leases may have it: it stays until it has gone as often as it came.
+struct NodeChange {
+  std::vector<base::IpAddress> gone, come;
+  [[nodiscard]] bool empty() const { return gone.empty() && come.empty(); }
+};
+
 struct TrafficSpec {
   std::vector<TrafficNetwork> networks;  ///< one per enabled family
   PodSide pods = {};

@@ -38,6 +38,18 @@ inline flanneld::PeerPlan direct_peer(const std::string& subnet, const std::stri
   return {.routes = {{net(subnet), ip(node), "eth0", false}}, .neighbours = {}, .fdb = {}};
 }
 
+/// What leads from one set of plans to another.
+inline flanneld::PlanChanges changes_between(const flanneld::PeerPlans& before,
+                                             const flanneld::PeerPlans& now) {
+  flanneld::PlanChanges changes;
+  for (const auto& [lease, peer] : before)
+    if (const auto found = now.find(lease); found == now.end() || found->second.plan != peer.plan)
+      changes.push_back({peer.plan, found == now.end() ? flanneld::PlannedPeer{} : found->second});
+  for (const auto& [lease, peer] : now)
+    if (!before.contains(lease)) changes.push_back({nullptr, peer});
+  return changes;
+}
+
 struct Bench {
   Bench() {
     flanneld::Device device;
@@ -66,6 +78,12 @@ struct Bench {
   [[nodiscard]] flanneld::DesiredState desired() const { return flanneld::DesiredState(peers); }
   [[nodiscard]] flanneld::KernelWrites diff() const {
     return flanneld::diff_kernel(desired(), plan, actual, links);
+  }
+  /// What is sent to the kernel when the peers were these before.
+  [[nodiscard]] flanneld::KernelWrites diff_from(const flanneld::PeerPlans& before) const {
+    flanneld::DesiredState state(before);
+    const flanneld::DesiredChange change = state.take(changes_between(before, peers));
+    return flanneld::diff_desired(change, state, plan, links);
   }
   /// Lets the kernel have what was put.
   void take_over(const flanneld::KernelWrites& writes) {

@@ -61,13 +61,14 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: leaves an earlier run's routes un
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: sends only what is different, and counts it") {
   if (!made()) return;
   start(Reconciler::Heal::yes);
-  reconciler->reconcile(node, peers({"10.5.2.0/24"}));
+  const PeerPlans one = peers({"10.5.2.0/24"}), two = peers({"10.5.2.0/24", "10.5.3.0/24"});
+  reconciler->reconcile(node, one);
   CHECK(reconciler->status().writes == 1);
-  reconciler->apply(peers({"10.5.2.0/24", "10.5.3.0/24"}));
+  reconciler->apply(changes_between(one, two));
   CHECK(reconciler->status().writes == 2);
   CHECK(reconciler->status().routes == 2);
   CHECK(reconciler->status().passes == 1);
-  reconciler->apply(peers({"10.5.3.0/24"}));
+  reconciler->apply(changes_between(two, peers({"10.5.3.0/24"})));
   CHECK(routes() == std::vector{net("10.5.3.0/24")});
 }
 
@@ -86,12 +87,14 @@ TEST_CASE_FIXTURE(ReconciledHost,
                   "reconciler: reports and leaves what somebody else removes if it does not heal") {
   if (!made()) return;
   start(Reconciler::Heal::no);
-  reconciler->reconcile(node, peers({"10.5.2.0/24"}));
+  const PeerPlans one = peers({"10.5.2.0/24"});
+  reconciler->reconcile(node, one);
   remove_route("10.5.2.0/24");
   run_until([&] { return !reconciler->status().drift.empty(); });
   CHECK(contains(reconciler->status().drift.first(), "10.5.2.0/24"));
   CHECK(routes().empty());
-  reconciler->apply(peers({"10.5.2.0/24", "10.5.3.0/24"}));  // what leases change is done
+  reconciler->apply(
+      changes_between(one, peers({"10.5.2.0/24", "10.5.3.0/24"})));  // what leases change is done
   CHECK(routes() == std::vector{net("10.5.3.0/24")});
 }
 

@@ -89,10 +89,10 @@ TEST_CASE(
     "wireguard peers: one that is reached by another tunnel now may send by this one for as long as it is "
     "there") {
   WireguardBench bench;
-  const auto before = bench.desired();
+  const auto before = bench.peers;
   bench.put("10.5.2.0-24", tunnel_peer("10.5.2.0/24", "192.0.2.2", 2));
   CHECK(bench.diff().remove_tunnel_peers.empty());
-  CHECK(flanneld::diff_desired(before, bench.desired(), bench.plan, bench.links).remove_tunnel_peers.empty());
+  CHECK(bench.diff_from(before).remove_tunnel_peers.empty());
 }
 
 TEST_CASE("wireguard peers: changed settings are put without moving the peer") {
@@ -130,14 +130,14 @@ TEST_CASE("wireguard peers: after a start the lease counts for those that have b
 
 TEST_CASE("wireguard peers: a renewed lease moves nobody, a lease with another address does") {
   WireguardBench bench;
-  const auto before = bench.desired();
+  const auto before = bench.peers;
   bench.put("10.5.2.0-24", peer_plan(2, "192.0.2.2", "10.5.2.0/24"));
-  CHECK(flanneld::diff_desired(before, bench.desired(), bench.plan, bench.links).count() == 0);
+  CHECK(bench.diff_from(before).count() == 0);
   bench.put("10.5.2.0-24", peer_plan(2, "192.0.2.77", "10.5.2.0/24"));
-  auto writes = flanneld::diff_desired(before, bench.desired(), bench.plan, bench.links);
+  auto writes = bench.diff_from(before);
   REQUIRE(writes.put_tunnel_peers.size() == 1);
   CHECK(writes.put_tunnel_peers[0].change.endpoint == WireguardEndpoint{ip("192.0.2.77"), 51820});
   bench.remove("10.5.2.0-24");
-  writes = flanneld::diff_desired(before, bench.desired(), bench.plan, bench.links);
+  writes = bench.diff_from(before);
   REQUIRE(writes.remove_tunnel_peers.size() == 1);
 }

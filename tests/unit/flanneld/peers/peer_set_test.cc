@@ -84,6 +84,31 @@ TEST_CASE("peer set: plans what is usable and says why the rest is not") {
   CHECK(peers.rejected().empty());
 }
 
+TEST_CASE("peer set: tells what has become of the plans since it was asked last") {
+  PeerSet peers;
+  const Lease two = lease("10.5.2.0-24", "192.168.1.2"), three = lease("10.5.3.0-24", "192.168.1.3");
+  peers.reset({two, three});
+  CHECK(peers.take_changes().empty());  // nothing can be planned yet
+  peers.use(kConfig, std::make_shared<const RouteBackend>(), lease("10.5.1.0-24", "192.168.1.1"));
+  CHECK(peers.take_changes().size() == 2);
+  const auto before = peers.plans().at(two.key).plan;
+  Lease moved = two;
+  moved.attributes.public_ip = ip("192.168.1.22");
+  peers.apply({{LeaseEvent::Kind::put, moved}});
+  peers.apply({{LeaseEvent::Kind::put, lease("10.5.4.0-24", "192.168.1.4")}});
+  peers.apply({{LeaseEvent::Kind::removed, lease("10.5.4.0-24", "192.168.1.4")}});
+  const auto changes = peers.take_changes();
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].before == before);
+  CHECK(changes[0].now.plan == peers.plans().at(two.key).plan);
+  peers.use(kConfig, std::make_shared<const RouteBackend>(), lease("10.5.3.0-24", "192.168.1.3"));
+  const auto own = peers.take_changes();  // what has become the own lease
+  REQUIRE(own.size() == 1);
+  CHECK(own[0].before->routes[0].dst == *three.key.subnet);
+  CHECK_FALSE(own[0].now.plan);
+  CHECK(peers.take_changes().empty());
+}
+
 TEST_CASE("peer set: of two nodes that want the same, the one that was there first has it until it goes") {
   const auto backend = std::make_shared<const RouteBackend>();
   PeerSet peers;
