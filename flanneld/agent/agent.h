@@ -115,7 +115,7 @@ class Agent final {
   StartupCommand before_lease_{loop_, "PreStartupCommand", [this] { configure(); }};
   StartupCommand after_lease_{loop_, "PostStartupCommand", [this] { attach(); }};
   PeerHooks peer_hooks_{loop_, [this] { status_changed(); }};
-  PeerProbes probes_{loop_, options_, [this] { status_changed(); }};
+  PeerProbes probes_{loop_, options_, state_, [this] { status_changed(); }};
   Fight fight_;
   NodeWatch node_watch_;
   RuntimeConfig runtime_config_;

@@ -98,7 +98,7 @@ void Agent::apply_peers_now() {
   reconciler_.apply(std::move(changes));
   carrier_.set_peers(state_.peers.plans());
   peer_hooks_.use(state_.backend->peer_commands(), state_.peers.plans());
-  probes_.use(state_);
+  probes_.use_soon();
   backend_choice_.look(state_.peers);
   peers_applied_ = EventLoop::Clock::now();
   status_changed();
@@ -130,7 +130,7 @@ void Agent::finish_attach() {
     else
       saved_.save_now();
     backend_choice_.look(state_.peers);
-    probes_.use(state_);
+    probes_.use();
     if (!applies_rules_) apply_peers();  // those that came while programs wrote the rules
     status_changed();
   } catch (const base::SystemError& error) {

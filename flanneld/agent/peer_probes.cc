@@ -10,7 +10,7 @@
 namespace flanneld {
 namespace {
 
-constexpr std::chrono::milliseconds kLogTogether{1000};
+constexpr std::chrono::milliseconds kUseTogether{1000}, kLogTogether{1000};
 constexpr size_t kNamedPeers = 5;  // that a log line names
 constexpr std::array kTroubles{ProbeState::silent, ProbeState::small_only, ProbeState::bad_checksums};
 
@@ -120,16 +120,24 @@ std::vector<std::string> probe_problems(const ProbeResults& results, const Probe
   return problems;
 }
 
-PeerProbes::PeerProbes(EventLoop& loop, const Options& options, std::function<void()> changed)
-    : changed_(std::move(changed)),
+PeerProbes::PeerProbes(EventLoop& loop, const Options& options, const NodeState& state,
+                       std::function<void()> changed)
+    : state_(state),
+      changed_(std::move(changed)),
       prober_(loop, options.probe_interval, [this](const Prober::Change& change) { note(change); }),
+      use_timer_(loop, [this] { use(); }),
       log_timer_(loop, [this] { log_changes(); }) {}
 
-void PeerProbes::use(const NodeState& state) {
-  if (!state.own || !state.backend || !state.config) return;
-  advice_ = make_probe_advice(state);
-  const bool has_devices = !state.backend->node_plan(&state.own->key).devices.empty();
-  prober_.use(*state.own, state.peers.leases(), state.peers.plans(), has_devices, advice_.pod_mtu);
+void PeerProbes::use() {
+  use_timer_.cancel();
+  if (!state_.own || !state_.backend || !state_.config) return;
+  advice_ = make_probe_advice(state_);
+  const bool has_devices = !state_.backend->node_plan(&state_.own->key).devices.empty();
+  prober_.use(*state_.own, state_.peers.leases(), state_.peers.plans(), has_devices, advice_.pod_mtu);
+}
+
+void PeerProbes::use_soon() {
+  if (!use_timer_.armed()) use_timer_.start(kUseTogether);
 }
 
 std::vector<std::string> PeerProbes::problems() const {
@@ -145,20 +153,16 @@ void PeerProbes::note(const Prober::Change& /*change*/) {
 
 /// Many peers are lost, and come back, together: one line tells of all.
 void PeerProbes::log_changes() {
-  const ProbeResults results = prober_.results();
-  std::erase_if(logged_, [&](const auto& one) { return !results.contains(one.first); });
+  std::map<ProbePath, ProbeState> troubled;
   std::map<ProbeState, std::vector<const ProbeResult*>> changed;
-  for (const auto& [path, result] : results) {
+  prober_.visit([&](const ProbePath& path, const ProbeResult& result) {
     const auto logged = logged_.find(path);
     const ProbeState before = logged == logged_.end() ? ProbeState::reached : logged->second;
     const ProbeState now = is_well(result.record.state) ? ProbeState::reached : result.record.state;
-    if (now == before) continue;
-    changed[now].push_back(&result);
-    if (now == ProbeState::reached)
-      logged_.erase(logged);
-    else
-      logged_[path] = now;
-  }
+    if (now != ProbeState::reached) troubled.emplace_hint(troubled.end(), path, now);
+    if (now != before) changed[now].push_back(&result);
+  });
+  logged_ = std::move(troubled);
   for (const auto& [state, all] : changed) {
     std::vector<std::string> names;
     for (size_t i = 0; i < all.size() && i < kNamedPeers; ++i) names.push_back(name_of_path(*all[i]));

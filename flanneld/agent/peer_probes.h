@@ -35,11 +35,13 @@ std::vector<std::string> probe_problems(const ProbeResults& results, const Probe
 
 class PeerProbes {
  public:
-  /// `changed` is called when problems() says something else.
-  PeerProbes(EventLoop& loop, const Options& options, std::function<void()> changed);
+  /// `state` must outlive it. `changed` is called when there are other problems.
+  PeerProbes(EventLoop& loop, const Options& options, const NodeState& state, std::function<void()> changed);
 
-  /// From now on the node is so, and has these peers.
-  void use(const NodeState& state);
+  /// The node has changed.
+  void use();
+  /// Its peers have: within a second, as each look walks over all of them.
+  void use_soon();
 
   [[nodiscard]] const Prober& prober() const { return prober_; }
   [[nodiscard]] std::vector<std::string> problems() const;
@@ -48,12 +50,13 @@ class PeerProbes {
   void note(const Prober::Change& change);
   void log_changes();
 
+  const NodeState& state_;
   std::function<void()> changed_;
   Prober prober_;
   ProbeAdvice advice_;
   std::map<ProbePath, ProbeState> logged_;  ///< what the log says; those that it does not name are well
   FlapLog log_;
-  Timer log_timer_;
+  Timer use_timer_, log_timer_;
 };
 
 }  // namespace flanneld

@@ -62,20 +62,24 @@ void Prober::use(const Lease& own, const LeaseMap& leases, const PeerPlans& plan
   own_ = own.key;
   mtu_ = mtu;
   has_devices_ = has_devices;
-  std::erase_if(paths_, [&](const auto& one) {
-    const bool goes = !plans.contains(one.first.first);
-    if (goes) remove_pending(one.first);
-    return goes;
-  });
-  for (const auto& [key, planned] : plans) {
-    const auto known = paths_.lower_bound({key, base::Family::v4});
-    const bool is_known =
-        known != paths_.end() && known->first.first == key && known->second.plan == planned.plan;
-    if (is_known && is_as_before) continue;
-    if (const auto lease = leases.find(key); lease != leases.end())
-      use_peer(key, planned.plan, make_probe_targets(own, lease->second, *planned.plan, has_devices));
+  std::vector<LeaseKey> changed;
+  if (is_as_before) {
+    changed = find_changes(plans);
+  } else {
+    for (const auto& [path, unused] : paths_) changed.push_back(path.first);
+    for (const auto& [key, unused] : plans) changed.push_back(key);
   }
-  std::erase_if(fresh_, [this](const ProbePath& path) { return !paths_.contains(path); });
+  for (const LeaseKey& key : changed) {
+    const auto planned = plans.find(key);
+    const auto lease = leases.find(key);
+    if (planned != plans.end() && lease != leases.end())
+      use_peer(key, planned->second.plan,
+               make_probe_targets(own, lease->second, *planned->second.plan, has_devices));
+    else
+      use_peer(key, nullptr, {});
+  }
+  if (!changed.empty())
+    std::erase_if(fresh_, [this](const ProbePath& path) { return !paths_.contains(path); });
   try {
     open_sockets();
     problem_.reset();
@@ -86,13 +90,28 @@ void Prober::use(const Lease& own, const LeaseMap& leases, const PeerPlans& plan
   schedule();
 }
 
+/// Walks through both in their order. A plan that is shared is one peer's, so that no key need be compared.
+std::vector<LeaseKey> Prober::find_changes(const PeerPlans& plans) const {
+  std::vector<LeaseKey> changed;
+  auto path = paths_.begin();
+  for (auto planned = plans.begin(); planned != plans.end(); ++planned) {
+    const auto is_its = [&] { return path != paths_.end() && path->second.plan == planned->second.plan; };
+    while (path != paths_.end() && !is_its() && path->first.first < planned->first)
+      changed.push_back((path++)->first.first);
+    if (!is_its()) changed.push_back(planned->first);
+    while (is_its() || (path != paths_.end() && path->first.first == planned->first)) ++path;
+  }
+  for (; path != paths_.end(); ++path) changed.push_back(path->first.first);
+  return changed;
+}
+
 void Prober::use_peer(const LeaseKey& key, const std::shared_ptr<const PeerPlan>& plan,
                       const std::map<base::Family, ProbeTarget>& targets) {
   for (const base::Family family : base::kFamilies) {
     const ProbePath path{key, family};
     const auto target = targets.find(family);
     const auto known = paths_.find(path);
-    if (known != paths_.end() && target != targets.end() && known->second.target == target->second) {
+    if (known != paths_.end() && target != targets.end() && known->second.result.target == target->second) {
       known->second.plan = plan;
       continue;
     }
@@ -101,7 +120,7 @@ void Prober::use_peer(const LeaseKey& key, const std::shared_ptr<const PeerPlan>
       paths_.erase(known);
     }
     if (target == targets.end()) continue;
-    paths_.emplace(path, Path{.plan = plan, .target = target->second});
+    paths_.emplace(path, Path{.plan = plan, .result = {.target = target->second, .record = {}}});
     fresh_.push_back(path);
   }
 }
@@ -156,8 +175,8 @@ void Prober::tick() {
 
 void Prober::begin_turn(const ProbePath& key, Path& path) {
   if (path.trial) return;  // the last one is not over: it searches for a size
-  path.record.said.clear();
-  path.trial = std::make_unique<Trial>(path.record, mtu_, path.target.fallback.has_value());
+  path.result.record.said.clear();
+  path.trial = std::make_unique<Trial>(path.result.record, mtu_, path.result.target.fallback.has_value());
   send(key, path, path.trial->begin());
 }
 
@@ -171,10 +190,10 @@ void Prober::send(const ProbePath& key, Path& path, std::vector<ProbeRequest> re
     const auto now = Clock::now();
     const int error = sockets == sockets_.end()
                           ? EPERM
-                          : sockets->second.send(path.target, request.means, request.size, cookie);
+                          : sockets->second.send(path.result.target, request.means, request.size, cookie);
     ++counters_.sent;
     if (error != 0 && is_about_the_way(error) && error != EMSGSIZE)
-      path.record.said = fmt::format("this node: {}", std::strerror(error));
+      path.result.record.said = fmt::format("this node: {}", std::strerror(error));
     if (error == EMSGSIZE) {
       ProbeRequest last = request;
       last.attempt = INT16_MAX;  // it will not fit next time either
@@ -196,9 +215,9 @@ void Prober::take(const ProbeAnswer& answer) {
   if (path == paths_.end()) return;
   const bool is_answer =
       answer.kind == ProbeAnswer::Kind::reply || answer.kind == ProbeAnswer::Kind::port_error ||
-      (answer.kind == ProbeAnswer::Kind::error && path->second.target.is_peer(answer.from));
+      (answer.kind == ProbeAnswer::Kind::error && path->second.result.target.is_peer(answer.from));
   if (!is_answer) {
-    path->second.record.said = fmt::format("{}: {}", answer.from, answer.text);
+    path->second.result.record.said = fmt::format("{}: {}", answer.from, answer.text);
     return;  // it is lost, but may come to another end by another attempt
   }
   const Pending pending = found->second;
@@ -231,24 +250,27 @@ void Prober::arm_deadline() {
 
 void Prober::finish_if_over(const ProbePath& key, Path& path) {
   if (!path.trial || !path.trial->is_over()) return;
-  const ProbeState before = path.record.state, now = path.trial->outcome();
+  const ProbeState before = path.result.record.state, now = path.trial->outcome();
   path.trial.reset();
-  if (now == ProbeState::reached) path.record.said.clear();
+  if (now == ProbeState::reached) path.result.record.said.clear();
   if (now == ProbeState::unknown)
-    path.record.said = fmt::format(
+    path.result.record.said = fmt::format(
         "it answers at {}, not at {}: it has had no pod yet, or packets with pods' addresses do not pass",
-        *path.target.fallback, path.target.address);
+        *path.result.target.fallback, path.result.target.address);
   if (before == now) return;
-  path.record.state = now;
-  path.record.since = system_now();
+  path.result.record.state = now;
+  path.result.record.since = system_now();
   changed_({.path = key, .before = before, .now = now});
 }
 
 ProbeResults Prober::results() const {
   ProbeResults results;
-  for (const auto& [key, path] : paths_)
-    results.emplace_hint(results.end(), key, ProbeResult{path.target, path.record});
+  for (const auto& [key, path] : paths_) results.emplace_hint(results.end(), key, path.result);
   return results;
+}
+
+void Prober::visit(const std::function<void(const ProbePath&, const ProbeResult&)>& take) const {
+  for (const auto& [key, path] : paths_) take(key, path.result);
 }
 
 }  // namespace flanneld

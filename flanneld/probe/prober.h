@@ -72,6 +72,8 @@ class Prober {
   void use(const Lease& own, const LeaseMap& leases, const PeerPlans& plans, bool has_devices, uint32_t mtu);
 
   [[nodiscard]] ProbeResults results() const;
+  /// The same without a copy.
+  void visit(const std::function<void(const ProbePath&, const ProbeResult&)>& take) const;
   [[nodiscard]] const ProbeCounters& counters() const { return counters_; }
   /// The time until a path has its turn again; 0: never.
   [[nodiscard]] std::chrono::milliseconds turn_time() const;
@@ -81,8 +83,7 @@ class Prober {
  private:
   struct Path {
     std::shared_ptr<const PeerPlan> plan;  ///< that the target was made from
-    ProbeTarget target;
-    ProbeRecord record = {};
+    ProbeResult result;
     std::unique_ptr<Trial> trial = nullptr;  ///< null: it is not its turn
   };
   struct Pending {
@@ -92,6 +93,8 @@ class Prober {
   };
 
   void open_sockets();
+  /// The leases whose paths are not those of `plans`, perhaps twice.
+  [[nodiscard]] std::vector<LeaseKey> find_changes(const PeerPlans& plans) const;
   void use_peer(const LeaseKey& key, const std::shared_ptr<const PeerPlan>& plan,
                 const std::map<base::Family, ProbeTarget>& targets);
   void remove_pending(const ProbePath& path);

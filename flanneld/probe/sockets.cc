@@ -76,45 +76,48 @@ void take_nothing(const base::UniqueFd& fd) {
   attach(fd, program);
 }
 
-/// Lets through answers to `id` and errors that quote it, or datagrams from `port` (the comments count the
-/// instructions). A raw socket has the IPv4 header in front, and X is made its length.
-void take_answers_v4(const base::UniqueFd& fd, uint16_t id, uint16_t port) {
-  std::array program{sock_filter(BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0)),                         // 0
-                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0)),                          // 1: type
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_ECHOREPLY, 0, 2)),      // 2
-                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, 4)),                          // 3
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 10, 11)),                // 4
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_DEST_UNREACH, 1, 0)),   // 5
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_TIME_EXCEEDED, 0, 9)),  // 6
-                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, 8)),                   // 7: quoted header
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x45, 0, 7)),         // 8
-                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, 17)),                  // 9: its protocol
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 2, 0)),  // 10
-                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, 32)),                  // 11: its id
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 2, 3)),           // 12
-                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, 28)),                  // 13: its port
-                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1)),         // 14
-                     sock_filter(BPF_STMT(BPF_RET | BPF_K, kAll)),                         // 15
-                     sock_filter(BPF_STMT(BPF_RET | BPF_K, 0))};                           // 16
-  attach(fd, program);
-}
+/// Where in what a raw socket receives the parts of answers are. Offsets count from the ICMP header.
+struct AnswerLayout {
+  sock_filter header;             ///< makes X the length of what is in front
+  uint8_t reply;                  ///< the type of an echo reply; take_types() leaves that and errors
+  uint8_t version_mask, version;  ///< of the first byte of the packet that an error quotes
+  uint8_t protocol, id,
+      port;  ///< in the quoted packet: its protocol, the echo's id, the UDP port it came from
+};
+constexpr AnswerLayout kAnswerV4{.header = BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+                                 .reply = ICMP_ECHOREPLY,
+                                 .version_mask = 0xff,
+                                 .version = 0x45,
+                                 .protocol = 8 + 9,
+                                 .id = 8 + 20 + 4,
+                                 .port = 8 + 20};
+constexpr AnswerLayout kAnswerV6{.header = BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0),
+                                 .reply = ICMP6_ECHO_REPLY,
+                                 .version_mask = 0xf0,
+                                 .version = 0x60,
+                                 .protocol = 8 + 6,
+                                 .id = 8 + 40 + 4,
+                                 .port = 8 + 40};
 
-/// Likewise; without the header.
-void take_answers_v6(const base::UniqueFd& fd, uint16_t id, uint16_t port) {
-  std::array program{
-      sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0)),                           // 0: type
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP6_ECHO_REPLY, 0, 2)),     // 1
-      sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4)),                           // 2
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 7, 8)),                   // 3
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, ICMP6_TIME_EXCEEDED, 7, 0)),  // 4: no error
-      sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 14)),                          // 5: quoted protocol
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 2, 0)),          // 6
-      sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 52)),                          // 7: its id
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 2, 3)),                   // 8
-      sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 48)),                          // 9: its port
-      sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1)),                 // 10
-      sock_filter(BPF_STMT(BPF_RET | BPF_K, kAll)),                                 // 11
-      sock_filter(BPF_STMT(BPF_RET | BPF_K, 0))};                                   // 12
+/// Lets through answers to `id` and errors that quote it, or datagrams from `port` (the comments count the
+/// instructions).
+void take_answers(const base::UniqueFd& fd, const AnswerLayout& at, uint16_t id, uint16_t port) {
+  std::array program{at.header,                                                            // 0
+                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, 0)),                   // 1: type
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, at.reply, 0, 2)),     // 2
+                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, 4)),                   // 3
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 9, 10)),          // 4
+                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, 8)),                   // 5: quoted header
+                     sock_filter(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, at.version_mask)),    // 6
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, at.version, 0, 7)),   // 7
+                     sock_filter(BPF_STMT(BPF_LD | BPF_B | BPF_IND, at.protocol)),         // 8
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 2, 0)),  // 9
+                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, at.id)),               // 10
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, id, 2, 3)),           // 11
+                     sock_filter(BPF_STMT(BPF_LD | BPF_H | BPF_IND, at.port)),             // 12
+                     sock_filter(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1)),         // 13
+                     sock_filter(BPF_STMT(BPF_RET | BPF_K, kAll)),                         // 14
+                     sock_filter(BPF_STMT(BPF_RET | BPF_K, 0))};                           // 15
   attach(fd, program);
 }
 
@@ -232,10 +235,7 @@ ProbeSockets::ProbeSockets(Family family)
       icmp_(open_icmp(family)),
       udp_(open_udp(family)),
       udp_port_(port_of(udp_)) {
-  if (family == Family::v4)
-    take_answers_v4(icmp_, id_, udp_port_);
-  else
-    take_answers_v6(icmp_, id_, udp_port_);
+  take_answers(icmp_, family == Family::v4 ? kAnswerV4 : kAnswerV6, id_, udp_port_);
 }
 
 int ProbeSockets::send_from(const ProbeTarget& target, ProbeMeans means, const std::vector<uint8_t>& bytes,
