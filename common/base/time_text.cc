@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace base {
 namespace {
 
@@ -22,6 +24,15 @@ std::string time_text(std::chrono::sys_seconds time) { return fmt::format("{}Z",
 std::string time_text(std::chrono::sys_time<std::chrono::milliseconds> time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   return fmt::format("{}.{:03}Z", date_and_time(seconds), (time - seconds).count());
+}
+
+std::string duration_text(std::chrono::seconds duration) {
+  constexpr int64_t kTwoDays = 172800;
+  const auto seconds = std::max<int64_t>(0, duration.count());
+  if (seconds < 60) return fmt::format("{} s", seconds);
+  if (seconds < 3600) return fmt::format("{} min", seconds / 60);
+  if (seconds < kTwoDays) return fmt::format("{} h {} min", seconds / 3600, seconds % 3600 / 60);
+  return fmt::format("{} days", seconds / 86400);
 }
 
 }  // namespace base

@@ -46,10 +46,10 @@ Health Agent::health() const {
        {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()), runtime_config_.problem(),
         wireguard_.problem(), readiness_.is_done() ? after_lease_.problem() : std::nullopt,
         peer_hooks_.problem()})
-    if (problem) health.problems.push_back(*problem);
-  for (std::string& problem : probes_.problems()) health.problems.push_back(std::move(problem));
+    if (problem) health.problems.own.push_back(*problem);
+  probes_.add_problems(health.problems);
   const auto& seen = node_watch_.problems();
-  health.problems.insert(health.problems.end(), seen.begin(), seen.end());
+  health.problems.own.insert(health.problems.own.end(), seen.begin(), seen.end());
   return health;
 }
 

@@ -7,33 +7,42 @@ namespace {
 
 constexpr size_t kNamedRejects = 20;  // unusable leases that are listed one by one
 
-void add_rejected(const PeerSet& peers, std::vector<std::string>& problems) {
+void add_rejected(const PeerSet& peers, Problems& problems) {
+  auto& told =
+      is_with_most(peers.rejected().size(), peers.leases().size()) ? problems.own : problems.elsewhere;
   size_t named = 0;
   for (const auto& [key, reason] : peers.rejected()) {
     if (++named > kNamedRejects) {
-      problems.push_back(
-          fmt::format("{} more leases cannot be used", peers.rejected().size() - kNamedRejects));
+      told.push_back(fmt::format("{} more leases cannot be used", peers.rejected().size() - kNamedRejects));
       return;
     }
-    problems.push_back(fmt::format("the lease {} of a peer cannot be used: {}", key.str(), reason));
+    told.push_back(fmt::format("the lease {} of {} cannot be used: {}", key.str(),
+                               node_address(peers.leases().at(key).attributes), reason));
   }
 }
 
-void add_kept(const PeerSet& peers, std::vector<std::string>& problems) {
+void add_kept(const PeerSet& peers, Problems& problems) {
   if (peers.kept().empty()) return;
   const auto& [key, reason] = *peers.kept().begin();
-  problems.push_back(fmt::format("{} of the peers {} changed {} backend, the first, {}: {}",
-                                 peers.kept().size(), peers.kept().size() == 1 ? "has" : "have",
-                                 peers.kept().size() == 1 ? "its" : "their", key.str(), reason));
+  problems.elsewhere.push_back(fmt::format("{} of the peers {} changed {} backend, the first, {}: {}",
+                                           peers.kept().size(), peers.kept().size() == 1 ? "has" : "have",
+                                           peers.kept().size() == 1 ? "its" : "their", key.str(), reason));
+}
+
+void add_refused(const PeerSet& peers, const Failures& failures, Problems& problems) {
+  if (failures.empty()) return;
+  auto& told = is_with_most(failures.count(), peers.plans().size()) ? problems.own : problems.elsewhere;
+  told.push_back(fmt::format("{} of the objects that peers need could not be made, the first: {}",
+                             failures.count(), failures.first()));
 }
 
 }  // namespace
 
-void add_skipped(const PassedOver& skipped, std::vector<std::string>& problems) {
+void add_skipped(const PassedOver& skipped, Problems& problems) {
   for (const std::string& entry : skipped.named)
-    problems.push_back(fmt::format("the store's entry {}", entry));
+    problems.elsewhere.push_back(fmt::format("the store's entry {}", entry));
   if (skipped.unnamed != 0)
-    problems.push_back(fmt::format("{} more entries of the store cannot be used", skipped.unnamed));
+    problems.elsewhere.push_back(fmt::format("{} more entries of the store cannot be used", skipped.unnamed));
 }
 
 std::optional<std::string> find_not_ready(const Readiness& readiness, const ReconcilerStatus& kernel,
@@ -48,29 +57,27 @@ std::optional<std::string> find_not_ready(const Readiness& readiness, const Reco
   return rules ? rules->failure : std::nullopt;
 }
 
-std::vector<std::string> find_problems(const NodeState& state, const Readiness& readiness,
-                                       const SavedLeases& saved, const ReconcilerStatus& kernel,
-                                       const TrafficStatus* rules) {
-  std::vector<std::string> problems;
+Problems find_problems(const NodeState& state, const Readiness& readiness, const SavedLeases& saved,
+                       const ReconcilerStatus& kernel, const TrafficStatus* rules) {
+  Problems problems;
+  std::vector<std::string>& own = problems.own;
   if (state.problems.store)
-    problems.push_back(fmt::format("{}{}", *state.problems.store,
-                                   saved.are_in_use() ? "; working with the leases saved on disk" : ""));
+    own.push_back(fmt::format("{}{}", *state.problems.store,
+                              saved.are_in_use() ? "; working with the leases saved on disk" : ""));
   if (readiness.is_done() && readiness.reason())
-    problems.push_back(fmt::format("it waits for {}", *readiness.reason()));
+    own.push_back(fmt::format("it waits for {}", *readiness.reason()));
   for (const auto& problem :
        {state.problems.config, state.problems.interface, state.problems.collision, saved.problem()})
-    if (problem) problems.push_back(*problem);
+    if (problem) own.push_back(*problem);
   if (state.problems.contest && EventLoop::Clock::now() - state.problems.contested_at < kContestLimit)
-    problems.push_back(*state.problems.contest);
+    own.push_back(*state.problems.contest);
   if (const auto collision = state.config && readiness.is_done() ? find_own_collision(state) : std::nullopt)
-    problems.push_back(*collision);
-  problems.insert(problems.end(), state.problems.hints.begin(), state.problems.hints.end());
+    own.push_back(*collision);
+  own.insert(own.end(), state.problems.hints.begin(), state.problems.hints.end());
   add_rejected(state.peers, problems);
   add_kept(state.peers, problems);
-  if (!kernel.peer_failures.empty())
-    problems.push_back(fmt::format("{} of the objects that peers need could not be made, the first: {}",
-                                   kernel.peer_failures.count(), kernel.peer_failures.first()));
-  if (rules && rules->blocked) problems.push_back(*rules->blocked);
+  add_refused(state.peers, kernel.peer_failures, problems);
+  if (rules && rules->blocked) own.push_back(*rules->blocked);
   return problems;
 }
 

@@ -38,7 +38,7 @@ std::string lease_text(const AgentStatus& status, std::chrono::sys_seconds now) 
   if (!status.own) return "none yet";
   if (!status.own->expiry) return fmt::format("{}, a reservation", subnets_of(*status.own));
   return fmt::format("{}, expires in {}", subnets_of(*status.own),
-                     page::duration_text(*status.own->expiry - now));
+                     base::duration_text(*status.own->expiry - now));
 }
 
 std::string interface_text(const AgentStatus& status) {
@@ -107,7 +107,7 @@ void add_probes(const AgentStatus& status, const LeaseKey& key, std::chrono::sys
     if (record.round_trip && record.state != ProbeState::silent)
       peer.round_trip =
           fmt::format("{:.2f} ms", std::chrono::duration<double, std::milli>(*record.round_trip).count());
-    if (record.state != ProbeState::unknown) peer.since = page::duration_text(now - record.since);
+    if (record.state != ProbeState::unknown) peer.since = base::duration_text(now - record.since);
   }
 }
 
@@ -158,7 +158,8 @@ page::View make_page_view(const AgentStatus& status, const AgentEvents& events, 
   view.version = PROJECT_VERSION;
   view.is_ready = !status.not_ready;
   if (status.not_ready) view.problems.push_back(*status.not_ready);
-  view.problems.insert(view.problems.end(), status.problems.begin(), status.problems.end());
+  for (const auto* problems : {&status.problems.own, &status.problems.elsewhere})
+    view.problems.insert(view.problems.end(), problems->begin(), problems->end());
   view.facts = {{"Lease", lease_text(status, now)},
                 {"Store", status.store},
                 {"Interface", interface_text(status)},

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kUseTogether{1000}, kLogTogether{1000};
 constexpr size_t kNamedPeers = 5;  // that a log line names
-constexpr std::array kTroubles{ProbeState::silent, ProbeState::small_only, ProbeState::bad_checksums};
 
 bool is_well(ProbeState state) { return state == ProbeState::unknown || state == ProbeState::reached; }
 
@@ -103,21 +102,27 @@ std::string advise(const ProbeAdvice& advice, const ProbeRecord& record, ProbeSt
   return {};
 }
 
-std::vector<std::string> probe_problems(const ProbeResults& results, const ProbeAdvice& advice) {
-  std::vector<std::string> problems;
-  for (const ProbeState state : kTroubles) {
+void add_probe_problems(const Prober& prober, const ProbeAdvice& advice, Problems& problems) {
+  struct Trouble {
     size_t count = 0;
     const ProbeResult* first = nullptr;
-    for (const auto& [path, result] : results)
-      if (result.record.state == state && ++count == 1) first = &result;
-    if (!first) continue;
-    const ProbeRecord& record = first->record;
-    problems.push_back(fmt::format("{} of {} peers {}, the first is {}{}: {}", count, results.size(),
-                                   describe(state, count == 1), name_of_path(*first),
-                                   record.said.empty() ? "" : fmt::format(" ({})", record.said),
-                                   advise(advice, record, state)));
+  };
+  std::map<ProbeState, Trouble> troubles;
+  size_t paths = 0;
+  prober.visit([&](const ProbePath&, const ProbeResult& result) {
+    ++paths;
+    if (is_well(result.record.state)) return;
+    Trouble& trouble = troubles[result.record.state];
+    if (++trouble.count == 1) trouble.first = &result;
+  });
+  for (const auto& [state, trouble] : troubles) {
+    const ProbeRecord& record = trouble.first->record;
+    auto& told = is_with_most(trouble.count, paths) ? problems.own : problems.elsewhere;
+    told.push_back(fmt::format("{} of {} peers {}, the first is {}{}: {}", trouble.count, paths,
+                               describe(state, trouble.count == 1), name_of_path(*trouble.first),
+                               record.said.empty() ? "" : fmt::format(" ({})", record.said),
+                               advise(advice, record, state)));
   }
-  return problems;
 }
 
 PeerProbes::PeerProbes(EventLoop& loop, const Options& options, const NodeState& state,
@@ -140,10 +145,9 @@ void PeerProbes::use_soon() {
   if (!use_timer_.armed()) use_timer_.start(kUseTogether);
 }
 
-std::vector<std::string> PeerProbes::problems() const {
-  std::vector<std::string> all = probe_problems(prober_.results(), advice_);
-  if (prober_.problem()) all.push_back(*prober_.problem());
-  return all;
+void PeerProbes::add_problems(Problems& problems) const {
+  add_probe_problems(prober_, advice_, problems);
+  if (prober_.problem()) problems.own.push_back(*prober_.problem());
 }
 
 void PeerProbes::note(const Prober::Change& /*change*/) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "flanneld/agent/health.h"
 #include "flanneld/agent/node_state.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/flap_log.h"
@@ -30,8 +31,8 @@ ProbeAdvice make_probe_advice(const NodeState& state);
 /// What to do about paths in `state`, of which the record is the first one's. Empty for those that are well.
 std::string advise(const ProbeAdvice& advice, const ProbeRecord& record, ProbeState state);
 
-/// A line for each kind of trouble, with how many have it, the first, and what to do.
-std::vector<std::string> probe_problems(const ProbeResults& results, const ProbeAdvice& advice);
+/// Adds a line for each kind of trouble, with how many have it, the first, and what to do.
+void add_probe_problems(const Prober& prober, const ProbeAdvice& advice, Problems& problems);
 
 class PeerProbes {
  public:
@@ -44,7 +45,7 @@ class PeerProbes {
   void use_soon();
 
   [[nodiscard]] const Prober& prober() const { return prober_; }
-  [[nodiscard]] std::vector<std::string> problems() const;
+  void add_problems(Problems& problems) const;
 
  private:
   void note(const Prober::Change& change);

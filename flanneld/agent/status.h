@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/json/json.h"
+#include "flanneld/agent/health.h"
 #include "flanneld/agent/node_state.h"
 #include "flanneld/agent/pod_guard.h"
 #include "flanneld/agent/tunnel_status.h"
@@ -28,7 +29,7 @@ struct AgentStatus {
   std::string store;                                      ///< LeaseStore::describe()
   std::optional<std::string> store_problem;               ///< nullopt: it answers
   std::optional<std::string> not_ready;  ///< what the node waits for; nullopt: pods can be made
-  std::vector<std::string> problems;     ///< what does not stop it from working, but should be seen to
+  Problems problems;                     ///< what does not stop it from working, but should be seen to
   std::string backend;                   ///< its type
   std::optional<std::string> handover;   ///< from the former backend, what is left of it; nullopt: none
   std::optional<ExternalInterface> external;

@@ -82,7 +82,8 @@ HttpAnswer StatusPages::probe(const std::string& path) const {
   if (health.not_ready)
     return {503, kText, fmt::format("flanneld is not ready yet: {}\n", *health.not_ready)};
   std::vector<std::string> lines{"flanneld is ready"};
-  for (const std::string& problem : health.problems) lines.push_back(fmt::format("but {}", problem));
+  for (const auto* problems : {&health.problems.own, &health.problems.elsewhere})
+    for (const std::string& problem : *problems) lines.push_back(fmt::format("but {}", problem));
   return {200, kText, fmt::format("{}", fmt::join(lines, "\n"))};
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/base/printable.h"
+#include "common/base/time_text.h"
 #include "flanneld/backend/vxlan_lease_data.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/commands/table.h"
@@ -108,9 +109,11 @@ std::string lease_table(std::vector<Lease> leases, std::chrono::sys_seconds now)
   std::vector<Row> rows{{"SUBNET", "PUBLIC IP", "BACKEND", "VTEP MAC", "ENDS"}};
   for (const Lease& lease : leases) {
     const std::string& backend = lease.attributes.backend_type;
+    const std::string ends = !lease.expiry         ? "a reservation"
+                             : *lease.expiry < now ? "over"
+                                                   : base::duration_text(*lease.expiry - now);
     rows.push_back({lease.key.str(), node_address(lease.attributes).str(), backend.empty() ? "-" : backend,
-                    data_of(lease.attributes),
-                    lease.expiry ? duration((*lease.expiry - now).count()) : "a reservation"});
+                    data_of(lease.attributes), ends});
   }
   return columns(rows);
 }

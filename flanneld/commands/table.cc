@@ -23,11 +23,4 @@ std::string columns(const std::vector<Row>& rows) {
   return text;
 }
 
-std::string duration(int64_t left) {
-  if (left < 0) return "over";
-  if (left < 60) return fmt::format("{} s", left);
-  if (left < 3600) return fmt::format("{} min", left / 60);
-  return fmt::format("{} h {} min", left / 3600, left % 3600 / 60);
-}
-
 }  // namespace flanneld

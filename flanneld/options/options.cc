@@ -206,7 +206,7 @@ goes before the environment, and that before the file. Flags may also stand behi
 
 Commands, which look at the agent of the same flags:
   status [-o json | --watch]
-                     what it holds and whom it reaches; exit status 0 only if all is well
+                     what it holds and whom it reaches; exit status 0 only if this node is well
   status --cluster   all leases, by the store alone, and what is wrong between them
   doctor [-o json]   checks this node and says what to do
   doctor --fix       does what can be done from here, each step told first, and checks again

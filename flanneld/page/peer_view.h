@@ -1,7 +1,6 @@
 // A peer as people see it: one state for all that is known of it. Pure.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -27,9 +26,6 @@ struct PeerView {
   std::string since;       ///< how long it has been so
 };
 using PeerViews = std::vector<PeerView>;
-
-/// "42 s", "7 min", "3 h 5 min", "2 days".
-std::string duration_text(std::chrono::seconds duration);
 
 /// All peers as a picture (SVG): around this node if they are some, as fields of a table if they are many.
 /// Who is not reached is seen at a glance, also without colours.

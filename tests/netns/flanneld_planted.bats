@@ -1,4 +1,5 @@
-# Five faults that operators meet, each of which page, status and doctor must name by themselves, with what to do.
+# Five faults that operators meet, each of which page, status and doctor must name by themselves, with what to do; and a
+# node without any, that has nothing to say.
 
 load ../support/flanneld_test.bash
 load ../support/kube.bash
@@ -46,6 +47,41 @@ all_say() {
 drops_at_b() {
   on b node_exec nft "add table netdev fault; add chain netdev fault in { type filter hook ingress device eth0 priority 0; };
     add rule netdev fault in $1 drop"
+}
+
+answered() {
+  on a status_get /metrics | awk '$1 == "flanneld_probes_answered_total" { print $2 }'
+}
+
+answers_exceed() {
+  (($(answered) > $1))
+}
+
+# trace: what a has said, and what was asked of the API server.
+trace() {
+  on a node_exec cat /run/flanneld.log
+  on m1 kube_log
+}
+
+@test "planted: nothing, and nothing is said or written while probes go on" {
+  agents
+  on a pod_run pod >/dev/null
+  wait_until 5 condition_is_told
+  for host in a b; do wait_until 10 node_was_read "$host"; done
+  local before
+  before=$(trace)
+  wait_until 15 answers_exceed $(($(answered) + 6)) # two turns and more
+  assert_equal "$(trace)" "$before"
+}
+
+# That the network is there, which is the last that an agent writes.
+condition_is_told() {
+  [[ $(on m1 kube_patches | grep -c FlannelIsUp) == 2 ]]
+}
+
+# node_was_read NAME: by its agent, which does so when it hears of what it has written.
+node_was_read() {
+  [[ $(on m1 kube_log) == *"get /api/v1/nodes/$1 "* ]]
 }
 
 @test "planted: a blocked UDP port between the nodes" {

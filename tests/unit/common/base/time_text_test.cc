@@ -22,3 +22,12 @@ TEST_CASE("time_text writes milliseconds with three digits") {
   CHECK(base::time_text(at(1709210096) + 7ms) == "2024-02-29T12:34:56.007Z");
   CHECK(base::time_text(at(0) - 1ms) == "1969-12-31T23:59:59.999Z");
 }
+
+TEST_CASE("duration_text says as much as people want to know") {
+  CHECK(base::duration_text(-5s) == "0 s");
+  CHECK(base::duration_text(59s) == "59 s");
+  CHECK(base::duration_text(60s) == "1 min");
+  CHECK(base::duration_text(3599s) == "59 min");
+  CHECK(base::duration_text(23h + 5min + 59s) == "23 h 5 min");
+  CHECK(base::duration_text(48h) == "2 days");
+}

@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(
   CHECK(not_ready().empty());
   const std::string problem =
       "1 of the objects that peers need could not be made, the first: add route 10.5.3.0/24";
-  const auto told = [&] { return agent->status().problems; };
+  const auto told = [&] { return agent->status().problems.elsewhere; };
   REQUIRE(told().size() == 1);
   CHECK(contains(told().front(), problem));
   store->send(LeasesChanged{{{LeaseEvent::Kind::removed, unreachable}}});
@@ -256,8 +256,8 @@ TEST_CASE_FIXTURE(Node, "agent: works without saved leases where another agent h
   run_for(milliseconds(2100));  // until it would have saved
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.7.1/24\n"));
   CHECK(base::read_file(options.state_file, 4096).value() == saved);
-  REQUIRE(agent->health().problems.size() == 1);
-  CHECK(contains(agent->health().problems[0], "is in use by another agent"));
+  REQUIRE(agent->health().problems.own.size() == 1);
+  CHECK(contains(agent->health().problems.own[0], "is in use by another agent"));
 }
 
 TEST_CASE_FIXTURE(Node, "agent: starts where its status address is taken, and says so") {
@@ -270,6 +270,6 @@ TEST_CASE_FIXTURE(Node, "agent: starts where its status address is taken, and sa
   store->send(ConfigRead{kConfig});
   claimed(kOwnLease);
   CHECK(contains(subnet_env(), "FLANNEL_SUBNET=10.5.1.1/24\n"));
-  REQUIRE(agent->health().problems.size() == 1);
-  CHECK(contains(agent->health().problems[0], "listen on 127.0.0.1:7000: Address already in use"));
+  REQUIRE(agent->health().problems.own.size() == 1);
+  CHECK(contains(agent->health().problems.own[0], "listen on 127.0.0.1:7000: Address already in use"));
 }

@@ -48,7 +48,7 @@ TEST_CASE("page: it says of each peer how it is reached, in table and picture") 
   add_peer(status, 2, ProbeState::reached);
   add_peer(status, 3, ProbeState::silent);
   add_peer(status, 4, ProbeState::small_only);
-  status.problems = {"1 of 3 peers does not answer"};
+  status.problems.elsewhere = {"1 of 3 peers does not answer"};
   const std::string html = page_of(status);
   CHECK(contains(html, "1 of 3 peers reached"));
   CHECK(contains(html, "<li>1 of 3 peers does not answer</li>"));
@@ -67,7 +67,7 @@ TEST_CASE("page: what others have written is shown, and nothing of it is markup"
   peer.attributes.backend_type = R"(<script>alert("x")</script>)";
   status.peers.emplace(peer.key, peer);
   status.rejected.emplace(peer.key, "<img src=x onerror='y'>");
-  status.problems = {"<b>&amp;"};
+  status.problems.own = {"<b>&amp;"};
   const std::string html = page_of(status, {{.time = {}, .level = base::LogLevel::error, .text = "<i>"}});
   CHECK(contains(html, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;"));
   CHECK(contains(html, "&lt;img src=x onerror=&#39;y&#39;&gt;"));

@@ -6,7 +6,7 @@
 
 #include "common/json/json.h"
 #include "flanneld/agent/metrics.h"
-#include "flanneld/commands/status.h"
+#include "flanneld/commands/status_table.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using flanneld::Lease;
