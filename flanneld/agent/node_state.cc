@@ -40,6 +40,20 @@ std::vector<Tunnel> tunnels_of(const NodeState& state, base::Family family, cons
   return tunnels;
 }
 
+/// Names may be there several times.
+std::vector<std::string> foreign_links(const NodeState& state) {
+  const auto own = own_subnets(state);
+  const auto serves_pods = [&](const OwnNetwork& one) {
+    return one.may_serve_pods && std::any_of(own.begin(), own.end(), [&](const base::IpNet& subnet) {
+             return one.net.prefix >= subnet.prefix && subnet.contains(one.net.address);
+           });
+  };
+  std::vector<std::string> names;
+  for (const OwnNetwork& one : state.host.own_networks)
+    if (!serves_pods(one)) names.push_back(one.link);
+  return names;
+}
+
 }  // namespace
 
 std::vector<base::IpNet> pod_networks(const NodeState& state) {
@@ -120,6 +134,7 @@ NodePlan node_plan(const NodeState& state, const Options& options) {
   plan.owner = fmt::format("{}{}", kOwnerMark, options.subnet_file);
   for (Device& device : plan.devices) device.owner = plan.owner;
   plan.own_subnets = own_subnets(state);
+  plan.foreign_links = foreign_links(state);
   if (options.ip_blackhole_route)
     plan.blackholes.insert(plan.blackholes.end(), plan.own_subnets.begin(), plan.own_subnets.end());
   return plan;

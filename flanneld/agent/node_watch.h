@@ -1,5 +1,7 @@
 // Looks now and then at what pods depend on beside flannel's own objects, which the kernel does not notify of
 // or others change: forwarding, the pods' bridge, and where a node has no pods, the way back from others'.
+// The kernel tells of rules that go, but of everybody's, as of each round of kube-proxy's; and what an ADD
+// has between two of its steps looks the same for a moment, so that it takes a second look anyway.
 #pragma once
 
 #include <cstdint>

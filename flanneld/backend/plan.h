@@ -115,6 +115,8 @@ struct NodePlan {
   /// Where packets are dropped for which there is no better route: own subnets, until a bridge has them, and
   /// networks whose packets must not leave unencrypted.
   std::vector<base::IpNet> blackholes;
+  /// Links of the node that have networks or addresses within the cluster's networks, but for its own pods'.
+  std::vector<std::string> foreign_links = {};
 };
 
 }  // namespace flanneld

@@ -78,7 +78,14 @@ class Judge {
     const bool has_device_name = is_device(link.name);
     if (!has_device_name && std::find(names.begin(), names.end(), link.name) != names.end())
       return removed_ && !makes_room(link) ? Meaning::host : Meaning::both;
-    return drift_if(removed_ ? makes_room(link) : has_device_name);
+    if (removed_ ? makes_room(link) : has_device_name) return Meaning::drift;
+    return host_if((removed_ || !link.is_up()) && is_foreign(link.name));
+  }
+
+  /// With such a link go routes that keep peers' subnets from being used, without a notification.
+  [[nodiscard]] bool is_foreign(const std::string& name) const {
+    const auto& names = plan_.foreign_links;
+    return std::find(names.begin(), names.end(), name) != names.end();
   }
 
   /// A foreign vxlan device, say, may have held the VNI and port that one of ours needs.

@@ -42,7 +42,12 @@ Reconciler::Reconciler(EventLoop& loop, Heal heal, Events events)
       monitor_(netlink::Monitor::open()),
       backoff_(kFirstRetry, kLastRetry),
       wake_timer_(loop, [this] { run_timed_pass(Because::foreign_change); }),
-      slow_timer_(loop, [this] { run_timed_pass(Because::foreign_change); }),
+      slow_timer_(
+          loop,
+          [this] {
+            run_timed_pass(Because::foreign_change);
+            host_changes();  // of what the kernel does not tell, such as routes that go with an address
+          }),
       retry_timer_(loop, [this] { run_timed_pass(Because::retry); }),
       host_timer_(loop, [this] {
         if (events_.host_changed) events_.host_changed();

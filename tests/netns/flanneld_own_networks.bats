@@ -36,4 +36,17 @@ tells_of() {
   # One that comes while the agent runs gets its route back.
   on a node_exec bash -euc 'ip link add eth1 type veth peer name eth1-end; ip link set eth1-end up; ip link set eth1 up; ip addr add 10.5.77.1/24 dev eth1'
   wait_until 5 route_leads a 10.5.77.0/24 eth1
+  # A VPN's link that goes takes its routes along, of which the kernel does not tell.
+  on a node_exec ip link add tun9 type veth peer name tun9-end
+  for end in "set tun9 down" "del tun9"; do
+    on a node_exec bash -euc 'ip link set tun9-end up; ip link set tun9 up; ip route add 10.5.79.0/25 dev tun9'
+    wait_until 5 route_is_gone a 10.5.79.0/24
+    on a node_exec bash -euc "ip link $end"
+    wait_until 5 route_leads a 10.5.79.0/24 flannel.1
+  done
+}
+
+# route_is_gone HOST SUBNET
+route_is_gone() {
+  [[ -z $(on "$1" node_exec ip route show "$2") ]]
 }

@@ -71,6 +71,17 @@ TEST_CASE("notification: default routes and connected networks are the host's") 
   CHECK(judged.added(connected) == Meaning::none);
 }
 
+TEST_CASE("notification: a link that goes takes networks within the pod network along, untold") {
+  Judged judged;
+  judged.plan.foreign_links = {"tun9"};
+  netlink::Link vpn = link("tun9", kPodLink);
+  CHECK(judged.added(vpn) == Meaning::none);
+  CHECK(judged.removed(vpn) == Meaning::host);
+  vpn.flags = 0;
+  CHECK(judged.added(vpn) == Meaning::host);
+  CHECK(judged.removed(link("tun8", kPodLink)) == Meaning::none);
+}
+
 TEST_CASE(
     "notification: networks within the pod network are the host's, but for those of the node's own pods") {
   Judged judged;
