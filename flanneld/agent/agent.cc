@@ -179,6 +179,7 @@ void Agent::configure() {
   } catch (const base::ParseError& error) {
     base::log_error(fmt::format("network configuration: {}", error.what()));
     state_.problems.config = error.what();
+    saved_.hold();
     readiness_.wait(Phase::config, fmt::format("a network configuration that can be used: {}", error.what()));
   } catch (const base::SystemError& error) {
     try_again(Phase::interface, error.what(), configure_timer_);

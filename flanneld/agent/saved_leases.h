@@ -40,6 +40,9 @@ class SavedLeases {
   [[nodiscard]] bool are_foreign_to(const std::string& cluster) const;
   /// The store has answered: what it said counts from now on.
   void drop();
+  /// The store has answered, though with a configuration that cannot be used: the agent waits for a better
+  /// one rather than to hide that with the leases of its last run.
+  void hold() { grace_timer_.cancel(); }
   /// Those of the last run, unless they have been used or dropped.
   [[nodiscard]] const std::optional<SavedState>& waiting() const { return saved_; }
   /// The agent works with saved leases.

@@ -86,7 +86,7 @@ void StoreEvents::on(const NodeRead& event) {
 void StoreEvents::on(const ConfigRead& event) {
   const bool is_agents_own = !options_.network_config.empty() && !options_.kube_subnet_mgr;
   if (is_agents_own || (state_.config && event.text == state_.config_text)) return;
-  if (state_.config && !saved_.are_in_use()) {
+  if (state_.backend && !saved_.are_in_use()) {
     state_.problems.config =
         "the network configuration in the store has changed; restart flanneld to apply it";
     base::log_warning(*state_.problems.config);
@@ -101,6 +101,7 @@ void StoreEvents::on(const ConfigRead& event) {
   } catch (const base::ParseError& error) {
     state_.problems.config = fmt::format("network configuration: {}", error.what());
     base::log_error(*state_.problems.config);
+    saved_.hold();
     if (!state_.config)
       readiness_.wait(Phase::config,
                       fmt::format("a network configuration that can be used: {}", error.what()));
