@@ -20,7 +20,7 @@ namespace flanneld {
 class BackendChoice {
  public:
   /// What others send on the way to a node that has just changed still comes by the former backend.
-  static constexpr std::chrono::milliseconds kGrace{3000};
+  static constexpr std::chrono::milliseconds kGrace{1000};
 
   /// `ended` is called when no peer needs the former backend any more: the backend is to be made again.
   BackendChoice(EventLoop& loop, std::function<void()> ended);
