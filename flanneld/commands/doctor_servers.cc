@@ -8,9 +8,11 @@
 #include "common/base/error.h"
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "flanneld/commands/doctor_clock.h"
 #include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/io/url.h"
+#include "flanneld/lease/clock.h"
 #include "flanneld/store/kube/access.h"
 
 namespace flanneld {
@@ -38,27 +40,41 @@ std::vector<Finding> check_etcd(const Options& options) {
   return findings;
 }
 
-Finding check_kubernetes(const Options& options) {
-  std::string server;
-  try {
-    const KubeAccess access =
-        kube_access(options, [](const std::string& path) { return base::read_file(path, kMaxAccessFile); });
-    server = without_userinfo(access.server);
-    if (!access.http.proxy.empty())
-      return {State::ok, "Kubernetes",
-              fmt::format("{} is reached through the proxy {}", server, without_userinfo(access.http.proxy))};
-  } catch (const base::ParseError& error) {
-    return {State::warn, "Kubernetes", error.what(), "in a pod, doctor must run there as well"};
-  }
+std::optional<std::string> read_access_file(const std::string& path) {
+  return base::read_file(path, kMaxAccessFile);
+}
+
+Finding check_api_server(const std::string& server, const KubeAccess& access) {
+  if (!access.http.proxy.empty())
+    return {State::ok, "Kubernetes",
+            fmt::format("{} is reached through the proxy {}", server, without_userinfo(access.http.proxy))};
   if (const auto failure = connect_failure(server, kConnectLimit))
     return {State::fail, "Kubernetes", fmt::format("{}: {}", server, *failure), "is the API server up?"};
   return {State::ok, "Kubernetes", fmt::format("{} accepts connections", server)};
 }
 
+std::vector<Finding> check_kubernetes(const Options& options) {
+  std::vector<Finding> findings;
+  try {
+    const KubeAccess access = kube_access(options, &read_access_file);
+    const std::string server = without_userinfo(access.server);
+    findings.push_back(check_api_server(server, access));
+    const auto token = access.token_file.empty() ? std::nullopt : read_access_file(access.token_file);
+    if (auto finding = token ? check_token_time(*token, system_now()) : std::nullopt)
+      findings.push_back(std::move(*finding));
+    if (findings.front().state != State::ok || !access.http.proxy.empty()) return findings;
+    if (const auto time = server_time(fmt::format("{}/version", server), kAnswerLimit))
+      findings.push_back(check_clock(*time, system_now()));
+  } catch (const base::ParseError& error) {
+    findings.push_back({State::warn, "Kubernetes", error.what(), "in a pod, doctor must run there as well"});
+  }
+  return findings;
+}
+
 }  // namespace
 
 std::vector<Finding> check_servers(const Options& options) {
-  if (options.kube_subnet_mgr) return {check_kubernetes(options)};
+  if (options.kube_subnet_mgr) return check_kubernetes(options);
   return options.lease_dir.empty() ? check_etcd(options) : std::vector<Finding>{};
 }
 

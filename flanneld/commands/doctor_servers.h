@@ -10,7 +10,8 @@
 
 namespace flanneld {
 
-/// Whether the servers of the options' store accept connections. Nothing for a lease directory.
+/// Whether the servers of the options' store accept connections, and with Kubernetes whether clocks agree.
+/// Nothing for a lease directory.
 std::vector<Finding> check_servers(const Options& options);
 
 /// Whether the agent answers, is ready, and what it has to complain of. `agent`: the status of the one that

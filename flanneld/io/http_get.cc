@@ -46,6 +46,18 @@ HttpResult http_get(const std::string& url, std::chrono::milliseconds limit) {
   return result;
 }
 
+std::optional<std::chrono::sys_seconds> server_time(const std::string& url, std::chrono::milliseconds limit) {
+  const EasyPtr easy = make_easy();
+  curl_easy_setopt(easy.get(), CURLOPT_NOBODY, 1L);
+  curl_easy_setopt(easy.get(), CURLOPT_SSL_VERIFYPEER, 0L);
+  curl_easy_setopt(easy.get(), CURLOPT_SSL_VERIFYHOST, 0L);
+  if (perform(easy.get(), url, limit)) return std::nullopt;
+  curl_header* date = nullptr;
+  if (curl_easy_header(easy.get(), "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK) return std::nullopt;
+  const time_t time = curl_getdate(date->value, nullptr);
+  return time < 0 ? std::nullopt : std::optional(std::chrono::sys_seconds(std::chrono::seconds(time)));
+}
+
 std::optional<std::string> connect_failure(const std::string& url, std::chrono::milliseconds limit) {
   try {
     const Url parts = parse_url(url);

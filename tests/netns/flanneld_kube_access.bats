@@ -79,6 +79,30 @@ account() {
   run ! on a node_exec grep -E "(first|second)-token" /run/flanneld.log
 }
 
+# jwt CLAIMS: a token that says so, as nobody has signed it.
+jwt() {
+  echo "e30.$(base64 -w 0 <<<"$1" | tr -d = | tr +/ -_).c2ln"
+}
+
+doctor_says() {
+  local report
+  report=$(on a node_exec env NODE_NAME=a KUBERNETES_SERVICE_HOST=192.168.1.101 KUBERNETES_SERVICE_PORT=6443 \
+    "$BIN_DIR/flanneld" --kube-subnet-mgr --net-config-path /run/kube-flannel/net-conf.json doctor) || true
+  grep -qE "$1" <<<"$report" || fail "wanted: $1"$'\n'"got: $report"
+}
+
+@test "kube access: doctor tells of a clock that differs from the server's, and of a token whose time is over or yet to come" {
+  server server
+  account "$(jwt "{\"nbf\": $((EPOCHSECONDS - 60)), \"exp\": $((EPOCHSECONDS + 3600))}")"
+  doctor_says "^ok +clock: it agrees with the API server's"
+  on m1 kube_order '{"order": "wrong", "skew": 7200}'
+  doctor_says "^warn +clock: this machine's is 7(19[0-9]|20[0-9]) s behind the API server's"
+  account "$(jwt "{\"nbf\": $((EPOCHSECONDS + 600))}")"
+  doctor_says "^fail +service account: its token is valid from .*set the clock"
+  account "$(jwt "{\"exp\": $((EPOCHSECONDS - 600))}")"
+  doctor_says "^fail +service account: its token was valid until .*kubelet"
+}
+
 @test "kube access: a token in the kubeconfig is replaced there, and the authority with it; half a file changes nothing" {
   server server --token first-token
   kubeconfig "certificate-authority: tls/ca.pem" 'token: first-token'

@@ -191,6 +191,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string((timestamp or time.time()) + self.cluster.orders.get("skew", 0))
+
     def reply(self, status, value, zipped=None, headers=()):
         body = value if isinstance(value, bytes) else dump(value)
         self.send_response(status)

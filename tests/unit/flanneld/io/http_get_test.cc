@@ -110,6 +110,21 @@ TEST_CASE("http_get: what does not speak HTTP has no status") {
   CHECK_FALSE(result.error.empty());
 }
 
+TEST_CASE("server_time: what the server's answer says, whatever its status") {
+  const auto time_by = [](const std::string& head) {
+    const Listening listening;
+    const OneAnswer answer(listening, {head});
+    return server_time(listening.url("/version"), kPatience);
+  };
+  CHECK(
+      time_by(
+          "HTTP/1.1 401 Unauthorized\r\nDate: Fri, 15 Jan 2027 08:00:00 GMT\r\nContent-Length: 9\r\n\r\n") ==
+      std::chrono::sys_seconds(std::chrono::seconds(1'800'000'000)));
+  CHECK(time_by("HTTP/1.1 200 OK\r\nDate: yesterday at noon\r\n\r\n") == std::nullopt);
+  CHECK(time_by("HTTP/1.1 200 OK\r\n\r\n") == std::nullopt);
+  CHECK(time_by("SSH-2.0\r\n") == std::nullopt);
+}
+
 TEST_CASE("connect_failure: says why a server cannot be reached") {
   std::string url;
   {
