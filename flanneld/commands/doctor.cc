@@ -22,9 +22,11 @@
 #include "flanneld/backend/udp.h"
 #include "flanneld/commands/doctor_backends.h"
 #include "flanneld/commands/doctor_checks.h"
+#include "flanneld/commands/doctor_forwarding.h"
 #include "flanneld/commands/doctor_reads.h"
 #include "flanneld/commands/doctor_repair.h"
 #include "flanneld/commands/doctor_report.h"
+#include "flanneld/commands/doctor_routed.h"
 #include "flanneld/commands/doctor_runtime.h"
 #include "flanneld/commands/doctor_servers.h"
 #include "flanneld/commands/running_agent.h"
@@ -47,7 +49,7 @@ namespace {
 using base::Family;
 using State = Finding::State;
 
-constexpr size_t kMaxFileBytes = 1 << 20, kMaxProcBytes = 16 << 20;
+constexpr size_t kMaxFileBytes = 1 << 20;
 
 /// Which networks the node has by subnet.env. Without that file, all of IPv4.
 TrafficSpec traffic_of(const std::optional<flannel::SubnetEnv>& env) {
@@ -90,7 +92,9 @@ class Examination {
     attempt("external interface", [&] { interface(); });
     attempt("devices", [&] { devices(); });
     if (env_) attempt("pod ports", [&] { pod_ports(); });
-    if (options_.no_subnet) attempt("way back", [&] { way_back(); });
+    attempt("way back", [&] { way_back(); });
+    if (env_)
+      attempt("routed pods", [&] { add(check_routed_pods(read_routed_pods(route_, subnets_of(*env_)))); });
     attempt("other filters", [&] { other_filters(); });
     attempt("network configuration", [&] { findings_.push_back(check_cni(read_cni_files())); });
     attempt("container runtime", [&] { findings_.push_back(check_runtime_watch(read_runtime_watches())); });
@@ -125,8 +129,11 @@ class Examination {
     const auto text = base::read_file(path, kMaxFileBytes);
     if (!text && options_.no_subnet) return add(State::ok, kName, "none, as --no-subnet says");
     if (!text)
-      return add(State::fail, kName, fmt::format("there is no {}: no pod can start", base::quoted(path)),
-                 "flanneld writes it when it has a lease; its log says what it waits for");
+      return add(
+          State::fail, kName, fmt::format("there is no {}: no pod can start", base::quoted(path)),
+          agent_ && json::get_bool(*agent_, "ready", "")
+              ? "somebody has removed it since flanneld wrote it: restart flanneld, and it writes it again"
+              : "flanneld writes it when it has a lease; its log says what it waits for");
     try {
       env_ = flannel::SubnetEnv::parse(*text, path);
     } catch (const base::ParseError& error) {
@@ -144,10 +151,14 @@ class Examination {
   }
 
   void forwarding() {
-    if (uses(Family::v4))
-      findings_.push_back(check_forwarding(Family::v4, netlink::read_sysctl("net/ipv4/ip_forward")));
-    if (uses(Family::v6))
-      findings_.push_back(check_forwarding(Family::v6, netlink::read_sysctl("net/ipv6/conf/all/forwarding")));
+    const auto files = read_sysctl_files();
+    const bool has_pods = netlink::find_link(route_, kPodBridge) ||
+                          (env_ && !read_routed_pods(route_, subnets_of(*env_)).links.empty());
+    const Pods pods = has_pods ? Pods::some : Pods::none;
+    for (const auto& [family, path] : {std::pair(Family::v4, "net/ipv4/ip_forward"),
+                                       std::pair(Family::v6, "net/ipv6/conf/all/forwarding")})
+      if (uses(family))
+        findings_.push_back(check_forwarding(family, netlink::read_sysctl(path), pods, files));
     findings_.push_back(check_bridge_filter(netlink::read_sysctl("net/bridge/bridge-nf-call-iptables")));
   }
 
@@ -161,65 +172,34 @@ class Examination {
     if (agent_) request.in_use = interface_of(*agent_, host);
     const InterfaceChoice choice = choose_external_interface(host, request);
     if (choice.chosen) {
-      mtu_.external = choice.chosen->mtu;
       uplinks_ = read_uplinks(route_, choice.chosen->ifindex);
+      if (const auto link = netlink::find_link(route_, choice.chosen->ifindex)) uplink_ = *link;
     }
-    if (choice.chosen) uplink_ = choice.chosen->name;
     findings_.push_back(check_interface(choice, anew, describe_candidates(host, request)));
   }
 
   void devices() {
-    UdpPortFacts udp{.port = netlink::kDefaultVxlanPort};
-    std::optional<std::vector<base::IpNet>> bridge_addresses;
-    const auto links = netlink::all_links(route_);
-    size_t bridge_ports = 0;
-    for (const netlink::Link& link : links) {
-      if (const auto overhead = find_device_overhead(link.kind, link.name)) {
-        const bool has_socket =
-            link.kind != IpipDevice::kLinkKind && !udp_device_overhead(link.kind, link.name);
-        udp.has_device = udp.has_device || has_socket;
-        if (has_socket && !link.is_up()) udp.down = link.name;
-        mtu_.devices.push_back({link.name, link.mtu, *overhead});
-        if (const auto tunnel = read_tunnel(route_, link)) {
-          udp.port = tunnel->port;
-          udp.kind = tunnel->kind;
-          tunnels_[tunnel->family] =
-              Tunnel{.link = link.name, .port = tunnel->port, .addresses = {}, .uplinks = uplinks_};
-        }
-      }
-      if (link.name != kPodBridge) continue;
-      mtu_.bridge = link.mtu;
-      bridge_ports =
-          static_cast<size_t>(std::count_if(links.begin(), links.end(), [&](const netlink::Link& port) {
-            return port.master == link.ifindex;
-          }));
-      bridge_addresses.emplace();
-      for (const netlink::Address& address : netlink::addresses_of(route_, link))
-        bridge_addresses->push_back(address.net);
-    }
-    if (env_) mtu_.pods = env_->mtu;
-    const bool has_vxlan = std::any_of(links.begin(), links.end(), [](const netlink::Link& link) {
-      return link.kind == VxlanDevice::kLinkKind && find_device_overhead(link.kind, link.name);
-    });
-    if (auto finding = check_driver(uplink_, read_driver(uplink_), has_vxlan)) findings_.push_back(*finding);
-    findings_.push_back(check_mtu(mtu_));
+    const DeviceFacts facts = read_devices(route_, uplinks_);
+    tunnels_ = facts.tunnels;
+    if (auto finding = check_driver(uplink_.name, read_driver(uplink_.name), facts.has_vxlan))
+      findings_.push_back(*finding);
+    MtuFacts mtu = facts.mtu;
+    if (uplink_.ifindex != 0) mtu.external = uplink_.mtu;
+    if (env_) mtu.pods = env_->mtu;
+    findings_.push_back(check_mtu(mtu));
     if (uses(Family::v6)) {
       std::vector<std::string> needed{kPodBridge};
       if (const auto tunnel = tunnels_.find(Family::v6); tunnel != tunnels_.end())
         needed.push_back(tunnel->second.link);
       findings_.push_back(check_ipv6(read_ipv6_off(std::move(needed))));
     }
-    const auto inodes = inodes_of_port(
-        udp.port, fmt::format("{}{}", base::read_file("/proc/net/udp", kMaxProcBytes).value_or(""),
-                              base::read_file("/proc/net/udp6", kMaxProcBytes).value_or("")));
-    udp.is_bound = !inodes.empty();
-    udp.owner = find_socket_owner(inodes);
-    findings_.push_back(check_udp_port(udp));
+    findings_.push_back(check_udp_port(facts.udp));
     findings_.push_back(
         check_wireguard(netlink::WireguardSocket::open().has_value(), find_wireguard_program()));
     if (!env_) return;
-    findings_.push_back(check_bridge_address(bridge_addresses, *env_, bridge_ports));
-    findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), bridge_ports));
+    findings_.push_back(
+        check_bridge_address(facts.bridge_addresses, *env_, facts.bridge_ports, facts.bridge_is_up));
+    findings_.push_back(check_room(flannel::count_pod_addresses(subnets_of(*env_)), facts.bridge_ports));
   }
 
   void pod_ports() {
@@ -230,9 +210,13 @@ class Examination {
 
   void way_back() {
     constexpr const char* kName = "way back";
-    if (const auto lost = find_lost_answers(route_))
+    if (const auto lost = options_.no_subnet ? find_lost_answers(route_) : std::nullopt)
       return add(State::fail, kName, lost->finding(), lost->advice());
-    add(State::ok, kName, "no rp_filter drops what pods answer");
+    if (const auto lost = agent_ && uplink_.ifindex != 0
+                              ? find_lost_senders(route_, uplink_, peer_addresses(*agent_))
+                              : std::nullopt)
+      return add(State::fail, kName, lost->finding(), lost->advice());
+    if (options_.no_subnet) add(State::ok, kName, "no rp_filter drops what pods answer");
   }
 
   void other_filters() {
@@ -257,9 +241,8 @@ class Examination {
   std::optional<json::Value> agent_;
   std::vector<Finding> findings_;
   std::optional<flannel::SubnetEnv> env_;
-  MtuFacts mtu_;
   std::map<Family, Tunnel> tunnels_;
-  std::string uplink_;  ///< the external interface; empty: none
+  netlink::Link uplink_;  ///< the external interface; without a name: none
   std::vector<std::string> uplinks_;
   netlink::NetlinkSocket route_ = netlink::NetlinkSocket::open();
 };

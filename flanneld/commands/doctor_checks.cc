@@ -43,26 +43,6 @@ std::vector<std::string> find_misfits(const MtuFacts& facts) {
 
 }  // namespace
 
-Finding check_forwarding(base::Family family, const std::optional<std::string>& value) {
-  const bool is_v4 = family == base::Family::v4;
-  const char* sysctl = is_v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-  Finding finding{.state = State::ok,
-                  .name = is_v4 ? "IPv4 forwarding" : "IPv6 forwarding",
-                  .finding = fmt::format("{} is on", sysctl)};
-  if (value && *value != "0") return finding;
-  finding.state = State::fail;
-  if (!value) {
-    finding.finding =
-        fmt::format("there is no {}: the kernel lacks the family or it is switched off", sysctl);
-    return finding;
-  }
-  finding.finding = fmt::format("{} is off: the node drops pods' packets to other nodes", sysctl);
-  finding.advice = fmt::format("sysctl -w {}=1, and put it into /etc/sysctl.d to last", sysctl);
-  finding.repairs = {
-      {Repair::Kind::set_sysctl, is_v4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding", "1"}};
-  return finding;
-}
-
 Finding check_ipv6(const std::vector<std::string>& off) {
   Finding finding{.state = State::ok, .name = "IPv6", .finding = "it is switched off nowhere"};
   if (off.empty()) return finding;
@@ -184,7 +164,7 @@ Finding check_wireguard(bool by_kernel, const std::string& program) {
 }
 
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
-                             const flannel::SubnetEnv& env, size_t ports) {
+                             const flannel::SubnetEnv& env, size_t ports, bool is_up) {
   Finding finding{.state = State::ok, .name = "bridge", .finding = "cni0 has the node's subnet"};
   if (!addresses) {
     finding.finding = "there is no cni0 yet; the first pod makes it";
@@ -206,6 +186,13 @@ Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addr
     if (ports == 0) finding.repairs = {{Repair::Kind::remove_link, "cni0"}};
     return finding;
   }
+  // Without pods an ADD sets it up.
+  if (!is_up && ports > 0)
+    return {.state = State::fail,
+            .name = finding.name,
+            .finding = "cni0 is down: its pods are cut off",
+            .advice = "ip link set cni0 up",
+            .repairs = {{Repair::Kind::set_link_up, "cni0"}}};
   return finding;
 }
 

@@ -15,8 +15,6 @@
 
 namespace flanneld {
 
-/// Of the sysctl that lets the node forward packets; nullopt if there is none.
-Finding check_forwarding(base::Family family, const std::optional<std::string>& value);
 /// Of a node whose subnet has IPv6: for which names below net/ipv6/conf it is switched off (disable_ipv6):
 /// links, or "all" and "default", which those have that are made later.
 Finding check_ipv6(const std::vector<std::string>& off);
@@ -57,9 +55,9 @@ Finding check_udp_port(const UdpPortFacts& facts);
 Finding check_wireguard(bool by_kernel, const std::string& program);
 
 /// Whether cni0 has the addresses that subnet.env gives it; nullopt: there is no cni0. `ports`: how many it
-/// has; without any, nothing is lost when it is removed.
+/// has; without any, nothing is lost when it is removed. `is_up`: of cni0.
 Finding check_bridge_address(const std::optional<std::vector<base::IpNet>>& addresses,
-                             const flannel::SubnetEnv& env, size_t ports = 0);
+                             const flannel::SubnetEnv& env, size_t ports = 0, bool is_up = true);
 
 /// Whether there are an address and a bridge port for one more pod; nullopt: the leases cannot be read. A
 /// node that is full is no broken one.

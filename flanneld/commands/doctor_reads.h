@@ -1,6 +1,7 @@
 // What `flanneld doctor` reads from the machine for its checks.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
 #include "flanneld/commands/doctor_checks.h"
+#include "flanneld/traffic/traffic_spec.h"
 
 namespace flanneld {
 
@@ -21,13 +23,17 @@ PodPortFacts read_pod_ports(netlink::NetlinkSocket& socket, const netlink::Link&
 /// Where IPv6 is switched off: those of "all", "default" and `links`. A link that there is not counts as on.
 std::vector<std::string> read_ipv6_off(std::vector<std::string> links);
 
-/// What receives a tunnel's packets.
-struct TunnelReceiver {
-  base::Family family = base::Family::v4;
-  uint16_t port = 0;
-  const char* kind = "VXLAN";
+/// Flannel's devices and the pods' bridge.
+struct DeviceFacts {
+  MtuFacts mtu = {};  ///< of these alone
+  UdpPortFacts udp;
+  std::map<base::Family, Tunnel> tunnels = {};
+  bool has_vxlan = false;
+  std::optional<std::vector<base::IpNet>> bridge_addresses = {};  ///< nullopt: there is no bridge
+  size_t bridge_ports = 0;
+  bool bridge_is_up = true;
 };
-/// nullopt for a link that is none of flannel's tunnels, or cannot be asked. Throws SystemError.
-std::optional<TunnelReceiver> read_tunnel(netlink::NetlinkSocket& socket, const netlink::Link& link);
+/// `uplinks`: the links by which the tunnels' packets come in. Throws SystemError.
+DeviceFacts read_devices(netlink::NetlinkSocket& socket, const std::vector<std::string>& uplinks);
 
 }  // namespace flanneld

@@ -1,10 +1,14 @@
 #include "flanneld/commands/doctor_runtime.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 
 #include "common/base/error.h"
 #include "common/base/file.h"
@@ -17,7 +21,8 @@ namespace {
 using State = Finding::State;
 
 constexpr const char* kCniConfDir = "/etc/cni/net.d";
-constexpr const char* kCniBinDir = "/opt/cni/bin";
+/// The second is where Debian's containerd looks, and where Debian's packages have plugins.
+constexpr const char* kCniBinDirs[] = {"/opt/cni/bin", "/usr/lib/cni"};
 constexpr const char* kRuntimes[] = {"containerd", "crio"};
 constexpr size_t kMaxConfBytes = 1 << 20, kMaxProcFile = 1 << 16;
 
@@ -32,13 +37,42 @@ std::vector<std::string> plugin_types(const CniFiles& files) {
   return types;
 }
 
-/// What the types' programs lack in the plugins' directory, in quotes.
-std::vector<std::string> missing_programs(const std::vector<std::string>& types, const CniFiles& files) {
+/// What the types' programs lack in a plugins' directory, in quotes.
+std::vector<std::string> missing_programs(const std::vector<std::string>& types,
+                                          const std::vector<std::string>& names) {
   std::vector<std::string> missing;
   for (const std::string& type : types)
-    if (std::find(files.programs.begin(), files.programs.end(), type) == files.programs.end())
-      missing.push_back(base::quoted(type));
+    if (std::find(names.begin(), names.end(), type) == names.end()) missing.push_back(base::quoted(type));
   return missing;
+}
+
+/// A link to a directory that is not there: in a container, one of the node's that it cannot see.
+bool leads_out_of_sight(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto target = std::filesystem::read_symlink(path, error);
+  return !error && target.is_absolute() && !std::filesystem::exists(target.parent_path(), error);
+}
+
+/// A link counts if its program is there, or may be.
+CniFiles::Programs read_programs(const char* directory) {
+  CniFiles::Programs programs{.directory = directory, .names = {}};
+  const base::UniqueFd dir = base::open_directory(directory);
+  if (!dir.valid()) return programs;
+  for (std::string& name : base::list_directory(dir.get())) {
+    struct stat file {};
+    const bool is_program = ::fstatat(dir.get(), name.c_str(), &file, 0) == 0 && S_ISREG(file.st_mode) &&
+                            ::faccessat(dir.get(), name.c_str(), X_OK, 0) == 0;
+    if (is_program || leads_out_of_sight(fmt::format("{}/{}", directory, name)))
+      programs.names.push_back(std::move(name));
+  }
+  return programs;
+}
+
+/// The directory that has all of the types; empty: none has.
+std::string find_programs(const std::vector<std::string>& types, const CniFiles& files) {
+  for (const CniFiles::Programs& one : files.programs)
+    if (missing_programs(types, one.names).empty()) return one.directory;
+  return "";
 }
 
 /// Whether a process has asked for the events of the directory with that inode; nullopt: it asks for none at
@@ -72,8 +106,7 @@ std::optional<CniFiles> read_cni_files() {
   files.first = names.front();
   files.text = base::read_file(fmt::format("{}/{}", kCniConfDir, files.first), kMaxConfBytes).value_or("");
   files.others.assign(names.begin() + 1, names.end());
-  if (const base::UniqueFd bin_dir = base::open_directory(kCniBinDir); bin_dir.valid())
-    files.programs = base::list_directory(bin_dir.get());
+  for (const char* directory : kCniBinDirs) files.programs.push_back(read_programs(directory));
   return files;
 }
 
@@ -123,10 +156,16 @@ Finding check_cni(const std::optional<CniFiles>& files) {
   if (std::find(types.begin(), types.end(), "flannel") == types.end())
     return say(fmt::format("{} comes first, and is not flannel's: the runtime takes that", first),
                "remove it, or give flannel's a name that sorts before");
-  if (const auto missing = missing_programs(types, *files); !missing.empty())
-    return say(fmt::format("{} names {}, which /opt/cni/bin does not have", first, fmt::join(missing, ", ")),
-               "install the plugins there");
-  const std::string plugins = fmt::format("{}: {}", first, fmt::join(types, ", "));
+  const std::string directory = find_programs(types, *files);
+  if (directory.empty()) {
+    const CniFiles::Programs& usual = files->programs.front();
+    return say(
+        fmt::format("{} names {}, which {} does not have as a program", first,
+                    fmt::join(missing_programs(types, usual.names), ", "), usual.directory),
+        fmt::format("install the plugins where the runtime looks: there or, as Debian's containerd, in {}",
+                    files->programs.back().directory));
+  }
+  const std::string plugins = fmt::format("{}: {} in {}", first, fmt::join(types, ", "), directory);
   finding.state = files->others.empty() ? State::ok : State::warn;
   if (files->others.empty()) return say(plugins, "");
   return say(fmt::format("{}; the runtime ignores {} behind it", plugins, fmt::join(files->others, ", ")),

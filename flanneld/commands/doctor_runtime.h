@@ -12,10 +12,15 @@ namespace flanneld {
 
 /// The container runtime's network configurations and the plugins beside them.
 struct CniFiles {
-  std::string first;                  ///< the name that sorts first: the one that the runtime uses
-  std::string text;                   ///< its content
-  std::vector<std::string> others;    ///< names behind it
-  std::vector<std::string> programs;  ///< in the plugins' directory
+  std::string first;                ///< the name that sorts first: the one that the runtime uses
+  std::string text;                 ///< its content
+  std::vector<std::string> others;  ///< names behind it
+  struct Programs {
+    std::string directory;
+    std::vector<std::string> names;  ///< what can be executed
+  };
+  std::vector<Programs>
+      programs;  ///< of each directory that runtimes look for plugins in, the usual one first
 };
 /// nullopt: there is no network configuration.
 std::optional<CniFiles> read_cni_files();

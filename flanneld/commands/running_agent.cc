@@ -13,6 +13,7 @@ namespace flanneld {
 namespace {
 
 constexpr std::chrono::seconds kAskLimit(2);
+constexpr size_t kMostPeers = 1000;
 constexpr const char* kSubnetFile = "subnet-file";
 
 FlagValues flags_of(const json::Value& status) {
@@ -58,6 +59,19 @@ Options with_flags_of(const Options& options, const std::optional<json::Value>& 
   } catch (const UsageError&) {
     return options;
   }
+}
+
+std::vector<base::IpAddress> peer_addresses(const json::Value& status) {
+  std::vector<base::IpAddress> addresses;
+  try {
+    for (const json::Value& peer : json::get_array(status, "peers", ""))
+      if (const auto address = json::get_address(peer, "publicIP", "peers");
+          address && address->is_v4() && addresses.size() < kMostPeers)
+        addresses.push_back(*address);
+  } catch (const base::ParseError&) {
+    return addresses;
+  }
+  return addresses;
 }
 
 std::optional<ExternalInterface> interface_of(const json::Value& status, const HostNetwork& host) {

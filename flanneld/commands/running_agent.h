@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/json/json.h"
 #include "flanneld/node/external_interface.h"
@@ -21,6 +22,9 @@ std::optional<std::string> find_other_subnet_file(const Options& options, const 
 /// The options, with the agent's flags where the operator gave none. Flags that cannot be used are passed
 /// over, and so are those of another network's agent.
 Options with_flags_of(const Options& options, const std::optional<json::Value>& status);
+
+/// The public IPv4 addresses of the agent's peers, the first thousand.
+std::vector<base::IpAddress> peer_addresses(const json::Value& status);
 
 /// The interface that the agent uses; nullopt: it has none, or the node has not.
 std::optional<ExternalInterface> interface_of(const json::Value& status, const HostNetwork& host);

@@ -17,8 +17,21 @@ namespace {
 
 using base::Family;
 
+enum class Strict : uint8_t { no, by_link, by_all };
+
 std::string read_filter(const std::string& link) {
   return netlink::read_sysctl(fmt::format("net/ipv4/conf/{}/rp_filter", link)).value_or("0");
+}
+
+/// Of both values the higher one counts; 1 is strict, 2 is loose.
+Strict look_at_filter(const std::string& link) {
+  const std::string all = read_filter("all"), own = read_filter(link);
+  if (std::max(all, own) != "1") return Strict::no;
+  return own == "1" ? Strict::by_link : Strict::by_all;
+}
+
+std::string advise_loose(const std::string& link) {
+  return fmt::format("sysctl -w net/ipv4/conf/{}/rp_filter=2, and put it into /etc/sysctl.d to last", link);
 }
 
 /// The link that has the address from which this node sends through `tunnel`; 0: not certain.
@@ -38,11 +51,12 @@ std::optional<LostAnswers> find_lost_behind(netlink::NetlinkSocket& socket, cons
   const auto link = netlink::find_link(socket, index);
   // Packets to an address of such a link come in by any other.
   if (!link || (link->flags & IFF_LOOPBACK) != 0 || link->kind == "dummy") return std::nullopt;
-  // Of both values the higher one counts; 1 is strict, 2 is loose.
-  const std::string all = read_filter("all"), own = read_filter(link->name);
-  if (std::max(all, own) != "1") return std::nullopt;
-  return LostAnswers{
-      .link = link->name, .tunnel = tunnel.name, .subnets = routes.size(), .by_all = own != "1"};
+  const Strict strict = look_at_filter(link->name);
+  if (strict == Strict::no) return std::nullopt;
+  return LostAnswers{.link = link->name,
+                     .tunnel = tunnel.name,
+                     .subnets = routes.size(),
+                     .by_all = strict == Strict::by_all};
 }
 
 }  // namespace
@@ -54,8 +68,34 @@ std::string LostAnswers::finding() const {
       by_all ? "all" : link, link, subnets, subnets == 1 ? "subnet" : "subnets", tunnel);
 }
 
-std::string LostAnswers::advice() const {
-  return fmt::format("sysctl -w net/ipv4/conf/{}/rp_filter=2, and put it into /etc/sysctl.d to last", link);
+std::string LostAnswers::advice() const { return advise_loose(link); }
+
+std::string LostSenders::finding() const {
+  return fmt::format(
+      "net/ipv4/conf/{}/rp_filter is 1, strict: '{}' drops what {} {} to this node, the first {}: the way "
+      "back there leads through '{}'",
+      by_all ? "all" : link, link, count, count == 1 ? "node sends" : "nodes send", first, way_back);
+}
+
+std::string LostSenders::advice() const {
+  return fmt::format("have a route to them through '{}', or {}", link, advise_loose(link));
+}
+
+std::optional<LostSenders> find_lost_senders(netlink::NetlinkSocket& socket, const netlink::Link& link,
+                                             const std::vector<base::IpAddress>& senders) {
+  const Strict strict = look_at_filter(link.name);
+  if (strict == Strict::no) return std::nullopt;
+  LostSenders lost{.link = link.name, .way_back = {}, .first = {}, .by_all = strict == Strict::by_all};
+  int ifindex = 0;
+  for (const base::IpAddress& sender : senders) {
+    const auto route = netlink::route_toward(socket, sender);
+    if (!route || route->ifindex == link.ifindex || ++lost.count > 1) continue;
+    lost.first = sender;
+    ifindex = route->ifindex;
+  }
+  if (lost.count == 0) return std::nullopt;
+  if (const auto other = netlink::find_link(socket, ifindex)) lost.way_back = other->name;
+  return lost;
 }
 
 std::optional<LostAnswers> find_lost_answers(netlink::NetlinkSocket& socket) {

@@ -21,7 +21,11 @@ doctor_says() {
   doctor_says fail "IPv4 forwarding: net.ipv4.ip_forward is off.*sysctl -w net.ipv4.ip_forward=1"
   run -1 flanneld_run doctor
   assert_json "$(flanneld_run doctor -o json || true)" '[.checks[] | select(.state == "fail")] | length == 1'
+  on a node_exec bash -c 'mkdir -p /run/sysctl.d && echo "net.ipv4.ip_forward = 0" >/run/sysctl.d/99-cloud.conf'
+  doctor_says fail "IPv4 forwarding: net.ipv4.ip_forward is off.*'/run/sysctl.d/99-cloud.conf' switches it off"
   on a node_exec sysctl -qw net.ipv4.ip_forward=1
+  doctor_says warn "IPv4 forwarding: net.ipv4.ip_forward is on, but '/run/sysctl.d/99-cloud.conf' switches it off"
+  on a node_exec rm /run/sysctl.d/99-cloud.conf
 
   local gateway
   gateway=$(on a subnet_of).1/24
@@ -32,6 +36,15 @@ doctor_says() {
   on a node_exec mv /opt/cni/bin/flannel /opt/cni/gone
   doctor_says fail "network configuration: .*names 'flannel', which /opt/cni/bin does not have.*install"
   on a node_exec mv /opt/cni/gone /opt/cni/bin/flannel
+  on a node_exec chmod -x /opt/cni/bin/flannel
+  doctor_says fail "network configuration: .*names 'flannel', which /opt/cni/bin does not have as a program"
+  on a node_exec chmod +x /opt/cni/bin/flannel
+  on a node_exec mv /run/flannel/subnet.env /run/flannel/gone
+  doctor_says fail "subnet file: there is no '/run/flannel/subnet.env'.*restart flanneld"
+  on a node_exec mv /run/flannel/gone /run/flannel/subnet.env
+  on a node_exec ip link set cni0 down
+  run -0 flanneld_run doctor --fix
+  assert_match "$output" "fail +bridge: cni0 is down: its pods are cut off — ip link set cni0 up.*fix   bridge: ip link set cni0 up … done"
 
   on a node_exec bash -c 'echo "{\"name\": \"other\", \"type\": \"bridge\"}" >/etc/cni/net.d/00-other.conf'
   doctor_says fail "network configuration: '00-other.conf' comes first, and is not flannel's"
@@ -44,6 +57,13 @@ doctor_says() {
   on a node_exec nft "add table inet fw; add chain inet fw gate { type filter hook forward priority 10; policy drop; }"
   doctor_says fail "other filters: chain 'gate' of nftables table 'inet fw' drops"
   on a node_exec nft "delete table inet fw"
+  lease_put 10.5.250.0-24 '{"PublicIP":"192.168.7.30","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"02:00:00:00:00:01"}}'
+  wait_until 5 peers_are a 1
+  on a node_exec bash -euc 'ip link add other type veth peer name other-end; ip link set other-end up; ip link set other up; ip route add 192.168.7.0/24 dev other
+    sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=0'
+  doctor_says fail "way back: net/ipv4/conf/all/rp_filter is 1, strict: 'eth0' drops what 1 node sends to this node, the first 192.168.7.30: .*'other'"
+  on a node_exec ip link del other
+  rm "$NODE_DIR/leases/subnets/10.5.250.0-24"
   on a node_exec ip link set cni0 mtu 1500
   doctor_says warn "MTU: .*cni0 has not FLANNEL_MTU"
   on a node_exec ip link set cni0 mtu 1450

@@ -25,13 +25,6 @@ flannel::SubnetEnv env() {
 
 }  // namespace
 
-TEST_CASE("doctor: forwarding that is off fails, with the sysctl to set") {
-  CHECK(check_forwarding(base::Family::v4, "1").state == State::ok);
-  CHECK(check_forwarding(base::Family::v4, "0").state == State::fail);
-  CHECK(contains(check_forwarding(base::Family::v4, "0").advice, "sysctl -w net.ipv4.ip_forward=1"));
-  CHECK(check_forwarding(base::Family::v6, std::nullopt).state == State::fail);
-}
-
 TEST_CASE(
     "doctor: IPv6 that is switched off fails where pods need it, and warns where links are yet to be made") {
   CHECK(check_ipv6({}).state == State::ok);
@@ -124,6 +117,15 @@ TEST_CASE("doctor: the bridge must have the address that the subnet file gives i
   CHECK(other.state == State::fail);
   CHECK(contains(other.finding, "cni0 has 10.244.7.1/24, and subnet.env says 10.244.1.1/24"));
   CHECK(contains(check_bridge_address({{net("fe80::1/64")}}, env()).finding, "cni0 has no address"));
+}
+
+TEST_CASE(
+    "doctor: a bridge with pods that is down is set up again, one without pods is left to the next ADD") {
+  const std::vector<base::IpNet> own{net("10.244.1.1/24")};
+  const Finding down = check_bridge_address(own, env(), 2, false);
+  CHECK(down.state == State::fail);
+  CHECK(down.repairs == std::vector<Repair>{{Repair::Kind::set_link_up, "cni0"}});
+  CHECK(check_bridge_address(own, env(), 0, false).state == State::ok);
 }
 
 TEST_CASE("doctor: a node without room for one more pod is told, and is not broken") {

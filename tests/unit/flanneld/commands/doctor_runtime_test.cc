@@ -11,7 +11,10 @@ using State = Finding::State;
 namespace {
 
 CniFiles cni_files(const std::string& text) {
-  return {.first = "10-flannel.conflist", .text = text, .others = {}, .programs = {"flannel", "portmap"}};
+  return {.first = "10-flannel.conflist",
+          .text = text,
+          .others = {},
+          .programs = {{"/opt/cni/bin", {"flannel", "portmap"}}, {"/usr/lib/cni", {}}}};
 }
 
 }  // namespace
@@ -29,6 +32,19 @@ TEST_CASE("doctor: flannel's network configuration must come first and its plugi
   CniFiles several = cni_files(chain);
   several.others = {"20-calico.conflist"};
   CHECK(check_cni(several).state == State::warn);
+}
+
+TEST_CASE("doctor: plugins may be in either directory that runtimes look in, all in one") {
+  CniFiles files = cni_files(R"({"plugins":[{"type":"flannel"},{"type":"portmap"}]})");
+  files.programs = {{"/opt/cni/bin", {}}, {"/usr/lib/cni", {"flannel", "portmap"}}};
+  CHECK(check_cni(files) == Finding{.state = State::ok,
+                                    .name = "network configuration",
+                                    .finding = "'10-flannel.conflist': flannel, portmap in /usr/lib/cni"});
+  files.programs = {{"/opt/cni/bin", {"flannel"}}, {"/usr/lib/cni", {"portmap"}}};
+  const Finding apart = check_cni(files);
+  CHECK(apart.state == State::fail);
+  CHECK(contains(apart.finding, "names 'portmap', which /opt/cni/bin does not have"));
+  CHECK(contains(apart.advice, "/usr/lib/cni"));
 }
 
 TEST_CASE("doctor: a runtime that watches another directory than the present one has to be restarted") {
