@@ -170,8 +170,11 @@ void VxlanBackend::plan_family(const Device& device, const Lease& peer, PeerPlan
       decoding(fmt::format("lease of {}", peer.key.str()), [&] { return VxlanLeaseData::parse(text); });
   const base::MacAddress mac = data.vtep_mac;
   if (mac == device.mac)
-    throw base::ParseError(fmt::format("lease of {}: VTEP MAC {} is that of this node's own '{}'",
-                                       peer.key.str(), mac, device.name));
+    throw base::ParseError(fmt::format(
+        "lease of {}: VTEP MAC {} is that of this node's own '{}'; if one machine is a clone of the other, "
+        "give "
+        "it a machine-id of its own (rm /etc/machine-id, systemd-machine-id-setup) and start it anew",
+        peer.key.str(), mac, device.name));
   plan.senders.push_back(remote);
   if (data.source) plan.senders.push_back(*data.source);
   if (options_.direct_routing && is_directly_connected(routes_, remote)) {

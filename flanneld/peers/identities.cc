@@ -45,6 +45,7 @@ bool is_same_publisher(const LeaseAttributes& a, const LeaseAttributes& b) {
 
 Identities::Identity Identities::identity_of(const Lease& lease, const PeerPlan& plan) {
   Identity identity;
+  identity.node = node_address(lease.attributes);
   for (const PlannedTunnelPeer& peer : plan.tunnel_peers)
     identity.keys.emplace_back(peer.link, peer.public_key);
   if (!identity.keys.empty()) return identity;
@@ -67,12 +68,23 @@ std::optional<std::string> Identities::find_conflict(const Lease& lease, const P
       return fmt::format("the public address {} is that of another lease, {}", address, other->str());
   for (const Mac& mac : identity.macs)
     if (const LeaseKey* other = find_other(macs_, mac, is_same_node))
-      return fmt::format("the VTEP MAC {} is that of another node, whose lease is {}",
-                         base::MacAddress{mac.second}, other->str());
+      return fmt::format(
+          "the VTEP MAC {} is {}; if one machine is a clone of the other, give it a machine-id of its own "
+          "(rm "
+          "/etc/machine-id, systemd-machine-id-setup) and start it anew",
+          base::MacAddress{mac.second}, name_of(*other));
   for (const Key& key : identity.keys)
     if (const LeaseKey* other = find_other(keys_, key, is_same_node))
-      return fmt::format("its WireGuard key is that of another node, whose lease is {}", other->str());
+      return fmt::format(
+          "its WireGuard key is {}; if one machine is a clone of the other, remove /var/lib/flannel/wgkey "
+          "there "
+          "and restart flanneld",
+          name_of(*other));
   return std::nullopt;
+}
+
+std::string Identities::name_of(const LeaseKey& holder) const {
+  return fmt::format("that of {}, whose lease is {}", holders_.at(holder).node, holder.str());
 }
 
 void Identities::add(const Lease& lease, const PeerPlan& plan) {

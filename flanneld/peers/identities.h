@@ -41,11 +41,14 @@ class Identities {
   using Mac = std::pair<std::string, std::array<uint8_t, 6>>;
   using Key = std::pair<std::string, netlink::WireguardKey>;  ///< likewise
   struct Identity {
+    base::IpAddress node;  ///< what people know it by
     std::vector<base::IpAddress> addresses;
     std::vector<Mac> macs;
     std::vector<Key> keys;
   };
   static Identity identity_of(const Lease& lease, const PeerPlan& plan);
+  /// "that of 192.0.2.7, whose lease is 10.5.7.0/24".
+  [[nodiscard]] std::string name_of(const LeaseKey& holder) const;
 
   std::multimap<base::IpAddress, LeaseKey> addresses_;
   std::multimap<Mac, LeaseKey> macs_;

@@ -134,10 +134,12 @@ route_is_gone() {
   ready=$(on a status_get /readyz)
   for text in "subnet 10.5.252.64/26 has another length than the /24 of the network config" \
     "subnet 10.5.252.0/24 overlaps another node's 10.5.252.0/24" "VTEP MAC $own is that of this node's own" \
-    "VTEP MAC $(on b mac_of flannel.1) is that of another node, whose lease is $b.0/24" \
+    "VTEP MAC $(on b mac_of flannel.1) is that of 192.168.1.20, whose lease is $b.0/24; if one machine is a clone" \
     "public address 192.168.1.20 is that of another lease, $b.0/24" "192.168.1.255 is the broadcast address of 192.168.1.0/24"; do
     [[ $ready == *"$text"* ]] || fail "no '$text' in $ready"
   done
+  assert_match "$(on a node_exec "$BIN_DIR/flanneld" doctor || true)" \
+    "warn +agent: the lease 10.5.200.0/24 of 192.168.1.37 cannot be used: the VTEP MAC .* that of 192.168.1.20,.*clone of the other"
   # An agent that starts again judges likewise, whatever the order of the keys.
   on a flanneld_stop
   on a flanneld_start --etcd-endpoints http://192.168.1.101:2379

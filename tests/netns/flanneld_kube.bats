@@ -240,3 +240,16 @@ peer() {
   agents
   assert_match "$(on a node_exec cat /run/flanneld.log)" "external interface 'eth0' 192.168.1.10.*by the Node's address 192.168.1.10"
 }
+
+@test "kube: the guide's line for kubectl shows the machine id of each Node" {
+  command -v kubectl >/dev/null || skip "no kubectl"
+  local words host
+  kube_nodes
+  for host in a b; do
+    on m1 kube_order "$(jq -cn --arg name "$host" \
+      '{order: "patch", $name, patch: {status: {nodeInfo: {machineID: "id of \($name)"}}}}')" >/dev/null
+  done
+  read -ra words < <(grep -o 'kubectl get nodes -o [^`]*' "$repo/flanneld/GUIDE.md")
+  assert_equal "$(on m1 node_exec "${words[@]}" --server http://192.168.1.101:6443 --cache-dir /run/kubectl)" \
+    "$(printf '%s\n' 'NODE   ID' 'a      id of a' 'b      id of b')"
+}

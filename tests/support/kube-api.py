@@ -23,6 +23,10 @@ import uuid
 
 PARTIAL = "as=PartialObjectMetadata"
 PREFIX = "flannel.alpha.coreos.com/"
+# What kubectl asks before it reads Nodes.
+DISCOVERY = {"/api": {"kind": "APIVersions", "versions": ["v1"]}, "/apis": {"kind": "APIGroupList", "groups": []},
+             "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+                 {"name": "nodes", "kind": "Node", "namespaced": False, "verbs": ["get", "list"]}]}}
 
 
 def now():
@@ -242,6 +246,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         if url.path == "/log":
             return self.reply(200, "\n".join(self.cluster.log).encode())
+        if url.path in DISCOVERY:
+            return self.reply(200, DISCOVERY[url.path])
         parts = url.path.strip("/").split("/")
         verb = "get" if len(parts) > 3 else "watch" if query.get("watch") == "true" else "list"
         self.note(verb)

@@ -196,7 +196,8 @@ TEST_CASE(
     REQUIRE(change.rejected.size() == 1);
     CHECK(contains(change.rejected.front().second, "10.5.2.0/24"));
   }
-  CHECK(contains(peers.rejected().at(same_mac.key), "VTEP MAC c6:d2:32:6f:8f:44 is that of another node"));
+  CHECK(contains(peers.rejected().at(same_mac.key),
+                 "VTEP MAC c6:d2:32:6f:8f:44 is that of 192.168.1.2, whose lease is 10.5.2.0/24"));
   CHECK(
       contains(peers.rejected().at(same_address.key), "public address 192.168.1.2 is that of another lease"));
   peers.use(kConfig, backend, lease("10.5.1.0-24", "192.168.1.1"));  // a look at the node changes nothing
