@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -126,6 +127,13 @@ int run(const flanneld::Options& options, const ReadOptions& read_options) {
                                          base::quoted(command)));
 }
 
+/// The exit status, unless somebody would take half an answer for a whole one.
+int finish(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  base::log_error(fmt::format("write to standard output: {}", std::strerror(errno)));
+  return kFailure;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,9 +146,9 @@ int main(int argc, char** argv) {
           [](const std::string& path) { return base::read_file(path, kMaxConfigBytes); });
     };
     const flanneld::Options options = read_options();
-    if (options.help) return std::fputs(flanneld::usage().c_str(), stdout) < 0 ? kFailure : 0;
-    if (options.version) return std::puts(PROJECT_VERSION) < 0 ? kFailure : 0;
-    return run(options, read_options);
+    if (options.help) return finish(std::fputs(flanneld::usage().c_str(), stdout) < 0 ? kFailure : 0);
+    if (options.version) return finish(std::puts(PROJECT_VERSION) < 0 ? kFailure : 0);
+    return finish(run(options, read_options));
   } catch (const flanneld::UsageError& error) {
     std::fprintf(stderr, "flanneld: %s\nflanneld --help lists all flags\n", error.what());
     return kUsage;

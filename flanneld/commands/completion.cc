@@ -1,16 +1,38 @@
 #include "flanneld/commands/completion.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <array>
 #include <cstdio>
 #include <iterator>
+#include <vector>
 
 #include "common/base/text.h"
 
 namespace flanneld {
 namespace {
 
-constexpr const char* kCommands = "status doctor cleanup completion";
+/// A command and the words that may stand behind it.
+struct Command {
+  const char* name;
+  const char* bash_words;
+  const char* zsh_words;  ///< specifications of _arguments
+};
+constexpr std::array kCommands{
+    Command{"status", "-o --watch --cluster",
+            "'-o[as JSON]:format:(json)' '--watch[again and again]' '--cluster[all leases, by the store]'"},
+    Command{"doctor", "-o --fix", "'-o[as JSON]:format:(json)' '--fix[mend what can be mended from here]'"},
+    Command{"cleanup", "--force --lease",
+            "'--force[also beside an agent]' '--lease[give back a lease]:subnet:'"},
+    Command{"completion", "bash zsh", "'2:shell:(bash zsh)'"}};
+
+std::string names_of_commands(std::string_view separator) {
+  std::vector<std::string_view> names;
+  names.reserve(kCommands.size());
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  return fmt::format("{}", fmt::join(names, separator));
+}
 
 /// Flags whose value is a file or a directory, by what stands for it in the help text.
 bool takes_file(const Flag& flag) {
@@ -41,23 +63,30 @@ std::string bash_script() {
     if (!takes_file(flag) && !is_switch(flag.meaning.kind) && flag.name != std::string_view("iface"))
       fmt::format_to(std::back_inserter(values), "{}--{}", values.empty() ? "" : "|", flag.name);
   }
+  std::string cases;
+  for (const Command& command : kCommands)
+    fmt::format_to(std::back_inserter(cases), "      {}) more='{}' ;;\n", command.name, command.bash_words);
   return fmt::format(R"sh(# bash completion for flanneld
 _flanneld() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}}
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD - 1]}} more='{}' one
   case $before in
     --iface) mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net)" -- "$word") && return ;;
     {}) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
     {}) return ;;
-    completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh' -- "$word") && return ;;
+    -o) mapfile -t COMPREPLY < <(compgen -W json -- "$word") && return ;;
   esac
+  for one in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+    case $one in
+{}    esac
+  done
   case $word in
-    -*) mapfile -t COMPREPLY < <(compgen -W '{}' -- "$word") ;;
-    *) mapfile -t COMPREPLY < <(compgen -W '{}' -- "$word") ;;
+    -*) mapfile -t COMPREPLY < <(compgen -W "$more {}" -- "$word") ;;
+    *) mapfile -t COMPREPLY < <(compgen -W "$more" -- "$word") ;;
   esac
 }}
 complete -o filenames -F _flanneld flanneld
 )sh",
-                     files, values, flags.substr(1), kCommands);
+                     names_of_commands(" "), files, values, cases, flags.substr(1));
 }
 
 std::string zsh_script() {
@@ -69,8 +98,13 @@ std::string zsh_script() {
                      takes_file(flag) ? "_files" : "");
     flags += "' \\\n";
   }
-  return fmt::format("#compdef flanneld\n_arguments \\\n{}  '1:command:({})' '*:argument:'\n", flags,
-                     kCommands);
+  std::string cases;
+  for (const Command& command : kCommands)
+    fmt::format_to(std::back_inserter(cases), "  {}) more=({}) ;;\n", command.name, command.zsh_words);
+  return fmt::format(
+      "#compdef flanneld\nlocal -a more\ncase ${{words[(r)({})]}} in\n{}esac\n"
+      "_arguments $more \\\n{}  '1:command:({})'\n",
+      names_of_commands("|"), cases, flags, names_of_commands(" "));
 }
 
 }  // namespace

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 
 #include "common/base/error.h"
 #include "common/base/text.h"
+#include "flanneld/commands/running_agent.h"
 #include "flanneld/io/http_get.h"
 #include "flanneld/node/subnet_file.h"
 #include "flanneld/options/flags.h"
@@ -32,6 +35,13 @@ bool is_own(const Options& options, const base::IpNet& subnet) {
   }
 }
 
+/// Then no flag of the agent's may lead to another one.
+bool names_store(const Options& options) {
+  constexpr const char* kNames[] = {"lease-dir", "etcd-endpoints", "etcd-discovery-srv", "kube-subnet-mgr"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](const char* name) { return options.flags.contains(name); });
+}
+
 int fail(const std::string& reason) {
   std::fputs(fmt::format("flanneld: {}\n", reason).c_str(), stderr);
   return 1;
@@ -39,10 +49,11 @@ int fail(const std::string& reason) {
 
 }  // namespace
 
-int run_release(const Options& options, const std::string& subnet) {
+int run_release(const Options& given, const std::string& subnet) {
   const auto net = base::IpNet::parse(subnet);
   if (!net)
     throw UsageError(fmt::format("--lease: {} is not a subnet such as 10.5.7.0/24", base::quoted(subnet)));
+  const Options options = names_store(given) ? given : with_flags_of(given, ask_agent(given));
   if (is_own(options, net->network()) && agent_runs(options))
     return fail(
         fmt::format("{} is this node's own lease, and its agent would claim it again: stop it first", *net));

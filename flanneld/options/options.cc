@@ -210,7 +210,7 @@ Commands, which look at the agent of the same flags:
   status --cluster   all leases, by the store alone, and what is wrong between them
   doctor [-o json]   checks this node and says what to do
   doctor --fix       does what can be done from here, each step told first, and checks again
-  cleanup            removes what it left in the kernel, once it has been stopped
+  cleanup [--force]  removes what it left in the kernel, once it has been stopped, or at once
   cleanup --lease SUBNET
                      gives back the lease of a node that is gone
   completion SHELL   prints what bash or zsh needs to complete all this

@@ -48,10 +48,38 @@ complete_words() {
 
 @test "completion: bash offers flags, commands and interfaces" {
   assert_equal "$(complete_words flanneld --etcd-pre)" "--etcd-prefix"
-  assert_equal "$(complete_words flanneld sta)" "status"
+  assert_equal "$(complete_words flanneld doc)" "doctor"
+  assert_equal "$(complete_words flanneld --v 1 status --wa)" "--watch"
+  assert_equal "$(complete_words flanneld completion z)" "zsh"
   assert_equal "$(complete_words flanneld --iface lo)" "lo"
   assert_equal "$(complete_words flanneld --net-config-path /etc/host.c)" "/etc/host.conf"
   assert_equal "$(complete_words flanneld --v 1)" ""
+}
+
+# complete_in_zsh LINE: what becomes of it when TAB is pressed.
+complete_in_zsh() {
+  mkdir -p "$BATS_TEST_TMPDIR/functions"
+  "$BIN_DIR/flanneld" completion zsh >"$BATS_TEST_TMPDIR/functions/_flanneld"
+  # shellcheck disable=SC2016 # it is zsh's to expand
+  timeout "$((20 * ${PATIENCE:-1}))" zsh -f -c '
+    zmodload zsh/zpty
+    zpty shell zsh -f -i
+    zpty -w shell "PATH=$1:\$PATH; fpath=($2 \$fpath); autoload -Uz compinit; compinit -u -D
+      show() { print -r -- \"<\"\"<\$BUFFER>\"\">\" }; zle -N show; bindkey \"^X\" show; print REA\"\"DY"
+    zpty -r -m shell said "*READY*"
+    zpty -n -w shell "$3"$'\''\t\x18'\''
+    zpty -r -m shell said "*<<*>>*"
+    said=${said##*<<}
+    print -r -- ${said%%>>*}' zsh "$BIN_DIR" "$BATS_TEST_TMPDIR/functions" "$1"
+}
+
+@test "completion: zsh offers flags, commands and what stands behind these" {
+  assert_equal "$(complete_in_zsh 'flanneld doc')" "flanneld doctor "
+  assert_equal "$(complete_in_zsh 'flanneld --etcd-pre')" "flanneld --etcd-prefix "
+  assert_equal "$(complete_in_zsh 'flanneld --config /etc/host.c')" "flanneld --config /etc/host.conf "
+  assert_equal "$(complete_in_zsh 'flanneld doctor --f')" "flanneld doctor --fix "
+  assert_equal "$(complete_in_zsh 'flanneld status -o j')" "flanneld status -o json "
+  assert_equal "$(complete_in_zsh 'flanneld completion z')" "flanneld completion zsh "
 }
 
 @test "package: the same build makes the same packages, bit by bit" {

@@ -67,6 +67,8 @@ FLAGS
   assert_match "$output" "$(on b subnet_of).0/24 +192.168.1.20 +vxlan +$(on b mac_of flannel.1) +reached"
   # shellcheck disable=SC2016 # for the node's shell
   assert_equal "$(on a node_exec bash -c '"$1" status --watch | grep -m 2 "^lease "' bash "$BIN_DIR/flanneld" | wc -l)" 2
+  run -1 on a node_exec bash -c '"$1" status >/dev/full' bash "$BIN_DIR/flanneld"
+  assert_match "$output" "write to standard output: No space left on device"
   run -0 flanneld_run status -o json
   assert_json "$output" ".ready and .mtu == 1450 and .rules.engine == \"nftables\" and .lease.subnet == \"$(on a subnet_of).0/24\"
     and .peers[0].publicIP == \"192.168.1.20\" and .problems == [] and .kernel.failures == []"

@@ -74,7 +74,7 @@ is_leased() {
   # An operator ends one whose node is gone.
   on m1 etcd_ctl put "$key" '{"PublicIP":"192.168.1.30","PublicIPv6":null,"BackendType":"vxlan","BackendData":{"VNI":1,"VtepMAC":"c6:d2:32:6f:8f:44"}}'
   wait_until 2 fdb_has c6:d2:32:6f:8f:44 192.168.1.30
-  run -0 on b node_exec "$BIN_DIR/flanneld" --etcd-endpoints http://192.168.1.101:2379 cleanup --lease 10.5.250.0/24
+  run -0 on b node_exec "$BIN_DIR/flanneld" cleanup --lease 10.5.250.0/24 # at the store of b's agent
   assert_match "$output" "gave back the lease 10.5.250.0/24 of the node 192.168.1.30"
   wait_until 2 route_is_gone 10.5.250.0/24
 }
