@@ -135,6 +135,32 @@ net_conf() {
     "$(objects | jq -Sc 'select(.kind != "ConfigMap")' | sort)"
 }
 
+@test "kustomization: k3s has its network, and a node with the label k3s-flannel gets no pod; nothing else changes" {
+  customized k3s >"$BATS_TEST_TMPDIR/all.yaml"
+  assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" '. == {Network: "10.42.0.0/16", Backend: {Type: "vxlan"}}'
+  local term='.spec.template.spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms'
+  assert_json "$(object DaemonSet "$BATS_TEST_TMPDIR/all.yaml")" "$term | map(.matchExpressions) == [[
+    {key: \"kubernetes.io/os\", operator: \"In\", values: [\"linux\"]}, {key: \"k3s-flannel\", operator: \"DoesNotExist\"}]]"
+  assert_equal "$(objects "$BATS_TEST_TMPDIR/all.yaml" | jq -Sc "del(.data[\"net-conf.json\"], $term?)" | sort)" \
+    "$(objects | jq -Sc "del(.data[\"net-conf.json\"], $term?)" | sort)"
+  customized k3s wireguard dual-stack >"$BATS_TEST_TMPDIR/all.yaml"
+  assert_json "$(objects "$BATS_TEST_TMPDIR/all.yaml" | net_conf)" \
+    '.Network == "10.42.0.0/16" and .EnableIPv6 and .Backend == {Type: "wireguard"}'
+}
+
+@test "the README's one command gives a DaemonSet our image, its init containers as well" {
+  command -v kubectl >/dev/null || skip "no kubectl"
+  local words i
+  eval "words=($(sed -n "s/^kubectl -n kube-flannel set image/set image/p" "$repo/README.md"))"
+  for ((i = 0; i < ${#words[@]}; i++)); do
+    if [[ ${words[i]} == daemonset/* ]]; then words[i]=--filename=$BATS_TEST_TMPDIR/flannel.json; fi
+  done
+  object DaemonSet | jq '(.spec.template.spec | .initContainers[], .containers[]).image = "flannel/flannel:v0.28.9"' \
+    >"$BATS_TEST_TMPDIR/flannel.json"
+  assert_equal "$(kubectl "${words[@]}" --local -o json | jq -c '[.. | .image? // empty] | [length, unique[]]')" \
+    "[2,\"localhost/flannel:$("$bin/flanneld" --version)\"]"
+}
+
 @test "kustomization: network policies come beside flannel, with an account of their own" {
   customized policy >"$BATS_TEST_TMPDIR/all.yaml"
   local added
