@@ -20,6 +20,13 @@ inject() {
     send($s, pack("H*", $ARGV[0]), 0, sockaddr_in(8285, inet_aton("192.168.1.10"))) or die $!' "$2"
 }
 
+# hex_of ADDRESS: the four bytes of an IPv4 address in hex.
+hex_of() {
+  local bytes
+  IFS=. read -ra bytes <<<"$1"
+  printf '%02x' "${bytes[@]}"
+}
+
 # echo_request SOURCE DESTINATION: an ICMP echo request in hex, with right checksums.
 echo_request() {
   perl -MSocket -e 'sub sum { my $s = unpack("%32n*", $_[0]); $s = ($s & 65535) + ($s >> 16) while $s >> 16; pack("n", ~$s & 65535) }
@@ -37,15 +44,17 @@ echo_request() {
   assert_match "$(on a node_exec ip -d addr show flannel0)" "mtu 1472 .*tun type tun .*inet $a.0/32 scope global flannel0"
   assert_equal "$(on a node_exec ip route show dev flannel0 | xargs)" "10.5.0.0/16 proto 95 $b.0/24 proto 95"
 
-  on b node_spawn wire tcpdump --immediate-mode -n -x -l -c 1 -i eth0 'udp port 8285 and src 192.168.1.20'
+  # After UDP's 8 bytes the pods' packet, client to web; what the agents ask each other passes the wire too.
+  local from to hex
+  from=$(hex_of "$CLIENT") to=$(hex_of "$WEB")
+  on b node_spawn wire tcpdump --immediate-mode -n -x -l -c 1 -i eth0 \
+    "udp port 8285 and src 192.168.1.20 and udp[20:4] == 0x$from and udp[24:4] == 0x$to"
   wait_until 3 on b node_exec grep -q listening /run/wire
   reaches b client "$WEB"
   wait_until 3 on b node_exec grep -q 0x0020 /run/wire
-  # After IPv4 and UDP, of 20 and 8 bytes: version 4, TTL 63 as only the kernel counts down, ICMP, client to web.
-  local hex addresses=()
-  IFS=. read -ra addresses <<<"$CLIENT.$WEB"
+  # Version 4, TTL 63 as only the kernel counts down, an ICMP echo request.
   hex=$(on b node_exec awk '/^\t0x/ { for (i = 2; i <= NF; i++) printf "%s", $i }' /run/wire)
-  assert_match "${hex:56}" "^4500.{12}3f01.{4}$(printf '%02x' "${addresses[@]}")0800"
+  assert_match "${hex:56}" "^4500.{12}3f01.{4}$from${to}0800"
 
   reaches a web "$CLIENT" -s 1444                         # 1472 with its headers
   on a node_exec ping -c 1 -W 5 "$CLIENT" >/dev/null      # the node itself
