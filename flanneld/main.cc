@@ -111,6 +111,7 @@ int run_agent(const flanneld::Options& options, const ReadOptions& read_options)
   log_timer.start(kLogCounts);
   agent->start();
   loop.run();
+  agent->end();
   base::log_all_counts();
   loop.unwatch(signal_fd.get());
   return 0;

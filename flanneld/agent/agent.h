@@ -24,6 +24,7 @@
 #include "flanneld/agent/status.h"
 #include "flanneld/agent/status_pages.h"
 #include "flanneld/agent/store_events.h"
+#include "flanneld/agent/subnet_file_watch.h"
 #include "flanneld/agent/wireguard_setup.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/io/sleep_watch.h"
@@ -52,6 +53,9 @@ class Agent final {
   /// when a status server cannot listen, base::ParseError when the configuration file's network configuration
   /// cannot be used.
   void start();
+
+  /// Before its end: what was to be saved later is saved now.
+  void end() { saved_.save_waiting(); }
 
   /// Reads again the files that may change while it runs: credentials, and the source of --cni-conf.
   void reload();
@@ -118,6 +122,7 @@ class Agent final {
   PeerProbes probes_{loop_, options_, state_, [this] { status_changed(); }};
   Fight fight_;
   NodeWatch node_watch_;
+  SubnetFileWatch subnet_file_;
   RuntimeConfig runtime_config_;
   StatusPages pages_;
   NodeJob job_;

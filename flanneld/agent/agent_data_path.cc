@@ -165,7 +165,7 @@ void Agent::program_started() {
 void Agent::write_subnet_env() {
   const auto env = make_subnet_env(*state_.config, state_.own->key, state_.backend->mtu(),
                                    masqueraded(*state_.config, options_).any());
-  if (write_subnet_file(options_.subnet_file, env))
+  if (subnet_file_.write(env))
     base::log_info(
         fmt::format("wrote {}: subnet {}, MTU {}", options_.subnet_file, state_.own->key.str(), env.mtu));
 }

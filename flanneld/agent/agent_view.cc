@@ -43,9 +43,9 @@ Health Agent::health() const {
   if (!health.not_ready && carrier_.problem()) health.not_ready = carrier_.problem();
   add_skipped(store_->skipped(), health.problems);
   for (const auto& problem :
-       {pages_.problem(), job_.problem(), fight_.problem(EventLoop::Clock::now()), runtime_config_.problem(),
-        wireguard_.problem(), readiness_.is_done() ? after_lease_.problem() : std::nullopt,
-        peer_hooks_.problem()})
+       {pages_.problem(), job_.problem(), subnet_file_.problem(), fight_.problem(EventLoop::Clock::now()),
+        runtime_config_.problem(), wireguard_.problem(),
+        readiness_.is_done() ? after_lease_.problem() : std::nullopt, peer_hooks_.problem()})
     if (problem) health.problems.own.push_back(*problem);
   probes_.add_problems(health.problems);
   const auto& seen = node_watch_.problems();
@@ -93,7 +93,7 @@ AgentStatus Agent::status() const {
   const PassedOver skipped = store_->skipped();
   status.unusable_entries = skipped.named.size() + skipped.unnamed;
   status.pod_ports = node_watch_.pod_ports();
-  status.node_repairs = node_watch_.repairs();
+  status.node_repairs = node_watch_.repairs() + subnet_file_.repairs();
   return status;
 }
 

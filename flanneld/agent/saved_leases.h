@@ -55,6 +55,10 @@ class SavedLeases {
   void save_peers_soon();
   /// Saves what the next start cannot do without, as soon as the loop comes to it.
   void save_now();
+  /// Saves what waits for its time; the destructor gives that a second to end.
+  void save_waiting() {
+    if (save_timer_.armed()) save();
+  }
   /// Why the leases cannot be saved; nullopt: they can.
   [[nodiscard]] std::optional<std::string> problem() const {
     const auto hangs = worker_.problem();

@@ -129,11 +129,12 @@ class Examination {
     const auto text = base::read_file(path, kMaxFileBytes);
     if (!text && options_.no_subnet) return add(State::ok, kName, "none, as --no-subnet says");
     if (!text)
-      return add(
-          State::fail, kName, fmt::format("there is no {}: no pod can start", base::quoted(path)),
-          agent_ && json::get_bool(*agent_, "ready", "")
-              ? "somebody has removed it since flanneld wrote it: restart flanneld, and it writes it again"
-              : "flanneld writes it when it has a lease; its log says what it waits for");
+      return add(State::fail, kName, fmt::format("there is no {}: no pod can start", base::quoted(path)),
+                 agent_ && json::get_bool(*agent_, "ready", "")
+                     ? "somebody has removed it since flanneld wrote it, and --heal is off, or it cannot be "
+                       "written: "
+                       "flanneld status says so; restart flanneld"
+                     : "flanneld writes it when it has a lease; its log says what it waits for");
     try {
       env_ = flannel::SubnetEnv::parse(*text, path);
     } catch (const base::ParseError& error) {

@@ -275,3 +275,13 @@ is_not_ready_but_says() {
 cleanup_lease() {
   on a node_exec "$BIN_DIR/flanneld" cleanup --lease-dir "$NODE_DIR/leases" --lease "$1"
 }
+
+@test "an agent that is told to end saves the peers that came just before" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "host-gw"}}'
+  agent_start a
+  wait_until 5 on a node_exec test -s /var/lib/flannel/leases.json
+  lease_put 10.5.250.0-24 '{"PublicIP":"192.168.1.20","PublicIPv6":null,"BackendType":"host-gw"}'
+  wait_until 5 peers_are a 1
+  on a flanneld_stop
+  assert_match "$(on a node_exec cat /var/lib/flannel/leases.json)" "10.5.250.0-24"
+}

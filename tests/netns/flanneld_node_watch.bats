@@ -64,3 +64,48 @@ forwards() {
   tells_of a "the bridge 'cni0' is gone"
   assert_equal "$(on a node_exec grep -c "the bridge 'cni0' is gone" /run/flanneld.log)" 1
 }
+
+# subnet_file_says HOST TEXT: its subnet.env is as it was.
+subnet_file_says() {
+  [[ $(on "$1" node_exec cat /run/flannel/subnet.env 2>/dev/null) == "$2" ]]
+}
+
+@test "a subnet.env that somebody removes is there again at once, with its directory; one that is changed is left alone" {
+  local file action
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a
+  file=$(on a node_exec cat /run/flannel/subnet.env)
+  for action in 'rm /run/flannel/subnet.env' 'mv /run/flannel/subnet.env /run/flannel/away' 'rm -r /run/flannel || true' \
+    'mv /run/flannel /run/away' 'rm /run/flannel/subnet.env'; do
+    on a node_exec bash -euc "$action"
+    wait_until 2 subnet_file_says a "$file" || fail "after $action there is none"
+  done
+  wait_until 2 is_all_well a
+  assert_match "$(on a status_get /metrics)" "flanneld_repairs_total 5"
+  on a node_exec bash -c 'echo FLANNEL_MTU=1400 >/run/flannel/subnet.env'
+  on a node_exec ip link del flannel.1
+  wait_until 2 on a node_exec ip link show flannel.1 >/dev/null 2>&1
+  subnet_file_says a FLANNEL_MTU=1400
+
+  on a flanneld_stop
+  on a node_exec rm /run/flannel/subnet.env # nobody watches now
+  agent_start a --heal=false
+  on a node_exec rm /run/flannel/subnet.env
+  wait_until 2 tells_of a "somebody has removed /run/flannel/subnet.env, and --heal is off"
+  on a node_exec bash -c 'echo "$1" >/run/flannel/subnet.env' bash "$file"
+  on a node_exec rm /run/flannel/subnet.env
+  run ! subnet_file_says a "$file"
+}
+
+@test "a subnet.env that cannot be written again is told of until it can" {
+  network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
+  agent_start a
+  on a node_exec bash -euc 'kill -STOP "$(cat /run/flanneld.pid)"
+    rm -r /run/flannel
+    touch /run/flannel
+    kill -CONT "$(cat /run/flanneld.pid)"'
+  wait_until 2 tells_of a "somebody has removed /run/flannel/subnet.env, and it cannot be written again"
+  on a node_exec rm /run/flannel
+  wait_until 10 is_all_well a
+  on a node_exec test -s /run/flannel/subnet.env
+}

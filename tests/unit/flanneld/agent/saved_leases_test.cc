@@ -69,6 +69,15 @@ TEST_CASE("saved leases: changes of few peers are saved within two seconds, of m
   CHECK(node.saves_after(60'000) == 1);
 }
 
+TEST_CASE("saved leases: what waits is saved before the end, and nothing else is") {
+  Saving node(5000);
+  node.saved.save_waiting();
+  CHECK(node.saves == 0);
+  node.saved.save_peers_soon();
+  node.saved.save_waiting();
+  CHECK(node.saves == 1);
+}
+
 TEST_CASE("saved leases: what the node needs itself does not wait until changes of many peers are saved") {
   Saving node(5000);
   node.saved.save_peers_soon();
