@@ -74,6 +74,7 @@ bool read_test(const NftTest& test, Rule& rule) {
     case Field::input_index:
     case Field::protocol:
     case Field::transport_header:
+    case Field::conntrack_status:
     case Field::other:
       return false;
   }

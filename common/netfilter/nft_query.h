@@ -28,7 +28,8 @@ struct NftTest {
     protocol,     ///< of the transport, IPPROTO_*
     network_header,
     transport_header,
-    conntrack_state
+    conntrack_state,
+    conntrack_status
   };
   Field field = Field::other;
   uint32_t offset = 0;   ///< in the header, bytes
@@ -37,6 +38,9 @@ struct NftTest {
   bool is_equal = true;  ///< holds for this value alone, not for others or a range
   bool in_set = false;   ///< holds for the values of a set, which are not read
   bool operator==(const NftTest&) const = default;
+
+  /// The network that it compares the source with, in a chain that sees packets of that family.
+  [[nodiscard]] std::optional<base::IpNet> source(base::Family family) const;
 };
 
 struct NftRuleInfo {

@@ -31,7 +31,9 @@ class TestReader {
       loaded_ = name == "meta" ? from_meta(data) : from_payload(data);
     } else if (name == "ct") {
       loaded_ = {};
-      if (be32(data, NFTA_CT_KEY) == NFT_CT_STATE) loaded_.field = Field::conntrack_state;
+      const uint32_t key = be32(data, NFTA_CT_KEY);
+      if (key == NFT_CT_STATE) loaded_.field = Field::conntrack_state;
+      if (key == NFT_CT_STATUS) loaded_.field = Field::conntrack_status;
     } else if (name == "lookup") {
       tests_.emplace_back(loaded_).in_set = true;
     } else if (name == "match") {
@@ -150,6 +152,17 @@ std::optional<base::IpAddress> NftRuleInfo::nat_address() const {
     address = base::IpAddress::from_bytes(bytes.data(), bytes.size());
   });
   return address;
+}
+
+std::optional<base::IpNet> NftTest::source(base::Family family) const {
+  const size_t size = family == base::Family::v4 ? 4 : 16;
+  if (field != Field::network_header || offset != (size == 4 ? 12 : 8) || in_set) return std::nullopt;
+  if (value.empty() || value.size() > size) return std::nullopt;
+  std::string bytes = value;  // of a prefix of whole bytes only these are compared
+  bytes.resize(size);
+  const auto address = base::IpAddress::from_bytes(bytes.data(), size);
+  if (!address) return std::nullopt;
+  return base::IpNet{*address, static_cast<uint8_t>(mask.empty() ? 8 * value.size() : ones(mask))};
 }
 
 bool NftRuleInfo::names_network(const base::IpNet& net) const {

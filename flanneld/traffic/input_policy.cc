@@ -1,9 +1,11 @@
 #include "flanneld/traffic/input_policy.h"
 
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "common/base/text.h"
@@ -19,15 +21,33 @@ using netfilter::NftTest;
 using netfilter::NftVerdict;
 using Field = NftTest::Field;
 
-constexpr int kMostJumps = 16;               // the kernel's own limit
-constexpr unsigned char kNewConnection = 8;  // NF_CT_STATE_BIT(IP_CT_NEW)
+constexpr int kMostJumps = 16;          // the kernel's own limit
+constexpr uint32_t kNewConnection = 8;  // NF_CT_STATE_BIT(IP_CT_NEW)
+/// Bits of the status that every connection may have or not: nothing of it is translated.
+constexpr uint32_t kAnyStatus = IPS_SEEN_REPLY | IPS_ASSURED | IPS_CONFIRMED | IPS_NAT_DONE_MASK;
+
+/// Native 32 bits, as registers hold those of conntrack.
+uint32_t bits_of(const std::string& bytes, uint32_t otherwise) {
+  if (bytes.empty() || bytes.size() > sizeof otherwise) return otherwise;
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes.data(), bytes.size());
+  return bits;
+}
+
+/// True if the test fails for these bits, of which those in `unknown` may be others.
+bool fails_for(const NftTest& test, uint32_t bits, uint32_t unknown) {
+  const uint32_t mask = bits_of(test.mask, UINT32_MAX);
+  if ((mask & unknown) != 0) return false;
+  return test.is_equal != ((bits & mask) == bits_of(test.value, 0));
+}
 
 /// What becomes of a packet, as far as the rules show.
 enum class Fate { goes_on, may_pass, dropped };
 
 class Walk {
  public:
-  Walk(const InputChain& input, const Tunnel& tunnel) : input_(input), tunnel_(tunnel) {}
+  Walk(const InputChain& input, const Tunnel& tunnel, const base::IpNet& pods)
+      : input_(input), tunnel_(tunnel), pods_(pods) {}
 
   Fate through(const std::string& chain, int jumps = 0) const {
     const auto rules = input_.rules.find(chain);
@@ -73,8 +93,11 @@ class Walk {
       case Field::protocol:
         return test.in_set || (test.is_equal && !test.value.empty() && test.value[0] != IPPROTO_UDP);
       case Field::conntrack_state:
-        return test.in_set ||
-               (!test.mask.empty() && (static_cast<unsigned char>(test.mask[0]) & kNewConnection) == 0);
+        return test.in_set || fails_for(test, kNewConnection, 0);
+      case Field::conntrack_status:
+        return !test.in_set && fails_for(test, 0, kAnyStatus);
+      case Field::network_header:
+        return test.is_equal && is_from_pods(test);
       case Field::transport_header:
         return !test.in_set && test.is_equal && test.offset == 2 && test.value.size() >= 2 &&
                !is_port(test.value);
@@ -85,6 +108,12 @@ class Walk {
       default:
         return false;
     }
+  }
+
+  /// It is the nodes who send the tunnel's packets.
+  [[nodiscard]] bool is_from_pods(const NftTest& test) const {
+    const auto source = test.source(pods_.address.family());
+    return source && source->prefix >= pods_.prefix && pods_.contains(source->address);
   }
 
   [[nodiscard]] bool is_port(const std::string& value) const {
@@ -109,6 +138,7 @@ class Walk {
 
   const InputChain& input_;
   const Tunnel& tunnel_;
+  const base::IpNet& pods_;
 };
 
 /// The plan whose tunnel packets the chain sees; nullptr if none.
@@ -124,8 +154,9 @@ const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vect
 
 }  // namespace
 
-std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel) {
-  const Fate fate = Walk(input, tunnel).through(input.chain.name);
+std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel,
+                                            const base::IpNet& pods) {
+  const Fate fate = Walk(input, tunnel, pods).through(input.chain.name);
   if (fate == Fate::may_pass || (fate == Fate::goes_on && !input.chain.policy_drop)) return std::nullopt;
   Obstacle obstacle;
   obstacle.finding = fmt::format(
@@ -149,7 +180,8 @@ std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,
     if (auto table = find_nft_table(socket, chain.table)) input.rules = std::move(table->rules);
     input.chain = std::move(chain);
     for (const Tunnel& tunnel : plan->tunnels)
-      if (auto obstacle = find_input_obstacle(input, tunnel)) obstacles.push_back(std::move(*obstacle));
+      if (auto obstacle = find_input_obstacle(input, tunnel, plan->network))
+        obstacles.push_back(std::move(*obstacle));
   }
   return obstacles;
 }

@@ -21,8 +21,9 @@ struct InputChain {
 
 /// nullopt unless it is certain, from its rules, that the chain drops a packet of another node. What a rule's
 /// set holds is not looked at: one of protocols or states is taken to be for other packets, any other for
-/// these.
-std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel);
+/// these. What comes from the network `pods` is not.
+std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel,
+                                            const base::IpNet& pods);
 
 /// Asks the kernel for the chains in nf_tables that see the plans' tunnel packets. Throws SystemError.
 std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,

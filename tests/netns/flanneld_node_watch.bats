@@ -27,6 +27,7 @@ is_closed() {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   agent_start a
   input_chain 'input ct state established,related accept' 'input tcp dport 22 accept' 'input meta l4proto { tcp, icmp } accept' \
+    'input ct status dnat accept' 'input ip saddr 10.5.0.0/16 accept' 'input ip saddr 10.5.7.0/28 accept' 'input ct state ! new accept' \
     'input iifname "eth7" accept' 'input jump helper' 'helper udp dport 53 accept'
   wait_until 2 tells_of a "chain 'input' of nftables table 'inet fw' drops what other nodes send to UDP port 8472"
   is_closed
@@ -35,7 +36,8 @@ is_closed() {
   run ! is_closed
   local rule
   for rule in 'input iifname eth0 accept' 'input ip saddr 192.168.1.0/24 accept' 'input udp dport { 53, 8472 } accept' 'helper meta l4proto udp accept' \
-    'input udp dport vmap { 53 : drop, 8472 : accept }'; do
+    'input udp dport vmap { 53 : drop, 8472 : accept }' 'input ct state new accept' 'input ct state != established accept' \
+    'input ip saddr != 10.5.0.0/16 accept' 'input ip saddr 192.0.0.0/8 accept'; do
     input_chain "$rule" 'input jump helper' 'input reject'
     run ! is_closed || fail "$rule does let them in"
   done
