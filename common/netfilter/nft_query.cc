@@ -8,6 +8,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "common/base/text.h"
@@ -77,6 +78,12 @@ void read_verdict(const Attributes& immediate, NftRuleInfo& rule) {
   rule.target = verdict.string(NFTA_VERDICT_CHAIN);
 }
 
+/// Targets of iptables after which the next rule has its turn.
+bool is_remark(std::string_view target) {
+  constexpr std::array kRemarks{"LOG", "NFLOG", "AUDIT", "TRACE", "MARK", "CONNMARK", "SET"};
+  return std::find(kRemarks.begin(), kRemarks.end(), target) != kRemarks.end();
+}
+
 /// What a rule does, and whether it does so to every packet.
 void read_expression(const std::string& name, const Attributes& data, NftRuleInfo& rule) {
   if (name == "immediate") {
@@ -84,7 +91,7 @@ void read_expression(const std::string& name, const Attributes& data, NftRuleInf
   } else if (name == "reject" || (name == "target" && data.string(NFTA_TARGET_NAME) == "REJECT")) {
     rule.verdict = NftVerdict::reject;
   } else {
-    rule.may_decide = rule.may_decide || name == "target" ||
+    rule.may_decide = rule.may_decide || (name == "target" && !is_remark(data.string(NFTA_TARGET_NAME))) ||
                       (name == "lookup" && data.find(NFTA_LOOKUP_DREG) != nullptr &&
                        be32(data, NFTA_LOOKUP_DREG) == NFT_REG_VERDICT);
     const bool is_test =

@@ -41,8 +41,11 @@ bool fails_for(const NftTest& test, uint32_t bits, uint32_t unknown) {
   return test.is_equal != ((bits & mask) == bits_of(test.value, 0));
 }
 
-/// What becomes of a packet, as far as the rules show.
-enum class Fate { goes_on, may_pass, dropped };
+/// What may become of a packet in a chain, as far as the rules show; neither: it is certainly dropped.
+struct Fate {
+  bool may_pass = false;   ///< some rule may accept it for good
+  bool may_go_on = false;  ///< it may come out at the end, or by a return
+};
 
 class Walk {
  public:
@@ -51,35 +54,40 @@ class Walk {
 
   Fate through(const std::string& chain, int jumps = 0) const {
     const auto rules = input_.rules.find(chain);
-    if (rules == input_.rules.end() || jumps > kMostJumps) return Fate::goes_on;
+    if (rules == input_.rules.end() || jumps > kMostJumps) return {.may_go_on = true};
+    Fate fate;
     for (const NftRuleInfo& rule : rules->second) {
       if (!may_match(rule)) continue;
-      if (rule.verdict == NftVerdict::return_ && rule.unconditional) return Fate::goes_on;
-      const Fate fate = of(rule, jumps);
-      if (fate != Fate::goes_on) return fate;
-      if (rule.verdict == NftVerdict::goto_ && rule.unconditional) return Fate::goes_on;
+      if (is_over_after(rule, jumps, fate)) return fate;
     }
-    return Fate::goes_on;
+    fate.may_go_on = true;
+    return fate;
   }
 
  private:
-  [[nodiscard]] Fate of(const NftRuleInfo& rule, int jumps) const {
+  /// Adds what a rule that may match does; true if no packet gets past it, or may_pass answers everything.
+  bool is_over_after(const NftRuleInfo& rule, int jumps, Fate& fate) const {
     switch (rule.verdict) {
       case NftVerdict::accept:
-      case NftVerdict::return_:  // perhaps before the rule that drops
-        return Fate::may_pass;
+        return fate.may_pass = true;
+      case NftVerdict::return_:
+        fate.may_go_on = true;
+        return rule.unconditional;
       case NftVerdict::drop:
       case NftVerdict::reject:
-        return rule.unconditional ? Fate::dropped : Fate::goes_on;
+        return rule.unconditional;
       case NftVerdict::jump:
       case NftVerdict::goto_: {
-        const Fate fate = through(rule.target, jumps + 1);
-        return fate == Fate::dropped && !rule.unconditional ? Fate::goes_on : fate;
+        const bool comes_back = rule.verdict == NftVerdict::jump;
+        const Fate there = through(rule.target, jumps + 1);
+        fate.may_pass = there.may_pass;
+        fate.may_go_on = fate.may_go_on || (there.may_go_on && !comes_back);
+        return there.may_pass || (rule.unconditional && !(there.may_go_on && comes_back));
       }
       case NftVerdict::other:
         break;
     }
-    return rule.may_decide ? Fate::may_pass : Fate::goes_on;
+    return fate.may_pass = rule.may_decide;
   }
 
   /// False if the rule is certainly for other packets.
@@ -99,8 +107,7 @@ class Walk {
       case Field::network_header:
         return test.is_equal && is_from_pods(test);
       case Field::transport_header:
-        return !test.in_set && test.is_equal && test.offset == 2 && test.value.size() >= 2 &&
-               !is_port(test.value);
+        return !test.in_set && test.is_equal && test.mask.empty() && is_other_port(test);
       case Field::input_interface:
         return !test.in_set && test.is_equal && is_other_link(test.value);
       case Field::input_index:
@@ -116,9 +123,12 @@ class Walk {
     return source && source->prefix >= pods_.prefix && pods_.contains(source->address);
   }
 
-  [[nodiscard]] bool is_port(const std::string& value) const {
-    return static_cast<unsigned char>(value[0]) == tunnel_.port >> 8 &&
-           static_cast<unsigned char>(value[1]) == (tunnel_.port & 0xff);
+  /// UDP's destination port is at byte 2; iptables compares it together with the source port.
+  [[nodiscard]] bool is_other_port(const NftTest& test) const {
+    constexpr uint32_t kPlace = 2, kSize = 2;
+    if (test.offset > kPlace || test.offset + test.value.size() < kPlace + kSize) return false;
+    const char port[]{static_cast<char>(tunnel_.port >> 8), static_cast<char>(tunnel_.port & 0xff)};
+    return test.value.compare(kPlace - test.offset, kSize, port, kSize) != 0;
   }
 
   [[nodiscard]] bool is_other_link(const std::string& padded) const {
@@ -157,16 +167,19 @@ const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vect
 std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel,
                                             const base::IpNet& pods) {
   const Fate fate = Walk(input, tunnel, pods).through(input.chain.name);
-  if (fate == Fate::may_pass || (fate == Fate::goes_on && !input.chain.policy_drop)) return std::nullopt;
+  if (fate.may_pass || (fate.may_go_on && !input.chain.policy_drop)) return std::nullopt;
   Obstacle obstacle;
   obstacle.finding = fmt::format(
       "chain '{}' of nftables table '{}' drops what other nodes send to UDP port {}: no "
       "packet of their pods comes in",
       input.chain.name, input.chain.table.str(), tunnel.port);
-  obstacle.advice =
-      input.chain.table.name == "firewalld"
-          ? fmt::format("firewall-cmd --permanent --add-port={}/udp, firewall-cmd --reload", tunnel.port)
-          : fmt::format("accept `udp dport {}` there, from the other nodes", tunnel.port);
+  if (input.chain.table.name == "firewalld")
+    obstacle.advice =
+        fmt::format("firewall-cmd --permanent --add-port={}/udp, firewall-cmd --reload", tunnel.port);
+  else if (input.rules.contains("ufw-not-local"))
+    obstacle.advice = fmt::format("ufw allow {}/udp", tunnel.port);
+  else
+    obstacle.advice = fmt::format("accept `udp dport {}` there, from the other nodes", tunnel.port);
   return obstacle;
 }
 

@@ -43,8 +43,11 @@ is_closed() {
   done
   on a node_exec nft delete table inet fw
   on a node_exec bash -euc 'iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
-    iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP'
-  wait_until 2 tells_of a "chain 'INPUT' of nftables table 'ip filter' drops what other nodes send to UDP port 8472"
+    iptables -A INPUT -p tcp --dport 22 -j ACCEPT; iptables -P INPUT DROP
+    iptables -N ufw-not-local; iptables -A ufw-not-local -m addrtype --dst-type LOCAL -j RETURN
+    iptables -A ufw-not-local -m limit --limit 3/min -j LOG; iptables -A ufw-not-local -j DROP
+    iptables -A INPUT -p udp --sport 67 --dport 68 -j ACCEPT; iptables -A INPUT -j ufw-not-local'
+  wait_until 2 tells_of a "chain 'INPUT' of nftables table 'ip filter' drops what other nodes send to UDP port 8472: no packet of their pods comes in: ufw allow 8472/udp"
   on a node_exec iptables -A INPUT -p udp --dport 8472 -j ACCEPT
   wait_until 2 is_all_well a
 }
