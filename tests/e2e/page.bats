@@ -3,7 +3,6 @@
 load ../support/flanneld_test.bash
 
 setup() {
-  command -v chromium >/dev/null || skip "there is no chromium"
   cluster_start
   host_with_plugins a 192.168.1.10/24
   host_with_plugins b 192.168.1.20/24
