@@ -3,8 +3,11 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -99,15 +102,15 @@ class Walk {
   [[nodiscard]] bool excludes(const NftTest& test) const {
     switch (test.field) {
       case Field::protocol:
-        return test.in_set || (test.is_equal && !test.value.empty() && test.value[0] != IPPROTO_UDP);
+        return is_other_protocol(test);
       case Field::conntrack_state:
         return test.in_set || fails_for(test, kNewConnection, 0);
       case Field::conntrack_status:
         return !test.in_set && fails_for(test, 0, kAnyStatus);
       case Field::network_header:
-        return test.is_equal && is_from_pods(test);
+        return is_from_pods(test) || (test.offset == protocol_offset() && is_other_protocol(test));
       case Field::transport_header:
-        return !test.in_set && test.is_equal && test.mask.empty() && is_other_port(test);
+        return tunnel_.port != 0 && !test.in_set && test.is_equal && test.mask.empty() && is_other_port(test);
       case Field::input_interface:
         return !test.in_set && test.is_equal && is_other_link(test.value);
       case Field::input_index:
@@ -117,10 +120,20 @@ class Walk {
     }
   }
 
+  [[nodiscard]] bool is_other_protocol(const NftTest& test) const {
+    const char protocol = tunnel_.port != 0 ? IPPROTO_UDP : IPPROTO_IPIP;
+    return test.in_set || (test.is_equal && test.value.size() == 1 && test.value[0] != protocol);
+  }
+
+  /// Of its byte in the IP header.
+  [[nodiscard]] uint32_t protocol_offset() const {
+    return pods_.address.is_v4() ? offsetof(iphdr, protocol) : offsetof(ip6_hdr, ip6_nxt);
+  }
+
   /// It is the nodes who send the tunnel's packets.
   [[nodiscard]] bool is_from_pods(const NftTest& test) const {
     const auto source = test.source(pods_.address.family());
-    return source && source->prefix >= pods_.prefix && pods_.contains(source->address);
+    return test.is_equal && source && source->prefix >= pods_.prefix && pods_.contains(source->address);
   }
 
   /// UDP's destination port is at byte 2; iptables compares it together with the source port.
@@ -162,25 +175,29 @@ const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vect
   return nullptr;
 }
 
+std::string advise(const InputChain& input, const Tunnel& tunnel) {
+  if (input.chain.table.name == "firewalld")
+    return fmt::format("firewall-cmd --permanent --add-{}, firewall-cmd --reload",
+                       tunnel.port != 0 ? fmt::format("port={}/udp", tunnel.port) : "protocol=ipip");
+  if (tunnel.port != 0 && input.rules.contains("ufw-not-local"))
+    return fmt::format("ufw allow {}/udp", tunnel.port);
+  return fmt::format("accept `{}` there, from the other nodes",
+                     tunnel.port != 0 ? fmt::format("udp dport {}", tunnel.port) : "ip protocol 4");
+}
+
 }  // namespace
 
 std::optional<Obstacle> find_input_obstacle(const InputChain& input, const Tunnel& tunnel,
                                             const base::IpNet& pods) {
   const Fate fate = Walk(input, tunnel, pods).through(input.chain.name);
   if (fate.may_pass || (fate.may_go_on && !input.chain.policy_drop)) return std::nullopt;
-  Obstacle obstacle;
-  obstacle.finding = fmt::format(
-      "chain '{}' of nftables table '{}' drops what other nodes send to UDP port {}: no "
-      "packet of their pods comes in",
-      input.chain.name, input.chain.table.str(), tunnel.port);
-  if (input.chain.table.name == "firewalld")
-    obstacle.advice =
-        fmt::format("firewall-cmd --permanent --add-port={}/udp, firewall-cmd --reload", tunnel.port);
-  else if (input.rules.contains("ufw-not-local"))
-    obstacle.advice = fmt::format("ufw allow {}/udp", tunnel.port);
-  else
-    obstacle.advice = fmt::format("accept `udp dport {}` there, from the other nodes", tunnel.port);
-  return obstacle;
+  const std::string packets =
+      tunnel.port != 0 ? fmt::format("to UDP port {}", tunnel.port) : "as IPv4 in IPv4, IP protocol 4";
+  return Obstacle{
+      .finding = fmt::format("chain '{}' of nftables table '{}' drops what other nodes send {}: no "
+                             "packet of their pods comes in",
+                             input.chain.name, input.chain.table.str(), packets),
+      .advice = advise(input, tunnel)};
 }
 
 std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,

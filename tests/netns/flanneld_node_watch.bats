@@ -27,7 +27,7 @@ is_closed() {
   network_config '{"Network": "10.5.0.0/16", "Backend": {"Type": "vxlan"}}'
   agent_start a
   input_chain 'input ct state established,related accept' 'input tcp dport 22 accept' 'input meta l4proto { tcp, icmp } accept' \
-    'input ct status dnat accept' 'input ip saddr 10.5.0.0/16 accept' 'input ip saddr 10.5.7.0/28 accept' 'input ct state ! new accept' \
+    'input ct status dnat accept' 'input ip protocol icmp accept' 'input ip saddr 10.5.0.0/16 accept' 'input ip saddr 10.5.7.0/28 accept' 'input ct state ! new accept' \
     'input iifname "eth7" accept' 'input jump helper' 'helper udp dport 53 accept'
   wait_until 2 tells_of a "chain 'input' of nftables table 'inet fw' drops what other nodes send to UDP port 8472"
   is_closed
