@@ -115,12 +115,12 @@ backends() {
       "| \($name) | \($needs) | \($mtu) | \($encrypted) | \(figures("TCP over \($name)")) | \(figures("TCP over \($name): processor time")) | \($test) |";
     "| Backend | Needs | MTU of 1500, over IPv4 / IPv6 | Encrypts | Gbit/s | by hand | s/GB | by hand | Shown by |",
     "|---|---|---|---|---|---|---|---|---|",
-    row("vxlan"; "the kernel'"'"'s `vxlan`, UDP port 8472"; "1450 / 1430"; "no"; "`vm/backends`, `netns/flanneld_vxlan`"),
-    row("host-gw"; "nodes on one Ethernet"; "1500 / 1500"; "no"; "`vm/backends`, `netns/flanneld_backends`"),
+    row("vxlan"; "the kernel'"'"'s `vxlan`, UDP port 8472"; "1450 / 1430"; "no"; "`netns/flanneld_wire`, `netns/flanneld_vxlan`"),
+    row("host-gw"; "nodes on one Ethernet"; "1500 / 1500"; "no"; "`netns/flanneld_wire`, `netns/flanneld_backends`"),
     row("ipip"; "the kernel'"'"'s `ipip`, IP protocol 4 let through"; "1480 / none"; "no"; "`vm/backends`, `vm/interop`"),
     row("wireguard"; "the kernel'"'"'s `wireguard`, UDP ports 51820 and 51821"; "1440 / 1420"; "yes"; "`vm/backends`, `vm/interop`"),
     row("wireguard-go"; "that program, `/dev/net/tun`, the same ports"; "1440 / 1420"; "yes"; "`netns/flanneld_wireguard`"),
-    row("udp"; "`/dev/net/tun`, UDP port 8285"; "1472 / none"; "no"; "`vm/backends`, `netns/flanneld_udp`")' <<<"$1"
+    row("udp"; "`/dev/net/tun`, UDP port 8285"; "1472 / none"; "no"; "`netns/flanneld_wire`, `netns/flanneld_udp`")' <<<"$1"
 }
 
 # markdown DOCUMENT: all rows, a table for each part, as tests/bench/README.md has them.
