@@ -72,6 +72,7 @@ bool read_test(const NftTest& test, Rule& rule) {
       rule.is_known = true;
       return !test.mask.empty() && test.mask[0] == kKnown;
     case Field::input_index:
+    case Field::family:
     case Field::protocol:
     case Field::transport_header:
     case Field::conntrack_status:

@@ -25,6 +25,7 @@ struct NftTest {
     input_interface,
     output_interface,
     input_index,  ///< of the input interface
+    family,       ///< of the packet, NFPROTO_*
     protocol,     ///< of the transport, IPPROTO_*
     network_header,
     transport_header,

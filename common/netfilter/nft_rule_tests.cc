@@ -57,6 +57,7 @@ class TestReader {
     if (key == NFT_META_IIFNAME) test.field = Field::input_interface;
     if (key == NFT_META_OIFNAME) test.field = Field::output_interface;
     if (key == NFT_META_IIF) test.field = Field::input_index;
+    if (key == NFT_META_NFPROTO) test.field = Field::family;
     if (key == NFT_META_L4PROTO) test.field = Field::protocol;
     return test;
   }

@@ -25,6 +25,7 @@ struct ForwardChain {
 struct Obstacle {
   std::string finding;  ///< which chain, and by what
   std::string advice;   ///< how to let them pass
+  bool operator==(const Obstacle&) const = default;
 
   /// "finding: advice"
   [[nodiscard]] std::string text() const;

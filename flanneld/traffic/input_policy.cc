@@ -1,5 +1,6 @@
 #include "flanneld/traffic/input_policy.h"
 
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -101,6 +102,8 @@ class Walk {
 
   [[nodiscard]] bool excludes(const NftTest& test) const {
     switch (test.field) {
+      case Field::family:
+        return !test.in_set && test.is_equal && test.value.size() == 1 && test.value[0] != family();
       case Field::protocol:
         return is_other_protocol(test);
       case Field::conntrack_state:
@@ -124,6 +127,8 @@ class Walk {
     const char protocol = tunnel_.port != 0 ? IPPROTO_UDP : IPPROTO_IPIP;
     return test.in_set || (test.is_equal && test.value.size() == 1 && test.value[0] != protocol);
   }
+
+  [[nodiscard]] char family() const { return pods_.address.is_v4() ? NFPROTO_IPV4 : NFPROTO_IPV6; }
 
   /// Of its byte in the IP header.
   [[nodiscard]] uint32_t protocol_offset() const {
@@ -164,15 +169,12 @@ class Walk {
   const base::IpNet& pods_;
 };
 
-/// The plan whose tunnel packets the chain sees; nullptr if none.
-const TrafficPlan* seen_by(const netfilter::NftChainInfo& chain, const std::vector<TrafficPlan>& plans) {
-  if (!chain.hook || chain.hook->point != netfilter::NftHookPoint::input) return nullptr;
-  for (const TrafficPlan& plan : plans) {
-    const bool is_family =
-        chain.table.family == NftFamily::inet || chain.table.family == flannel_table(plan.family).family;
-    if (!plan.tunnels.empty() && is_family && !chain.table.name.starts_with("flannel-ipv")) return &plan;
-  }
-  return nullptr;
+/// True if tunnel packets of the plan's family pass through the chain.
+bool sees_tunnels(const netfilter::NftChainInfo& chain, const TrafficPlan& plan) {
+  if (plan.tunnels.empty() || !chain.hook || chain.hook->point != netfilter::NftHookPoint::input)
+    return false;
+  return (chain.table.family == NftFamily::inet || chain.table.family == flannel_table(plan.family).family) &&
+         !is_flannel_table(chain.table.name);
 }
 
 std::string advise(const InputChain& input, const Tunnel& tunnel) {
@@ -204,14 +206,19 @@ std::vector<Obstacle> find_nft_input_obstacles(netlink::NetlinkSocket& socket,
                                                const std::vector<TrafficPlan>& plans) {
   std::vector<Obstacle> obstacles;
   for (netfilter::NftChainInfo& chain : netfilter::nft_chains(socket)) {
-    const TrafficPlan* plan = seen_by(chain, plans);
-    if (!plan) continue;
+    std::vector<const TrafficPlan*> seen;
+    seen.reserve(plans.size());
+    for (const TrafficPlan& plan : plans)
+      if (sees_tunnels(chain, plan)) seen.push_back(&plan);
+    if (seen.empty()) continue;
     InputChain input;
     if (auto table = find_nft_table(socket, chain.table)) input.rules = std::move(table->rules);
     input.chain = std::move(chain);
-    for (const Tunnel& tunnel : plan->tunnels)
-      if (auto obstacle = find_input_obstacle(input, tunnel, plan->network))
-        obstacles.push_back(std::move(*obstacle));
+    for (const TrafficPlan* plan : seen)
+      for (const Tunnel& tunnel : plan->tunnels)
+        if (auto obstacle = find_input_obstacle(input, tunnel, plan->network))
+          if (std::find(obstacles.begin(), obstacles.end(), *obstacle) == obstacles.end())
+            obstacles.push_back(std::move(*obstacle));
   }
   return obstacles;
 }

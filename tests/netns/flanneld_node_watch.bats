@@ -114,3 +114,19 @@ subnet_file_says() {
   wait_until 10 is_all_well a
   on a node_exec test -s /run/flannel/subnet.env
 }
+
+@test "a firewall that lets in the tunnel's packets of one family alone is told of" {
+  network_config '{"Network": "10.5.0.0/16", "EnableIPv6": true, "IPv6Network": "fd05::/48", "Backend": {"Type": "vxlan"}}'
+  on a node_exec bash -euc 'ip addr add fd00:1::10/64 dev eth0 nodad
+    ip route add default via fd00:1::1 dev eth0'
+  agent_start a
+  local other
+  for other in 'ip6 daddr ::1 accept' 'ip saddr 192.168.1.0/24 udp dport 8472 accept' 'meta nfproto ipv4 udp dport 8472 accept'; do
+    input_chain "input $other"
+    is_closed || fail "with $other no packet comes in over IPv6"
+  done
+  input_chain 'input ip6 nexthdr icmpv6 accept' 'input meta nfproto ipv6 udp dport 8472 accept'
+  is_closed
+  input_chain 'input meta nfproto ipv6 udp dport 8472 accept' 'input ip saddr 192.168.1.0/24 udp dport 8472 accept'
+  run ! is_closed
+}
