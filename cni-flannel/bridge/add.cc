@@ -101,6 +101,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
   add_filters(request, conf, plan, host_veth, undo);
 
   const netlink::Link host_end = wait_for_port(host, host_veth, bridge);
+  wait_until_reachable(container, plan);
+  if (!ready && conf.is_gateway) wait_for_gateways(host, plan);
   cni::Result result = make_result(request, plan, {bridge, host_end}, host_end);
   if (conf.vlan != 0 && conf.is_gateway) result.interfaces.push_back(listed(gateway_link));
   undo.commit();

@@ -1,6 +1,7 @@
 #include "cni-flannel/pod/attach.h"
 
 #include "cni-flannel/filter/masquerade.h"
+#include "common/netlink/route.h"
 
 namespace flannel {
 
@@ -12,6 +13,11 @@ void masquerade_pod(const cni::Request& request, const PodConf& conf, const Plan
   });
   add_masquerade(conf.masquerade_backend, request.network, request.attachment,
                  make_masquerade_rules(plan.container_addresses, conf.networks));
+}
+
+void wait_for_gateways(netlink::NetlinkSocket& host, const Plan& plan) {
+  for (const base::IpNet& gateway : plan.gateway_addresses)
+    if (!gateway.address.is_v4()) netlink::wait_local(host, nullptr, gateway.address);
 }
 
 cni::Interface listed(const netlink::Link& link) {

@@ -9,11 +9,15 @@
 #include "common/cni/request.h"
 #include "common/cni/result.h"
 #include "common/netlink/link.h"
+#include "common/netlink/socket.h"
 
 namespace flannel {
 
 /// Masquerades what the pod sends out of the pods' networks, if `conf` says so.
 void masquerade_pod(const cni::Request& request, const PodConf& conf, const Plan& plan, base::Rollback& undo);
+
+/// Waits until the node takes packets to the gateways that it has just become, at most a second each.
+void wait_for_gateways(netlink::NetlinkSocket& host, const Plan& plan);
 
 /// The result of ADD: the links of the host, then the container's interface, whose other end `host_end` is.
 cni::Result make_result(const cni::Request& request, const Plan& plan,

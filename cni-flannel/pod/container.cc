@@ -11,6 +11,7 @@
 #include "common/cni/error.h"
 #include "common/netlink/address.h"
 #include "common/netlink/neighbour.h"
+#include "common/netlink/route.h"
 #include "common/netlink/steps.h"
 #include "common/netlink/sysctl.h"
 
@@ -100,6 +101,11 @@ void configure_container(Container& container, const std::string& ifname, const 
                 fmt::format("fix the neighbour entry of gateway {}", gateway.address));
   add_container_routes(steps, *ifindex, plan);
   steps.run(container.socket, EEXIST);
+}
+
+void wait_until_reachable(Container& container, const Plan& plan) {
+  for (const base::IpNet& one : plan.container_addresses)
+    if (!one.address.is_v4()) netlink::wait_local(container.socket, &container.netns, one.address);
 }
 
 }  // namespace flannel

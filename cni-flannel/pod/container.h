@@ -23,4 +23,8 @@ void set_interface_options(Container& container, const std::string& ifname, cons
 void configure_container(Container& container, const std::string& ifname, const PodConf& conf,
                          const Plan& plan, const std::optional<base::MacAddress>& gateway_mac);
 
+/// Waits until the container takes packets to its addresses, at most a second; what is sent to it before is
+/// lost.
+void wait_until_reachable(Container& container, const Plan& plan);
+
 }  // namespace flannel

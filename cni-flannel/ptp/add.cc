@@ -69,6 +69,8 @@ cni::Result add(const cni::Request& request, const Ipam& ipam, Container& contai
     throw cni::Error(cni::ErrorCode::kernel_refused,
                      fmt::format("link {} does not become operational", base::quoted(veth.name)),
                      "somebody has removed it or set it down");
+  wait_until_reachable(container, plan);
+  wait_for_gateways(host, plan);
   cni::Result result = make_result(request, plan, {*host_end}, *host_end);
   undo.commit();
   addresses->keep();

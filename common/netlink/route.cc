@@ -191,4 +191,18 @@ std::optional<Route> route_toward(NetlinkSocket& socket, const base::IpAddress& 
   return answer;
 }
 
+bool wait_local(NetlinkSocket& socket, const Netns* netns, const base::IpAddress& address,
+                std::chrono::milliseconds at_most) {
+  const auto is_local = [&] {
+    const auto route = route_toward(socket, address);
+    return route && route->type == Route::Type::local;
+  };
+  if (is_local()) return true;
+  NetlinkSocket notifications = netns ? NetlinkSocket::open_in(*netns) : NetlinkSocket::open();
+  notifications.subscribe(address.is_v4() ? RTNLGRP_IPV4_ROUTE : RTNLGRP_IPV6_ROUTE);
+  for (const base::Deadline deadline(at_most); !deadline.passed(); notifications.wait_notification(deadline))
+    if (is_local()) return true;
+  return is_local();
+}
+
 }  // namespace netlink

@@ -1,12 +1,14 @@
 // Routes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/ip.h"
+#include "common/netlink/netns.h"
 #include "common/netlink/socket.h"
 
 namespace netlink {
@@ -60,6 +62,14 @@ std::vector<Route> learned_routes(NetlinkSocket& socket);
 /// The route that the kernel takes to `destination` now; nullopt when it has none, or one that refuses
 /// (unreachable, prohibit, blackhole).
 std::optional<Route> route_toward(NetlinkSocket& socket, const base::IpAddress& destination);
+
+inline constexpr std::chrono::milliseconds kAddressTime{1000};  ///< more than a busy machine takes
+
+/// Waits until the kernel takes packets to `address` for its own. An address of IPv6 is there before that,
+/// also without duplicate address detection: its route is made by a worker, which may have much to do.
+/// `socket` is of `netns`; null: of the caller's. False at the end of the time.
+bool wait_local(NetlinkSocket& socket, const Netns* netns, const base::IpAddress& address,
+                std::chrono::milliseconds at_most = kAddressTime);
 
 /// Reads RTM_NEWROUTE or RTM_DELROUTE; nullopt for a route of another family.
 std::optional<Route> parse_route(const nlmsghdr* message);
