@@ -83,12 +83,14 @@ patience() {
   printf '%s\n' "$(($1 * ${PATIENCE:-1}))"
 }
 
-# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time, as patience has it, is up.
+# Waits until the command succeeds: wait_until SECONDS COMMAND...; fails when time, as patience has it, is up. Where the
+# processor is shared it looks half as often: several processes look each time.
 wait_until() {
-  local end=$((${EPOCHREALTIME/./} + $(patience "${1}000000")))
+  local end=$((${EPOCHREALTIME/./} + $(patience "${1}000000"))) pause=0.05
+  if ((${PATIENCE:-1} > 1)); then pause=0.1; fi
   shift
   until "$@"; do
     ((${EPOCHREALTIME/./} < end)) || return 1
-    sleep 0.05
+    sleep "$pause"
   done
 }
