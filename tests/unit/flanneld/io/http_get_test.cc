@@ -14,6 +14,7 @@
 
 #include "common/base/unique_fd.h"
 #include "flanneld/io/http_client.h"
+#include "tests/support/loopback.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
@@ -26,16 +27,7 @@ constexpr milliseconds kPatience(20'000);  // for what takes none
 
 /// A socket that listens on the loopback address; what connects waits in its queue.
 struct Listening {
-  Listening() {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
-    REQUIRE(::listen(fd.get(), 8) == 0);
-    REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
-    port = ntohs(address.sin_port);
-  }
+  Listening() { port = test::listen_on_loopback(fd.get()); }
   [[nodiscard]] std::string url(const std::string& path = "") const {
     return fmt::format("http://127.0.0.1:{}{}", port, path);
   }

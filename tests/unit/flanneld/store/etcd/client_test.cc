@@ -1,16 +1,15 @@
 // The etcd client's way from member to member.
 #include "flanneld/store/etcd/client.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <list>
 
+#include "tests/support/loopback.h"
 #include "tests/unit/flanneld/test_support.h"
 
 using namespace flanneld;
@@ -24,14 +23,7 @@ class Member {
  public:
   explicit Member(EventLoop& loop, std::string answer = "", milliseconds delay = milliseconds(0))
       : loop_(loop), answer_(std::move(answer)), delay_(delay) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    REQUIRE(::bind(listening_.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
-    REQUIRE(::listen(listening_.get(), 8) == 0);
-    REQUIRE(::getsockname(listening_.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
-    url = fmt::format("http://127.0.0.1:{}", ntohs(address.sin_port));
+    url = fmt::format("http://127.0.0.1:{}", test::listen_on_loopback(listening_.get()));
     if (!answer_.empty()) loop_.watch(listening_.get(), EPOLLIN, [this](uint32_t) { accept(); });
   }
   Member(const Member&) = delete;

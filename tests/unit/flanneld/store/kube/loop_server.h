@@ -1,10 +1,8 @@
 // An HTTP server on the loop of a test, whose time runs faster than the world's.
 #pragma once
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -23,6 +21,7 @@
 #include "common/base/unique_fd.h"
 #include "flanneld/io/event_loop.h"
 #include "flanneld/store/kube/client.h"
+#include "tests/support/loopback.h"
 
 namespace flanneld_test {
 
@@ -60,14 +59,7 @@ class LoopServer {
   using Answer = std::function<std::string(const std::string& request)>;
 
   LoopServer(flanneld::EventLoop& loop, Answer answer) : loop_(loop), answer_(std::move(answer)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    REQUIRE(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
-    REQUIRE(::listen(fd_.get(), 8) == 0);
-    REQUIRE(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
-    port = ntohs(address.sin_port);
+    port = test::listen_on_loopback(fd_.get());
     loop_.watch(fd_.get(), EPOLLIN, [this](uint32_t) { accept(); });
   }
   LoopServer(const LoopServer&) = delete;
