@@ -27,6 +27,8 @@ constexpr milliseconds kMoveGrace{1000};
 /// A burst of changes goes to the kernel in portions, as each may cost a walk over all peers.
 constexpr milliseconds kApplyGap{20};
 
+Heal heal_of(const Options& options) { return options.heal ? Heal::yes : Heal::no; }
+
 /// Why the node leaves its external interface, unless that serves again within the grace time.
 void log_loss(const std::string& reason) {
   base::log_warning(fmt::format("the external interface must change: {}", reason));
@@ -85,15 +87,12 @@ Agent::Agent(EventLoop& loop, const Options& options, std::unique_ptr<LeaseStore
                      .apply_peers = [this] { apply_peers(); },
                      .status_changed = [this] { status_changed(); }}),
       backend_choice_(loop, [this] { end_handover(); }),
-      reconciler_(loop, options.heal ? Reconciler::Heal::yes : Reconciler::Heal::no,
+      reconciler_(loop, heal_of(options),
                   {.changed = [this] { status_changed(); },
                    .host_changed = [this] { host_changed(); },
                    .needs_program = [this](const std::string& link) { wireguard_.start_program(link); }}),
-      node_watch_(loop, options.heal ? NodeWatch::Heal::yes : NodeWatch::Heal::no,
-                  [this] { status_changed(); }),
-      subnet_file_(loop, options.subnet_file,
-                   options.heal ? SubnetFileWatch::Heal::yes : SubnetFileWatch::Heal::no,
-                   [this] { status_changed(); }),
+      node_watch_(loop, heal_of(options), [this] { status_changed(); }),
+      subnet_file_(loop, options.subnet_file, heal_of(options), [this] { status_changed(); }),
       runtime_config_(loop, options, [this] { status_changed(); }),
       pages_({.health = [this] { return health(); },
               .status = [this] { return status(); },

@@ -16,13 +16,12 @@
 #include "flanneld/agent/pod_guard.h"
 #include "flanneld/agent/routed_pods.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/kernel/heal.h"
 
 namespace flanneld {
 
 class NodeWatch {
  public:
-  using Heal = PodGuard::Heal;
-
   /// `changed` is called when problems() has changed.
   NodeWatch(EventLoop& loop, Heal heal, std::function<void()> changed);
 

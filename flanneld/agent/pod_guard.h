@@ -14,6 +14,7 @@
 #include "common/guard/frame.h"
 #include "common/netlink/link.h"
 #include "common/netlink/socket.h"
+#include "flanneld/kernel/heal.h"
 
 namespace flanneld {
 
@@ -25,7 +26,6 @@ struct PodPorts {
 
 class PodGuard {
  public:
-  enum class Heal : bool { no, yes };
   explicit PodGuard(Heal heal) : heal_(heal) {}
 
   /// Guards the bridge's ports if it is new or rules are gone; elements that are gone at two looks come back

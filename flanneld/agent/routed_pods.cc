@@ -29,7 +29,7 @@ std::optional<std::string> RoutedPods::look(netlink::NetlinkSocket& socket) try 
   const bool may_lack = std::exchange(is_first_look_, false) || any_;
   any_ = has_rules || (may_lack && has_routed_pods(socket));
   if (has_rules || !any_ || !nft) return std::nullopt;
-  if (heal_ == PodGuard::Heal::no)
+  if (heal_ == Heal::no)
     return "the rules that keep pods without a bridge to their own addresses are missing, and --heal is off: "
            "restart flanneld with --heal";
   if (!guard::ensure_routed_rules(*nft))

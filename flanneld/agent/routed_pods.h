@@ -7,13 +7,13 @@
 #include <string>
 
 #include "common/netlink/socket.h"
-#include "flanneld/agent/pod_guard.h"
+#include "flanneld/kernel/heal.h"
 
 namespace flanneld {
 
 class RoutedPods {
  public:
-  explicit RoutedPods(PodGuard::Heal heal) : heal_(heal) {}
+  explicit RoutedPods(Heal heal) : heal_(heal) {}
 
   /// Makes the rules again if there are such pods and none. Returns what is not as it should be: with
   /// Heal::no that they are gone.
@@ -23,7 +23,7 @@ class RoutedPods {
   [[nodiscard]] uint64_t repairs() const { return repairs_; }
 
  private:
-  PodGuard::Heal heal_;
+  Heal heal_;
   bool is_first_look_ = true;
   bool any_ = false;
   uint64_t repairs_ = 0;

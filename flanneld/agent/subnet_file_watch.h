@@ -10,13 +10,12 @@
 #include "common/base/unique_fd.h"
 #include "common/flannel/subnet_env.h"
 #include "flanneld/io/event_loop.h"
+#include "flanneld/kernel/heal.h"
 
 namespace flanneld {
 
 class SubnetFileWatch {
  public:
-  enum class Heal : bool { no, yes };
-
   /// `changed` is called when problem() or repairs() says something else. Heal::no: what is gone is told of.
   SubnetFileWatch(EventLoop& loop, std::string path, Heal heal, std::function<void()> changed);
   SubnetFileWatch(const SubnetFileWatch&) = delete;

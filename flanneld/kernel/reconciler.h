@@ -19,6 +19,7 @@
 #include "flanneld/kernel/desired_state.h"
 #include "flanneld/kernel/diff.h"
 #include "flanneld/kernel/failures.h"
+#include "flanneld/kernel/heal.h"
 #include "flanneld/kernel/host_links.h"
 #include "flanneld/kernel/links.h"
 #include "flanneld/kernel/wireguard_access.h"
@@ -50,7 +51,6 @@ class Reconciler {
     /// there.
     std::function<void(const std::string& link)> needs_program = {};
   };
-  enum class Heal : bool { no, yes };
 
   /// Watches the kernel of the caller's network namespace. With Heal::no foreign changes are reported and
   /// left; what leases change is done all the same. Throws SystemError.

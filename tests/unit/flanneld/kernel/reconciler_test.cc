@@ -19,7 +19,7 @@ namespace {
 
 /// A node whose peers are directly connected.
 struct ReconciledHost : Host {
-  void start(Reconciler::Heal heal) {
+  void start(Heal heal) {
     node.route_links = {"eth0"};
     node.networks = {net("10.5.0.0/16")};
     reconciler.emplace(loop, heal, Reconciler::Events{[this] { ++changes; }, [this] { ++host_changes; }});
@@ -48,10 +48,10 @@ struct ReconciledHost : Host {
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: leaves an earlier run's routes until it knows the peers") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   reconciler->reconcile(node, peers({"10.5.2.0/24", "10.5.3.0/24"}));
   CHECK(routes().size() == 2);
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   reconciler->reconcile(node);
   CHECK(routes().size() == 2);
   reconciler->reconcile(node, peers({"10.5.3.0/24"}));
@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: leaves an earlier run's routes un
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: sends only what is different, and counts it") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   const PeerPlans one = peers({"10.5.2.0/24"}), two = peers({"10.5.2.0/24", "10.5.3.0/24"});
   reconciler->reconcile(node, one);
   CHECK(reconciler->status().writes == 1);
@@ -74,7 +74,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: sends only what is different, and
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: puts back what somebody else removes") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   reconciler->reconcile(node, peers({"10.5.2.0/24"}));
   remove_route("10.5.2.0/24");
   CHECK(routes().empty());
@@ -86,7 +86,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: puts back what somebody else remo
 TEST_CASE_FIXTURE(ReconciledHost,
                   "reconciler: reports and leaves what somebody else removes if it does not heal") {
   if (!made()) return;
-  start(Reconciler::Heal::no);
+  start(Heal::no);
   const PeerPlans one = peers({"10.5.2.0/24"});
   reconciler->reconcile(node, one);
   remove_route("10.5.2.0/24");
@@ -100,7 +100,7 @@ TEST_CASE_FIXTURE(ReconciledHost,
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: makes what it can, and tries the rest again") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   PeerPlans plans = peers({"10.5.2.0/24"});
   plans[key("10.5.3.0-24")] = {std::make_shared<const PeerPlan>(direct_peer("10.5.3.0/24", "198.51.100.1")),
                                2};
@@ -117,7 +117,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: makes what it can, and tries the 
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: what the kernel refuses for a peer is no foreign change") {
   if (!made()) return;
-  start(Reconciler::Heal::no);
+  start(Heal::no);
   PeerPlans plans = peers({"10.5.2.0/24"});
   plans[key("10.5.3.0-24")] = {std::make_shared<const PeerPlan>(direct_peer("10.5.3.0/24", "198.51.100.1")),
                                2};
@@ -130,7 +130,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: what the kernel refuses for a pee
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: a link that is missing is the node's own trouble") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   PeerPlan plan = direct_peer("10.5.2.0/24", "192.0.2.20");
   plan.routes.front().link = "nothing";
   reconciler->reconcile(node, {{key("10.5.2.0-24"), {std::make_shared<const PeerPlan>(plan), 1}}});
@@ -140,7 +140,7 @@ TEST_CASE_FIXTURE(ReconciledHost, "reconciler: a link that is missing is the nod
 
 TEST_CASE_FIXTURE(ReconciledHost, "reconciler: says that an address of the host has changed") {
   if (!made()) return;
-  start(Reconciler::Heal::yes);
+  start(Heal::yes);
   reconciler->reconcile(node, {});
   auto socket = netlink::NetlinkSocket::open();
   netlink::add_address(socket, *netlink::find_link(socket, "eth0"), net("198.51.100.10/24"));
